@@ -1,0 +1,34 @@
+-- Who may connect as what. Roles belong to the whole cluster, so a second database finds them already there.
+-- wardlog_owner owns every object and is used by migrations alone; it is no superuser, so RLS binds it where forced.
+-- wardlog_rounding owns the views that may see every school and show only rounded cells.
+-- The others are what the running roles of `wardlog serve` become, each with the least that it works with.
+DO $$
+DECLARE
+    wanted text;
+BEGIN
+    -- Two databases of one cluster may be migrated at once: roles are shared, so their making is serialised.
+    PERFORM pg_advisory_xact_lock(hashtext('wardlog roles'));
+    FOREACH wanted IN ARRAY ARRAY['wardlog_owner', 'wardlog_rounding', 'wardlog_directory',
+                                  'wardlog_filtering', 'wardlog_projections', 'wardlog_gateway'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', wanted);
+        END IF;
+        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+            EXECUTE format('GRANT %I TO %I', wanted, current_user);
+        END IF;
+    END LOOP;
+END
+$$;
+
+CREATE SCHEMA log AUTHORIZATION wardlog_owner;
+CREATE SCHEMA telemetry AUTHORIZATION wardlog_owner;
+CREATE SCHEMA directory AUTHORIZATION wardlog_owner;
+CREATE SCHEMA filtering AUTHORIZATION wardlog_owner;
+CREATE SCHEMA published AUTHORIZATION wardlog_owner;
+
+GRANT USAGE ON SCHEMA log TO wardlog_directory, wardlog_filtering, wardlog_projections;
+GRANT USAGE ON SCHEMA telemetry TO wardlog_filtering, wardlog_projections, wardlog_gateway;
+GRANT USAGE ON SCHEMA directory TO wardlog_directory, wardlog_filtering, wardlog_projections, wardlog_gateway, wardlog_rounding;
+GRANT USAGE ON SCHEMA filtering TO wardlog_filtering, wardlog_projections, wardlog_gateway, wardlog_rounding;
+GRANT USAGE ON SCHEMA published TO wardlog_gateway;
+GRANT USAGE, CREATE ON SCHEMA published TO wardlog_rounding;

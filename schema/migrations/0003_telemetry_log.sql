@@ -1,0 +1,146 @@
+-- The telemetry log's Postgres home: one record per accepted batch of filter events. Offsets are dense within a
+-- partition and follow commit order, as in the domain log; there is no expected version and no hash chain.
+SET LOCAL ROLE wardlog_owner;
+
+-- The permanent row of a batch: what was answered, and enough to answer the same again.
+CREATE TABLE telemetry.batch (
+    partition    smallint NOT NULL,
+    "offset"     bigint NOT NULL CHECK ("offset" > 0),
+    school_id    uuid NOT NULL,
+    source_id    uuid NOT NULL,
+    batch_id     text COLLATE "C" NOT NULL CHECK (length(batch_id) BETWEEN 1 AND 128),
+    received_at  timestamptz NOT NULL,
+    day          date NOT NULL,
+    digest       bytea NOT NULL CHECK (length(digest) = 32),
+    accepted     integer NOT NULL CHECK (accepted >= 0),
+    rejected     jsonb NOT NULL,
+    PRIMARY KEY (partition, "offset"),
+    UNIQUE (source_id, batch_id)
+);
+
+-- A batch's events, compressed, in slices of at most 256 KiB; dropped by the day.
+CREATE TABLE telemetry.payload (
+    day        date NOT NULL,
+    partition  smallint NOT NULL,
+    "offset"   bigint NOT NULL,
+    slice      smallint NOT NULL,
+    data       bytea NOT NULL CHECK (length(data) <= 262144),
+    PRIMARY KEY (partition, "offset", slice, day)
+) PARTITION BY RANGE (day);
+ALTER TABLE telemetry.payload ALTER COLUMN data SET STORAGE EXTERNAL;
+
+-- Makes the day partitions from the day before p_day to the 14th after it, of payloads and of the ids seen.
+CREATE FUNCTION telemetry.make_days(p_day date) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+DECLARE
+    made date;
+    parent text;
+    child text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1465009993, 0);
+    FOREACH parent IN ARRAY ARRAY['telemetry.payload', 'filtering.seen'] LOOP
+        FOR n IN -1 .. 14 LOOP
+            made := p_day + n;
+            child := parent || to_char(made, '_YYYYMMDD');
+            IF to_regclass(child) IS NULL THEN
+                EXECUTE format('CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (%L) TO (%L)', child, parent, made, made + 1);
+            END IF;
+        END LOOP;
+    END LOOP;
+END
+$$;
+
+-- Drops whole days: payloads received before p_payloads_before, ids seen before p_seen_before. Returns the names dropped.
+CREATE FUNCTION telemetry.drop_days(p_payloads_before date, p_seen_before date) RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    child text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1465009993, 0);
+    FOR child IN
+        SELECT i.inhrelid::regclass::text
+        FROM pg_inherits i
+        WHERE (i.inhparent = 'telemetry.payload'::regclass
+               AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < p_payloads_before)
+           OR (i.inhparent = 'filtering.seen'::regclass
+               AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < p_seen_before)
+        ORDER BY 1
+    LOOP
+        EXECUTE format('DROP TABLE %s', child);
+        RETURN NEXT child;
+    END LOOP;
+END
+$$;
+
+-- Appends batches, of any schools, in one transaction: parallel arrays give the batches (in p_… order), and the slices,
+-- each with the ordinal (from 1) of its batch. Returns a row per batch, by ordinal: its offset, whether it is new, and
+-- the digest, answer and counts stored under its id. The partitions' locks are taken in ascending order, each before
+-- anything that it protects is read.
+CREATE FUNCTION telemetry.append(
+    p_partition smallint[], p_school uuid[], p_source uuid[], p_batch text[], p_digest bytea[], p_accepted integer[],
+    p_rejected jsonb[], p_slice_batch integer[], p_slice smallint[], p_slice_data bytea[]
+) RETURNS TABLE (ordinal integer, stored_offset bigint, is_new boolean, stored_digest bytea, stored_accepted integer,
+                 stored_rejected jsonb)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    locked smallint;
+    received timestamptz;
+    today date;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'append needs READ COMMITTED, not %', upper(current_setting('transaction_isolation'))
+            USING ERRCODE = 'WL002';
+    END IF;
+    FOR locked IN SELECT DISTINCT p FROM unnest(p_partition) p ORDER BY p LOOP
+        PERFORM pg_advisory_xact_lock(1465009992, locked);
+    END LOOP;
+    received := clock_timestamp();
+    today := (received AT TIME ZONE 'UTC')::date;
+
+    RETURN QUERY
+    WITH incoming AS MATERIALIZED (
+        SELECT i.* FROM unnest(p_partition, p_school, p_source, p_batch, p_digest, p_accepted, p_rejected)
+            WITH ORDINALITY AS i (partition, school_id, source_id, batch_id, digest, accepted, rejected, ord)
+    ), known AS MATERIALIZED (
+        SELECT i.ord, b."offset", b.digest, b.accepted, b.rejected
+        FROM incoming i JOIN telemetry.batch b USING (source_id, batch_id)
+    ), fresh AS MATERIALIZED (
+        SELECT DISTINCT ON (i.source_id, i.batch_id) i.*
+        FROM incoming i WHERE i.ord NOT IN (SELECT k.ord FROM known k)
+        ORDER BY i.source_id, i.batch_id, i.ord
+    ), numbered AS MATERIALIZED (
+        SELECT f.*, l.last + row_number() OVER (PARTITION BY f.partition ORDER BY f.ord) AS next_offset
+        FROM fresh f
+        CROSS JOIN LATERAL (SELECT coalesce((SELECT b."offset" FROM telemetry.batch b WHERE b.partition = f.partition
+                                             ORDER BY b."offset" DESC LIMIT 1), 0) AS last) l
+    ), batches AS (
+        INSERT INTO telemetry.batch (partition, "offset", school_id, source_id, batch_id, received_at, day, digest, accepted, rejected)
+        SELECT n.partition, n.next_offset, n.school_id, n.source_id, n.batch_id, received, today, n.digest, n.accepted, n.rejected
+        FROM numbered n ORDER BY n.partition, n.next_offset
+    ), slices AS (
+        INSERT INTO telemetry.payload (day, partition, "offset", slice, data)
+        SELECT today, n.partition, n.next_offset, s.slice, s.data
+        FROM unnest(p_slice_batch, p_slice, p_slice_data) AS s (ord, slice, data) JOIN numbered n ON n.ord = s.ord
+    )
+    SELECT i.ord::integer, coalesce(n.next_offset, k."offset"), coalesce(n.ord = i.ord, false),
+           coalesce(n.digest, k.digest), coalesce(n.accepted, k.accepted), coalesce(n.rejected, k.rejected)
+    FROM incoming i
+    LEFT JOIN known k ON k.ord = i.ord
+    LEFT JOIN numbered n ON n.source_id = i.source_id AND n.batch_id = i.batch_id
+    ORDER BY i.ord;
+END
+$$;
+
+REVOKE ALL ON FUNCTION telemetry.make_days, telemetry.drop_days, telemetry.append FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION telemetry.make_days TO wardlog_filtering, wardlog_projections;
+GRANT EXECUTE ON FUNCTION telemetry.drop_days TO wardlog_projections;
+GRANT EXECUTE ON FUNCTION telemetry.append TO wardlog_filtering;
+
+ALTER TABLE telemetry.batch ENABLE ROW LEVEL SECURITY;
+ALTER TABLE telemetry.batch FORCE ROW LEVEL SECURITY;
+CREATE POLICY log_itself ON telemetry.batch TO wardlog_owner USING (true) WITH CHECK (true);
+CREATE POLICY services ON telemetry.batch FOR SELECT TO wardlog_filtering, wardlog_projections USING (true);
+CREATE POLICY school_itself ON telemetry.batch FOR SELECT TO wardlog_gateway
+    USING (school_id = nullif(current_setting('wardlog.school', true), '')::uuid);
+GRANT SELECT ON telemetry.batch TO wardlog_filtering, wardlog_projections, wardlog_gateway;
+GRANT SELECT ON telemetry.payload TO wardlog_projections;

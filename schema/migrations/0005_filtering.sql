@@ -1,0 +1,89 @@
+-- Filtering's own tables: pseudonyms (written at the door), and the views folded from the telemetry log.
+SET LOCAL ROLE wardlog_owner;
+
+-- A name's pseudonym at one school. name_hash is keyed with a secret held outside the database; the row is the only
+-- way from one to the other, so deleting it forgets the name.
+CREATE TABLE filtering.pseudonym (
+    school_id  uuid NOT NULL,
+    name_hash  bytea NOT NULL CHECK (length(name_hash) = 32),
+    pseudonym  bigint NOT NULL,
+    PRIMARY KEY (school_id, name_hash),
+    UNIQUE (school_id, pseudonym)
+);
+
+-- The ids of events that a source has sent, as 64-bit keyed hashes, by the day on which they arrived.
+CREATE TABLE filtering.seen (
+    source_id   uuid NOT NULL,
+    event_hash  bigint NOT NULL,
+    day         date NOT NULL,
+    PRIMARY KEY (source_id, event_hash, day)
+) PARTITION BY RANGE (day);
+
+-- What became of a batch, for GET /v1/batches/{id}.
+CREATE TABLE filtering.batch_outcome (
+    school_id   uuid NOT NULL,
+    source_id   uuid NOT NULL,
+    batch_id    text COLLATE "C" NOT NULL,
+    counted     integer NOT NULL,
+    duplicates  integer NOT NULL,
+    PRIMARY KEY (source_id, batch_id)
+);
+
+-- Events by UTC hour (London's offset is whole hours, so London's days are whole hours too).
+CREATE TABLE filtering.count_hourly (
+    school_id   uuid NOT NULL,
+    hour        timestamptz NOT NULL,
+    category    text COLLATE "C" NOT NULL,
+    action      text COLLATE "C" NOT NULL,
+    user_group  text COLLATE "C" NOT NULL,
+    events      bigint NOT NULL CHECK (events > 0),
+    PRIMARY KEY (school_id, hour, category, action, user_group)
+) WITH (fillfactor = 70);
+
+-- The same by London calendar month (its first day).
+CREATE TABLE filtering.count_monthly (
+    school_id   uuid NOT NULL,
+    month       date NOT NULL CHECK (extract(day FROM month) = 1),
+    category    text COLLATE "C" NOT NULL,
+    action      text COLLATE "C" NOT NULL,
+    user_group  text COLLATE "C" NOT NULL,
+    events      bigint NOT NULL CHECK (events > 0),
+    PRIMARY KEY (school_id, month, category, action, user_group)
+) WITH (fillfactor = 70);
+
+-- Category labels that no file in schema/categories maps, in the vocabulary of the source that sent them.
+CREATE TABLE filtering.unmapped_label (
+    school_id   uuid NOT NULL,
+    vocabulary  text COLLATE "C" NOT NULL,
+    label       text COLLATE "C" NOT NULL,
+    events      bigint NOT NULL CHECK (events > 0),
+    PRIMARY KEY (school_id, vocabulary, label)
+);
+
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['batch_outcome', 'count_hourly', 'count_monthly', 'unmapped_label'] LOOP
+        EXECUTE format('ALTER TABLE filtering.%I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE filtering.%I FORCE ROW LEVEL SECURITY', t);
+        EXECUTE format('CREATE POLICY projection ON filtering.%I TO wardlog_projections USING (true) WITH CHECK (true)', t);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON filtering.%I TO wardlog_projections', t);
+        EXECUTE format('CREATE POLICY school_itself ON filtering.%I FOR SELECT TO wardlog_gateway
+                        USING (school_id = nullif(current_setting(''wardlog.school'', true), '''')::uuid)', t);
+        EXECUTE format('GRANT SELECT ON filtering.%I TO wardlog_gateway', t);
+    END LOOP;
+END
+$$;
+
+CREATE POLICY door ON filtering.batch_outcome FOR SELECT TO wardlog_filtering USING (true);
+GRANT SELECT ON filtering.batch_outcome TO wardlog_filtering;
+
+ALTER TABLE filtering.pseudonym ENABLE ROW LEVEL SECURITY;
+ALTER TABLE filtering.pseudonym FORCE ROW LEVEL SECURITY;
+CREATE POLICY door ON filtering.pseudonym TO wardlog_filtering USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT ON filtering.pseudonym TO wardlog_filtering;
+GRANT SELECT, INSERT ON filtering.seen TO wardlog_projections;
+
+CREATE POLICY rounding ON filtering.count_monthly FOR SELECT TO wardlog_rounding USING (true);
+GRANT SELECT ON filtering.count_monthly TO wardlog_rounding;

@@ -1,0 +1,14 @@
+//! What is said: ids that parse, the fixed vocabularies, calendar rules, the envelope and every context's events.
+//!
+//! Pure: no I/O and no clock. A value of a type here is valid because it exists; raw text and numbers stop at the edge.
+
+mod calendar;
+pub mod directory;
+mod envelope;
+mod ids;
+mod vocabulary;
+
+pub use calendar::{Month, london_day, london_day_bounds};
+pub use envelope::{DecodeError, DomainEvent};
+pub use ids::{CommandId, IdError, KeyId, SchoolId, SourceId, TrustId, TrustUid, Urn};
+pub use vocabulary::{Action, Category, RiskArea, UnknownWord, UserGroup, Vocabulary};
