@@ -1,1 +1,11 @@
-//! database
+//! Where it is kept: PostgreSQL, its roles, its one history of migrations, and the private server of the embedded default.
+
+mod migrate;
+mod pool;
+pub mod private;
+pub mod scratch;
+mod transact;
+
+pub use migrate::{MIGRATIONS, migrate};
+pub use pool::{Role, connect};
+pub use transact::transact;

@@ -1,1 +1,19 @@
-//! eventlog
+//! How it is remembered: the domain log and the telemetry log, and the projections that follow them.
+//!
+//! Both logs give every record of a partition a dense offset, in commit order: a reader that has reached an offset can
+//! never have skipped one before it.
+
+mod append;
+mod domain;
+mod follow;
+mod project;
+mod stream;
+pub mod telemetry;
+mod wake;
+
+pub use append::{Append, AppendError, Appended, Cause, Occurred, Owner, append, join};
+pub use domain::{DomainLog, EventRecord};
+pub use follow::{Log, Offset, PARTITIONS, Partition};
+pub use project::{Projection, ProjectionError, catch_up, run};
+pub use stream::{Stored, StreamError, load};
+pub use wake::Wake;

@@ -1,0 +1,53 @@
+//! Pools whose connections act as one role and come back clean.
+
+use std::time::Duration;
+
+use sqlx::{
+    Executor, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// What a running role of Wardlog is to PostgreSQL (`schema/migrations/0001_roles.sql`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Appends the directory's events.
+    Directory,
+    /// Takes telemetry at the door.
+    Filtering,
+    /// Folds the logs into views.
+    Projections,
+    /// Reads views under row-level security.
+    Gateway,
+}
+
+impl Role {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Directory => "wardlog_directory",
+            Self::Filtering => "wardlog_filtering",
+            Self::Projections => "wardlog_projections",
+            Self::Gateway => "wardlog_gateway",
+        }
+    }
+}
+
+/// A pool of at most `max` connections that act as `role` from their first statement on.
+///
+/// The role is the session's default, so that `RESET ROLE` leads back to it and not to the login.
+pub async fn connect(database: &PgConnectOptions, role: Role, max: u32) -> Result<PgPool, sqlx::Error> {
+    let options = database
+        .clone()
+        .application_name(role.as_str())
+        .options([("role", role.as_str()), ("idle_in_transaction_session_timeout", "60s"), ("statement_timeout", "60s")]);
+    PgPoolOptions::new()
+        .max_connections(max)
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .after_release(|connection, _| {
+            // sqlx can return a connection whose BEGIN was sent and never awaited (up to 0.9.0). Outside a transaction
+            // this opens and ends an empty one; inside a forgotten one it ends that.
+            Box::pin(async move { connection.execute("BEGIN; ROLLBACK").await.map(|_| true) })
+        })
+        .connect_with(options)
+        .await
+}

@@ -1,0 +1,89 @@
+//! Following the domain log.
+
+use chrono::{DateTime, Utc};
+use schema::{DecodeError, DomainEvent, SchoolId, TrustId};
+use sqlx::PgConnection;
+
+use crate::{Log, Offset, Partition};
+
+/// The domain log, as a projection follows it.
+#[derive(Debug, Clone, Copy)]
+pub struct DomainLog;
+
+/// An event of any family, as stored.
+#[derive(Debug, Clone)]
+pub struct EventRecord {
+    /// Its stream.
+    pub stream: String,
+    /// Its version in the stream.
+    pub version: i64,
+    /// The trust that owns the stream, unless a school does.
+    pub trust: Option<TrustId>,
+    /// The school that owns the stream, unless a trust does.
+    pub school: Option<SchoolId>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    name: String,
+    type_version: i16,
+    payload: Vec<u8>,
+}
+
+impl EventRecord {
+    /// The event, if it is of family `E`.
+    pub fn decode<E: DomainEvent>(&self) -> Result<Option<E>, DecodeError> {
+        if E::knows(&self.name) { E::decode(&self.name, self.type_version, &self.payload).map(Some) } else { Ok(None) }
+    }
+}
+
+impl Log for DomainLog {
+    type Record = EventRecord;
+
+    async fn read(
+        connection: &mut PgConnection,
+        partition: Partition,
+        after: Offset,
+        limit: i64,
+    ) -> Result<Vec<(Offset, EventRecord)>, sqlx::Error> {
+        let rows = sqlx::query!(
+            r#"SELECT e."offset", e.stream, e.version, e.trust_id, e.school_id, e.type, e.type_version, e.occurred_at,
+                      e.recorded_at, e.payload
+               FROM log.event e WHERE e.partition = $1 AND e."offset" > $2 ORDER BY e."offset" LIMIT $3"#,
+            partition.0,
+            after.0,
+            limit,
+        )
+        .fetch_all(connection)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let record = EventRecord {
+                    stream: row.stream,
+                    version: row.version,
+                    trust: row.trust_id.map(TrustId::from),
+                    school: row.school_id.map(SchoolId::from),
+                    occurred_at: row.occurred_at,
+                    recorded_at: row.recorded_at,
+                    name: row.r#type,
+                    type_version: row.type_version,
+                    payload: row.payload,
+                };
+                (Offset(row.offset), record)
+            })
+            .collect())
+    }
+
+    async fn behind(connection: &mut PgConnection, view: &'static str) -> Result<Vec<(Partition, Offset)>, sqlx::Error> {
+        let rows = sqlx::query!(
+            r#"SELECT c.partition, c."offset" FROM log.checkpoint c
+               WHERE c.view = $1
+                 AND EXISTS (SELECT FROM log.event e WHERE e.partition = c.partition AND e."offset" > c."offset")"#,
+            view,
+        )
+        .fetch_all(connection)
+        .await?;
+        Ok(rows.into_iter().map(|row| (Partition(row.partition), Offset(row.offset))).collect())
+    }
+}

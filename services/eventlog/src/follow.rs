@@ -1,0 +1,65 @@
+//! What it is to follow a log: partitions, offsets, and the two questions a reader asks.
+
+use std::fmt;
+
+use sqlx::PgConnection;
+
+/// How many partitions each log has.
+pub const PARTITIONS: i16 = 64;
+
+/// A partition of a log, 0 to 63.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(pub(crate) i16);
+
+impl Partition {
+    /// Its number.
+    pub const fn number(self) -> i16 {
+        self.0
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A position in a partition; the first record's is 1, and 0 is before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Offset(pub(crate) i64);
+
+impl Offset {
+    /// Before the first record.
+    pub const START: Self = Self(0);
+
+    /// As a number.
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A log that can be followed.
+pub trait Log: Send + Sync + 'static {
+    /// What it holds.
+    type Record: Send;
+
+    /// At most `limit` records of `partition` after `after`, in order, each with its offset.
+    fn read(
+        connection: &mut PgConnection,
+        partition: Partition,
+        after: Offset,
+        limit: i64,
+    ) -> impl Future<Output = Result<Vec<(Offset, Self::Record)>, sqlx::Error>> + Send;
+
+    /// The partitions in which `view` has records yet to fold, each with the offset that it has reached.
+    fn behind(
+        connection: &mut PgConnection,
+        view: &'static str,
+    ) -> impl Future<Output = Result<Vec<(Partition, Offset)>, sqlx::Error>> + Send;
+}

@@ -1,0 +1,56 @@
+//! Reading one stream whole, to decide on it.
+
+use chrono::{DateTime, Utc};
+use schema::{DecodeError, DomainEvent};
+use sqlx::PgConnection;
+
+use crate::Owner;
+
+/// An event of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored<E> {
+    /// Its version, from 1.
+    pub version: i64,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    /// What happened.
+    pub event: E,
+}
+
+/// Why a stream cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// One of its events cannot be read.
+    #[error("version {version} of the stream: {source}")]
+    Decode {
+        /// Which.
+        version: i64,
+        /// Why.
+        source: DecodeError,
+    },
+    /// The database could not be reached.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Loads all events of `stream`, the oldest first; none when it does not exist.
+pub async fn load<E: DomainEvent>(connection: &mut PgConnection, owner: Owner, stream: &str) -> Result<Vec<Stored<E>>, StreamError> {
+    let rows = sqlx::query!(
+        "SELECT e.version, e.type, e.type_version, e.occurred_at, e.recorded_at, e.payload
+         FROM log.event e JOIN log.home h ON h.partition = e.partition
+         WHERE h.owner_id = $1 AND e.owner_id = $1 AND e.stream = $2 ORDER BY e.version",
+        owner.id(),
+        stream,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let event = E::decode(&row.r#type, row.type_version, &row.payload)
+                .map_err(|source| StreamError::Decode { version: row.version, source })?;
+            Ok(Stored { version: row.version, occurred_at: row.occurred_at, recorded_at: row.recorded_at, event })
+        })
+        .collect()
+}
