@@ -1,1 +1,9 @@
-//! access
+//! Who may: a caller's identity, read from a token, and the database session that holds the caller to what it may see.
+
+mod caller;
+pub mod dev_issuer;
+pub mod identity;
+pub mod tenant;
+
+pub use caller::{Caller, IssuerName, Scope, Subject};
+pub use identity::{TokenError, Verifier};

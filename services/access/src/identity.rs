@@ -1,0 +1,89 @@
+//! Callers' tokens: signed JWTs (RFC 7519, hardened as RFC 8725 asks) of the issuers that the operator trusts.
+//!
+//! A token is refused for one fact, a [`TokenError`], which is for the log; a caller is told only that it was refused.
+
+mod claims;
+mod config;
+mod error;
+mod key_cache;
+mod keys;
+mod token;
+
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use reqwest::redirect;
+
+pub use config::{ConfigError, IssuerConfig, JwksUrl, KeySource, SignatureAlgorithm};
+pub use error::TokenError;
+pub use key_cache::{FETCH_TIMEOUT, MAX_KEYS_AGE, REFETCH_INTERVAL};
+pub use token::MAX_TOKEN_BYTES;
+
+use crate::{Caller, IssuerName};
+use claims::Claims;
+use key_cache::KeyCache;
+use token::Token;
+
+/// How far an issuer's clock may be from ours, in seconds.
+pub const LEEWAY_SECONDS: i64 = 30;
+
+/// Verifies tokens of the trusted issuers; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    issuers: Arc<HashMap<IssuerName, Trusted>>,
+}
+
+#[derive(Debug)]
+struct Trusted {
+    audience: String,
+    algorithms: Vec<SignatureAlgorithm>,
+    keys: Arc<KeyCache>,
+}
+
+impl Verifier {
+    /// Trusts these issuers; their keys are fetched when first needed, or by [`Self::load_keys`].
+    pub fn new(configs: Vec<IssuerConfig>) -> Result<Self, ConfigError> {
+        // A redirect could lead from HTTPS to HTTP, or to a host that nobody chose to trust.
+        let client = reqwest::Client::builder()
+            .timeout(FETCH_TIMEOUT)
+            .redirect(redirect::Policy::none())
+            .build()
+            .map_err(|_| ConfigError::HttpClient)?;
+        let mut issuers = HashMap::new();
+        for config in configs {
+            config.check()?;
+            let keys = Arc::new(KeyCache::new(config.jwks, client.clone()));
+            let trusted = Trusted { audience: config.audience, algorithms: config.algorithms, keys };
+            if issuers.insert(config.issuer, trusted).is_some() {
+                return Err(ConfigError::IssuerTwice);
+            }
+        }
+        if issuers.is_empty() {
+            return Err(ConfigError::NoIssuer);
+        }
+        Ok(Self { issuers: Arc::new(issuers) })
+    }
+
+    /// Fetches the keys of every issuer that has none yet; `false` if some issuer still has none.
+    pub async fn load_keys(&self, now: DateTime<Utc>) -> bool {
+        let mut all = true;
+        for trusted in self.issuers.values() {
+            all &= trusted.keys.load(now).await;
+        }
+        all
+    }
+
+    /// Who sent this token, if it is one of ours and holds at `now`.
+    pub async fn verify(&self, text: &str, now: DateTime<Utc>) -> Result<Caller, TokenError> {
+        let token = Token::parse(text)?;
+        let claims = Claims::parse(token.unverified_payload())?;
+        let issuer = claims.issuer()?;
+        let trusted = self.issuers.get(&issuer).ok_or(TokenError::UnknownIssuer)?;
+        if !trusted.algorithms.contains(&token.algorithm) {
+            return Err(TokenError::AlgorithmNotAllowed);
+        }
+        let key = trusted.keys.find(&token.key_id, token.algorithm, now).await?;
+        token.check_signature(&key)?;
+        claims.check(issuer, &trusted.audience, now)
+    }
+}

@@ -1,0 +1,111 @@
+//! What a token says of its bearer, and whether it holds.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use schema::{SchoolId, TrustId};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{LEEWAY_SECONDS, TokenError, token::json_object};
+use crate::{Caller, IssuerName, Scope};
+
+/// The claims that we read, as they stand; `null` counts as absent.
+#[derive(Deserialize)]
+pub(super) struct Claims {
+    iss: Option<Value>,
+    sub: Option<Value>,
+    aud: Option<Value>,
+    exp: Option<Value>,
+    iat: Option<Value>,
+    nbf: Option<Value>,
+    wardlog_role: Option<Value>,
+    wardlog_trust: Option<Value>,
+    wardlog_school: Option<Value>,
+}
+
+impl Claims {
+    pub(super) fn parse(payload: &[u8]) -> Result<Self, TokenError> {
+        json_object(payload)
+    }
+
+    /// Whose keys the signature is to be checked with.
+    pub(super) fn issuer(&self) -> Result<IssuerName, TokenError> {
+        text("iss", self.iss.as_ref())?.parse().map_err(|_| TokenError::MalformedClaim("iss"))
+    }
+
+    /// The caller, if every claim holds at `now`. The signature must have been checked before.
+    pub(super) fn check(&self, issuer: IssuerName, audience: &str, now: DateTime<Utc>) -> Result<Caller, TokenError> {
+        if !names_us(self.aud.as_ref(), audience)? {
+            return Err(TokenError::WrongAudience);
+        }
+        self.check_times(now)?;
+        let subject = text("sub", self.sub.as_ref())?.parse().map_err(|_| TokenError::MalformedClaim("sub"))?;
+        Ok(Caller { subject, issuer, scope: self.scope()? })
+    }
+
+    fn check_times(&self, now: DateTime<Utc>) -> Result<(), TokenError> {
+        let leeway = TimeDelta::seconds(LEEWAY_SECONDS);
+        let expires = instant("exp", self.exp.as_ref())?.ok_or(TokenError::MissingClaim("exp"))?;
+        let issued = instant("iat", self.iat.as_ref())?.ok_or(TokenError::MissingClaim("iat"))?;
+        let not_before = instant("nbf", self.nbf.as_ref())?;
+        if now - leeway >= expires {
+            return Err(TokenError::Expired);
+        }
+        if issued > now + leeway {
+            return Err(TokenError::IssuedInTheFuture);
+        }
+        if not_before.is_some_and(|start| start > now + leeway) {
+            return Err(TokenError::NotYetValid);
+        }
+        Ok(())
+    }
+
+    /// A trust goes with a MAT lead and a school with the school's own people; both at once, or neither, is refused.
+    fn scope(&self) -> Result<Scope, TokenError> {
+        let role = text("wardlog_role", self.wardlog_role.as_ref())?;
+        match role {
+            "mat_lead" if self.wardlog_school.is_none() => self.trust().map(Scope::Trust),
+            "dsl" if self.wardlog_trust.is_none() => self.school().map(Scope::School),
+            "governor" if self.wardlog_trust.is_none() => self.school().map(Scope::GovernedSchool),
+            "mat_lead" | "dsl" | "governor" => Err(TokenError::ContradictoryScope),
+            _ => Err(TokenError::UnknownRole),
+        }
+    }
+
+    fn trust(&self) -> Result<TrustId, TokenError> {
+        let claim = "wardlog_trust";
+        text(claim, self.wardlog_trust.as_ref())?.parse().map_err(|_| TokenError::MalformedClaim(claim))
+    }
+
+    fn school(&self) -> Result<SchoolId, TokenError> {
+        let claim = "wardlog_school";
+        text(claim, self.wardlog_school.as_ref())?.parse().map_err(|_| TokenError::MalformedClaim(claim))
+    }
+}
+
+fn text<'v>(claim: &'static str, value: Option<&'v Value>) -> Result<&'v str, TokenError> {
+    value.ok_or(TokenError::MissingClaim(claim))?.as_str().ok_or(TokenError::MalformedClaim(claim))
+}
+
+/// `aud` is one name or a list of them (RFC 7519, section 4.1.3).
+fn names_us(aud: Option<&Value>, audience: &str) -> Result<bool, TokenError> {
+    match aud.ok_or(TokenError::MissingClaim("aud"))? {
+        Value::String(one) => Ok(one == audience),
+        Value::Array(many) if many.iter().all(Value::is_string) => Ok(many.iter().any(|one| one == audience)),
+        _ => Err(TokenError::MalformedClaim("aud")),
+    }
+}
+
+/// A `NumericDate` (RFC 7519, section 2): seconds since 1970, possibly with a fraction, which is dropped.
+fn instant(claim: &'static str, value: Option<&Value>) -> Result<Option<DateTime<Utc>>, TokenError> {
+    let Some(value) = value else { return Ok(None) };
+    let whole = || value.as_u64();
+    let fraction = || value.as_f64().and_then(|f| Duration::try_from_secs_f64(f).ok()).map(|since| since.as_secs());
+    whole()
+        .or_else(fraction)
+        .and_then(|seconds| i64::try_from(seconds).ok())
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+        .map(Some)
+        .ok_or(TokenError::MalformedClaim(claim))
+}

@@ -1,0 +1,79 @@
+//! What is accepted, and what it makes of the caller.
+
+use access::Scope;
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::issuer::{SCHOOL, TRUST, World, claims, claims_with, now};
+
+#[tokio::test]
+async fn each_algorithm_that_an_issuer_signs_with_is_accepted() {
+    let world = World::new();
+    let theirs = claims_with(json!({ "iss": "https://other.example" }));
+    for token in [
+        world.ed.mint("ed", &claims()),
+        world.ec.mint("ec", &claims()),
+        world.theirs.mint("theirs", &theirs),
+        world.their_rsa.mint("their-rsa", &theirs),
+    ] {
+        let caller = world.verifier.verify(&token, now()).await.unwrap();
+        assert_eq!(caller.subject.as_str(), "u-17");
+        assert_eq!(caller.scope, Scope::School(SCHOOL.parse().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn the_role_and_its_trust_or_school_make_the_scope() {
+    let world = World::new();
+    for (change, scope) in [
+        (
+            json!({ "wardlog_role": "mat_lead", "wardlog_trust": TRUST, "wardlog_school": null }),
+            Scope::Trust(TRUST.parse().unwrap()),
+        ),
+        (json!({ "wardlog_role": "dsl" }), Scope::School(SCHOOL.parse().unwrap())),
+        (json!({ "wardlog_role": "governor" }), Scope::GovernedSchool(SCHOOL.parse().unwrap())),
+    ] {
+        let token = world.ed.mint("ed", &claims_with(change));
+        assert_eq!(world.verifier.verify(&token, now()).await.unwrap().scope, scope);
+    }
+}
+
+#[tokio::test]
+async fn clocks_may_differ_by_30_seconds_and_no_more() {
+    let world = World::new();
+    let at = |seconds: i64| now().timestamp() + seconds;
+    for (claim, latest_good, earliest_bad) in
+        [("exp", at(-29), at(-30)), ("iat", at(30), at(31)), ("nbf", at(30), at(31))]
+    {
+        let token = |value: i64| world.ed.mint("ed", &claims_with(json!({ claim: value })));
+        assert!(world.verifier.verify(&token(latest_good), now()).await.is_ok(), "{claim}");
+        assert!(world.verifier.verify(&token(earliest_bad), now()).await.is_err(), "{claim}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_good_is_refused_after_it_has_expired() {
+    let world = World::new();
+    let token = world.ed.mint("ed", &claims());
+    assert!(world.verifier.verify(&token, now() + TimeDelta::minutes(9)).await.is_ok());
+    assert!(world.verifier.verify(&token, now() + TimeDelta::minutes(10)).await.is_err());
+}
+
+#[tokio::test]
+async fn the_forms_that_the_standards_allow_are_accepted() {
+    let world = World::new();
+    for change in [
+        json!({ "aud": ["else", "wardlog"] }),
+        json!({ "exp": 1_795_165_260.5 }),
+        json!({ "nbf": now().timestamp() }),
+        json!({ "sub": "ä".repeat(255) }),
+        json!({ "azp": "an app", "scope": "openid" }),
+    ] {
+        let token = world.ed.mint("ed", &claims_with(change.clone()));
+        assert!(world.verifier.verify(&token, now()).await.is_ok(), "{change}");
+    }
+    for header in [r#"{"alg":"EdDSA","kid":"ed"}"#, r#"{"alg":"EdDSA","kid":"ed","typ":"at+JWT"}"#] {
+        let token = world.ed.token(header, &claims().to_string());
+        assert!(world.verifier.verify(&token, now()).await.is_ok(), "{header}");
+    }
+}
