@@ -1,1 +1,13 @@
-//! web
+//! How it is reached: what every HTTP listener of Wardlog has in common.
+//!
+//! A listener is `App::new().wrap(from_fn(problem::complete)).wrap(from_fn(requests::trace))` and its routes.
+
+pub mod bearer;
+pub mod clock;
+pub mod health;
+pub mod problem;
+pub mod requests;
+pub mod shutdown;
+pub mod telemetry;
+
+pub use problem::{ErrorCode, Problem};

@@ -1,0 +1,56 @@
+//! Bearer tokens in requests (RFC 6750, section 2.1).
+
+use access::{Caller, Verifier};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use chrono::{DateTime, Utc};
+
+use crate::{ErrorCode, Problem};
+
+/// The token of the one `Authorization: Bearer …` header; `None` if there is none, or more than one header.
+pub fn token(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(AUTHORIZATION);
+    let (Some(only), None) = (all.next(), all.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// Who is calling. Whatever is wrong with the token, the answer is the same; our log has the fact.
+pub async fn caller(headers: &HeaderMap, verifier: &Verifier, now: DateTime<Utc>) -> Result<Caller, Problem> {
+    let refused = || Problem::new(ErrorCode::Unauthenticated);
+    let token = token(headers).ok_or_else(refused)?;
+    verifier.verify(token, now).await.map_err(|error| {
+        tracing::info!(reason = %error, "token refused");
+        refused()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn headers(values: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn the_scheme_is_read_in_any_case() {
+        for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c"] {
+            assert_eq!(token(&headers(&[value])), Some("a.b.c"), "{value}");
+        }
+    }
+
+    #[test]
+    fn anything_but_one_bearer_token_is_none() {
+        let wrong: &[&[&str]] =
+            &[&[], &["Bearer"], &["Bearer "], &["Basic YTpi"], &["a.b.c"], &["Bearer a", "Bearer b"]];
+        for values in wrong {
+            assert_eq!(token(&headers(values)), None, "{values:?}");
+        }
+    }
+}
