@@ -158,3 +158,5 @@ CREATE TABLE log.checkpoint (
 
 GRANT SELECT ON log.checkpoint TO wardlog_directory, wardlog_filtering;
 GRANT SELECT, INSERT, UPDATE ON log.checkpoint TO wardlog_projections;
+
+RESET ROLE;

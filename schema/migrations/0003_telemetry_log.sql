@@ -144,3 +144,5 @@ CREATE POLICY school_itself ON telemetry.batch FOR SELECT TO wardlog_gateway
     USING (school_id = nullif(current_setting('wardlog.school', true), '')::uuid);
 GRANT SELECT ON telemetry.batch TO wardlog_filtering, wardlog_projections, wardlog_gateway;
 GRANT SELECT ON telemetry.payload TO wardlog_projections;
+
+RESET ROLE;

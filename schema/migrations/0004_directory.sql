@@ -93,3 +93,5 @@ GRANT SELECT ON directory.trust, directory.membership, directory.school, directo
 
 CREATE POLICY rounding ON directory.membership FOR SELECT TO wardlog_rounding USING (true);
 GRANT SELECT ON directory.membership TO wardlog_rounding;
+
+RESET ROLE;

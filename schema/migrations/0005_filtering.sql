@@ -87,3 +87,5 @@ GRANT SELECT, INSERT ON filtering.seen TO wardlog_projections;
 
 CREATE POLICY rounding ON filtering.count_monthly FOR SELECT TO wardlog_rounding USING (true);
 GRANT SELECT ON filtering.count_monthly TO wardlog_rounding;
+
+RESET ROLE;

@@ -41,3 +41,5 @@ CREATE VIEW published.filter_month_rounded_v1 WITH (security_barrier = true) AS
     GROUP BY c.school_id, c.month, c.category;
 
 GRANT SELECT ON published.filter_month_rounded_v1 TO wardlog_gateway;
+
+RESET ROLE;

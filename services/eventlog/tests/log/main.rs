@@ -1,0 +1,9 @@
+//! Both logs against a real PostgreSQL. Each guard of `log.append`, `telemetry.append` and the projections has a patch
+//! in `sabotage/` that takes it out, and a test here that then fails (`make sabotage`).
+
+mod append_only;
+mod commit_order;
+mod given;
+mod idempotency;
+mod projection;
+mod telemetry;

@@ -1,0 +1,124 @@
+//! The telemetry log's Postgres home.
+
+use std::collections::BTreeSet;
+
+use chrono::{Days, Utc};
+use database::{Role, connect, scratch};
+use eventlog::{
+    Log, Offset, Owner, Partition, Wake, join,
+    telemetry::{NewBatch, TelemetryLog, Writer, drop_days},
+};
+use schema::{SchoolId, SourceId};
+use serde_json::json;
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+async fn a_telemetry_log(lanes: usize) -> (PgConnectOptions, Writer) {
+    let database = scratch::database().await;
+    let pool = connect(&database, Role::Filtering, 8).await.unwrap();
+    (database, Writer::start(&pool, lanes, &Wake::default()))
+}
+
+async fn partition(database: &PgConnectOptions, school: u128) -> Partition {
+    let pool = connect(database, Role::Directory, 1).await.unwrap();
+    let partition = join(&mut *pool.acquire().await.unwrap(), Owner::School(Uuid::from_u128(school).into())).await.unwrap();
+    pool.close().await;
+    partition
+}
+
+fn batch(partition: Partition, school: u128, id: &str, body: &str) -> NewBatch {
+    NewBatch {
+        partition,
+        school: SchoolId::from(Uuid::from_u128(school)),
+        source: SourceId::from(Uuid::from_u128(school + 1_000)),
+        batch_id: id.parse().unwrap(),
+        digest: *blake3::hash(body.as_bytes()).as_bytes(),
+        accepted: 1,
+        rejected: json!([]),
+        slices: vec![body.as_bytes().to_vec(), b"second slice".to_vec()],
+    }
+}
+
+async fn stored(database: &PgConnectOptions, partition: Partition) -> Vec<(i64, String, Vec<Vec<u8>>)> {
+    let pool = connect(database, Role::Projections, 1).await.unwrap();
+    let records = TelemetryLog::read(&mut *pool.acquire().await.unwrap(), partition, Offset::START, i64::MAX).await.unwrap();
+    pool.close().await;
+    records.into_iter().map(|(offset, record)| (offset.number(), record.batch_id, record.slices)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_reads_back_as_its_slices_in_order() {
+    let (database, writer) = a_telemetry_log(1).await;
+    let home = partition(&database, 1).await;
+    let answer = writer.append(batch(home, 1, "b-1", "body")).await.unwrap();
+    assert!(answer.is_new);
+    assert_eq!(
+        stored(&database, home).await,
+        [(1, "b-1".to_owned(), vec![b"body".to_vec(), b"second slice".to_vec()])]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_sent_many_times_at_once_is_stored_once_and_every_answer_is_the_first() {
+    // Several writers stand for several processes: nothing but the database keeps them apart.
+    let (database, first) = a_telemetry_log(2).await;
+    let home = partition(&database, 1).await;
+    let pool = connect(&database, Role::Filtering, 8).await.unwrap();
+    let writers = [first, Writer::start(&pool, 1, &Wake::default()), Writer::start(&pool, 3, &Wake::default())];
+    let mut sends = JoinSet::new();
+    for n in 0..60 {
+        let writer = writers[n % writers.len()].clone();
+        let id = format!("b-{}", n / 6);
+        sends.spawn(async move { (id.clone(), writer.append(batch(home, 1, &id, &format!("body of {id}"))).await.unwrap()) });
+    }
+    let answers = sends.join_all().await;
+    assert_eq!(answers.iter().filter(|(_, answer)| answer.is_new).count(), 10);
+    for (id, answer) in &answers {
+        assert_eq!(answer.digest, blake3::hash(format!("body of {id}").as_bytes()).as_bytes());
+    }
+    let offsets: Vec<i64> = stored(&database, home).await.iter().map(|(offset, ..)| *offset).collect();
+    assert_eq!(offsets, (1..=10).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_schools_written_at_once_by_several_processes_keep_every_partition_dense() {
+    let (database, first) = a_telemetry_log(2).await;
+    let pool = connect(&database, Role::Filtering, 8).await.unwrap();
+    let second = Writer::start(&pool, 2, &Wake::default());
+    let mut homes = Vec::new();
+    for school in 1..=12 {
+        homes.push((school, partition(&database, school).await));
+    }
+    let mut sends = JoinSet::new();
+    for n in 0..240_usize {
+        let (school, home) = homes[n % homes.len()];
+        let writer = if n % 2 == 0 { first.clone() } else { second.clone() };
+        sends.spawn(async move { writer.append(batch(home, school, &format!("b-{n}"), "body")).await.unwrap() });
+    }
+    assert!(sends.join_all().await.iter().all(|answer| answer.is_new));
+    let partitions: BTreeSet<Partition> = homes.iter().map(|(_, home)| *home).collect();
+    let mut total = 0;
+    for home in partitions {
+        let offsets: Vec<i64> = stored(&database, home).await.iter().map(|(offset, ..)| *offset).collect();
+        assert_eq!(offsets, (1..=i64::try_from(offsets.len()).unwrap()).collect::<Vec<_>>());
+        total += offsets.len();
+    }
+    assert_eq!(total, 240);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_a_day_drops_its_payloads_and_keeps_the_permanent_rows() {
+    let (database, writer) = a_telemetry_log(1).await;
+    let home = partition(&database, 1).await;
+    writer.append(batch(home, 1, "b-1", "body")).await.unwrap();
+    let pool: PgPool = connect(&database, Role::Projections, 1).await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the log's day is the server's real one")]
+    let today = Utc::now().date_naive();
+    assert!(drop_days(&pool, today, today).await.unwrap().iter().all(|name| !name.contains(&today.format("%Y%m%d").to_string())));
+    assert_eq!(stored(&database, home).await[0].2.len(), 2);
+    let after = today + Days::new(2);
+    assert!(!drop_days(&pool, after, after).await.unwrap().is_empty());
+    assert_eq!(stored(&database, home).await, [(1, "b-1".to_owned(), vec![])]);
+    assert!(!writer.append(batch(home, 1, "b-1", "body")).await.unwrap().is_new, "still known");
+}
