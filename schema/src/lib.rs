@@ -3,6 +3,7 @@
 //! Pure: no I/O and no clock. A value of a type here is valid because it exists; raw text and numbers stop at the edge.
 
 mod calendar;
+pub mod categories;
 pub mod directory;
 mod envelope;
 mod ids;
