@@ -1,0 +1,180 @@
+//! What the directory can be told: load the stream, decide, append, in one transaction.
+
+mod execute;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use eventlog::{AppendError, Cause, Owner, StreamError};
+use schema::{
+    KeyId, SchoolId, SourceId, TrustId, Urn,
+    directory::{SchoolEvent, SourceEvent},
+};
+use sqlx::PgPool;
+
+use crate::{
+    domain::{
+        Aggregate,
+        school::{School, SchoolCommand, SchoolError},
+        source::{RegisterSource, Source, SourceCommand, SourceError},
+        trust::TrustError,
+    },
+    keys::IngestKey,
+    views,
+};
+pub use execute::Done;
+pub(crate) use execute::{Because, Stream, execute};
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// The trust's rules refuse it.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The school's rules refuse it.
+    #[error(transparent)]
+    School(#[from] SchoolError),
+    /// The source's rules refuse it.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Two schools never share a URN.
+    #[error("another school goes, or went, by this URN")]
+    UrnTaken,
+    /// The command was carried out before; its key was shown then and cannot be shown again.
+    #[error("the key was issued and shown by an earlier call: revoke it and issue another")]
+    KeyShownBefore,
+    /// Others kept changing the same stream; nothing was recorded.
+    #[error("others are changing the same record: try again")]
+    Contended,
+    /// The command id was used for something else.
+    #[error("the command id was used before, for another record")]
+    CommandIdReused,
+    /// The record cannot be read.
+    #[error(transparent)]
+    Unreadable(StreamError),
+    /// The database refused or could not be reached. If this happened on commit, the outcome is unknown: send the
+    /// command again with the same id.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<StreamError> for DirectoryError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Database(error) => Self::Database(error),
+            StreamError::Decode { .. } => Self::Unreadable(error),
+        }
+    }
+}
+
+impl From<AppendError> for DirectoryError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            // `execute` appends only what a decision led to.
+            AppendError::Conflict { .. } | AppendError::NoEvents => Self::Contended,
+            AppendError::CommandIdReused => Self::CommandIdReused,
+            AppendError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+/// Records that a school goes by another URN from a day on.
+pub async fn change_urn(
+    pool: &PgPool,
+    school: SchoolId,
+    (urn, from): (Urn, NaiveDate),
+    cause: Cause,
+    at: DateTime<Utc>,
+) -> Result<Done<SchoolEvent>, DirectoryError> {
+    let holder = views::school::holder(&mut *pool.acquire().await?, urn).await?;
+    if holder.is_some_and(|holder| holder != school) {
+        return Err(DirectoryError::UrnTaken);
+    }
+    execute::<School>(pool, Stream::school(school), SchoolCommand::ChangeUrn { urn, from }, at, Because::Sender(cause))
+        .await
+}
+
+/// Records that a school belongs to a trust from a day on.
+pub async fn join_trust(
+    pool: &PgPool,
+    school: SchoolId,
+    (trust, from): (TrustId, NaiveDate),
+    cause: Cause,
+    at: DateTime<Utc>,
+) -> Result<Done<SchoolEvent>, DirectoryError> {
+    execute::<School>(
+        pool,
+        Stream::school(school),
+        SchoolCommand::JoinTrust { trust, from },
+        at,
+        Because::Sender(cause),
+    )
+    .await
+}
+
+/// Records that a school belongs to a trust up to, and not including, a day.
+pub async fn leave_trust(
+    pool: &PgPool,
+    school: SchoolId,
+    (trust, to): (TrustId, NaiveDate),
+    cause: Cause,
+    at: DateTime<Utc>,
+) -> Result<Done<SchoolEvent>, DirectoryError> {
+    execute::<School>(pool, Stream::school(school), SchoolCommand::LeaveTrust { trust, to }, at, Because::Sender(cause))
+        .await
+}
+
+/// Lets a filter send for a registered school.
+pub async fn register_source(
+    pool: &PgPool,
+    source: RegisterSource,
+    cause: Cause,
+    at: DateTime<Utc>,
+) -> Result<Done<SourceEvent>, DirectoryError> {
+    let school = Stream::school(source.school);
+    let events = eventlog::load::<SchoolEvent>(&mut *pool.acquire().await?, school.owner, &school.name).await?;
+    match School::after(events.iter().map(|stored| &stored.event)) {
+        School::Unknown => Err(SchoolError::NotRegistered.into()),
+        School::Registered(_) => {
+            let stream = Stream::source(source.school, source.source);
+            execute::<Source>(pool, stream, SourceCommand::Register(source), at, Because::Sender(cause)).await
+        }
+    }
+}
+
+/// Makes `key` a key of the source and gives it back, this once, to be shown; `key` is fresh from a random generator.
+pub async fn issue_key(
+    pool: &PgPool,
+    (school, source): (SchoolId, SourceId),
+    (id, key): (KeyId, IngestKey),
+    cause: Cause,
+    at: DateTime<Utc>,
+) -> Result<IngestKey, DirectoryError> {
+    let command = SourceCommand::IssueKey { key: id, hash: key.hash() };
+    let done = execute::<Source>(pool, Stream::source(school, source), command, at, Because::Sender(cause)).await?;
+    if done.appended.is_some_and(|appended| appended.replayed) { Err(DirectoryError::KeyShownBefore) } else { Ok(key) }
+}
+
+/// Refuses a key of the source from now on.
+pub async fn revoke_key(
+    pool: &PgPool,
+    (school, source): (SchoolId, SourceId),
+    key: KeyId,
+    cause: Cause,
+    at: DateTime<Utc>,
+) -> Result<Done<SourceEvent>, DirectoryError> {
+    let command = SourceCommand::RevokeKey { key };
+    execute::<Source>(pool, Stream::source(school, source), command, at, Because::Sender(cause)).await
+}
+
+impl Stream {
+    pub(crate) fn trust(trust: TrustId) -> Self {
+        Self { owner: Owner::Trust(trust), name: format!("trust-{trust}") }
+    }
+
+    pub(crate) fn school(school: SchoolId) -> Self {
+        Self { owner: Owner::School(school), name: format!("school-{school}") }
+    }
+
+    pub(crate) fn source(school: SchoolId, source: SourceId) -> Self {
+        Self { owner: Owner::School(school), name: format!("source-{source}") }
+    }
+}
