@@ -1,0 +1,12 @@
+//! The directory against a real database.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in tests, and does not see that the helpers here are theirs"
+)]
+
+mod house;
+mod import;
+mod keys;
+mod tenancy;
+mod views;
