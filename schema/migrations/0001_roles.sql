@@ -30,5 +30,5 @@ GRANT USAGE ON SCHEMA log TO wardlog_directory, wardlog_filtering, wardlog_proje
 GRANT USAGE ON SCHEMA telemetry TO wardlog_filtering, wardlog_projections, wardlog_gateway;
 GRANT USAGE ON SCHEMA directory TO wardlog_directory, wardlog_filtering, wardlog_projections, wardlog_gateway, wardlog_rounding;
 GRANT USAGE ON SCHEMA filtering TO wardlog_filtering, wardlog_projections, wardlog_gateway, wardlog_rounding;
-GRANT USAGE ON SCHEMA published TO wardlog_gateway;
+GRANT USAGE ON SCHEMA published TO wardlog_gateway, wardlog_filtering;
 GRANT USAGE, CREATE ON SCHEMA published TO wardlog_rounding;

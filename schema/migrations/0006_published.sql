@@ -21,6 +21,15 @@ CREATE VIEW published.filter_month_v1 WITH (security_invoker = true) AS
 GRANT SELECT ON published.trust_v1, published.membership_v1, published.school_v1, published.filter_hour_v1,
     published.filter_month_v1 TO wardlog_gateway;
 
+-- The keys that open the door, by hash, with what the door needs to know of their sources.
+CREATE VIEW published.ingest_key_v1 WITH (security_invoker = true) AS
+    SELECT k.hash, k.key_id, k.source_id, k.school_id, s.vocabulary, h.partition
+    FROM directory.ingest_key k
+    JOIN directory.source s ON s.source_id = k.source_id
+    JOIN log.home h ON h.owner_id = k.school_id
+    WHERE k.revoked_at IS NULL;
+GRANT SELECT ON published.ingest_key_v1 TO wardlog_filtering;
+
 -- Rounded figures, for comparison above school level and for governors. The cells are fixed (school, calendar month,
 -- category), and each is rounded to 5 here, before anything can be added to it. The view runs as wardlog_rounding,
 -- which reads every school; who may see which cell is decided inside: a trust sees a school's month when the school

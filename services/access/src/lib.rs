@@ -3,7 +3,9 @@
 mod caller;
 pub mod dev_issuer;
 pub mod identity;
+mod ingest_key;
 pub mod tenant;
 
 pub use caller::{Caller, IssuerName, Scope, Subject};
 pub use identity::{TokenError, Verifier};
+pub use ingest_key::{IngestKey, KeyHash, KeyRing, KnownSource};

@@ -12,6 +12,11 @@ pub const PARTITIONS: i16 = 64;
 pub struct Partition(pub(crate) i16);
 
 impl Partition {
+    /// The partition that a row names; the database checks that it is one.
+    pub const fn of_row(number: i16) -> Self {
+        Self(number)
+    }
+
     /// Its number.
     pub const fn number(self) -> i16 {
         self.0

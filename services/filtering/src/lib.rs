@@ -1,1 +1,23 @@
-//! filtering
+//! Filter telemetry in: taken at the door, categorised and counted.
+
+mod admission;
+mod body;
+mod check;
+mod event;
+pub mod fold;
+pub mod formats;
+pub mod graphql;
+mod host;
+pub mod http;
+mod ingest;
+mod json;
+mod pseudonym;
+pub mod record;
+pub mod views;
+
+pub use admission::{Admission, Busy};
+pub use body::Shape;
+pub use event::{FilterEvent, Refusal};
+pub use host::host_of;
+pub use ingest::{IngestError, Pipeline, Rejected, Sender, Sink, Taken};
+pub use pseudonym::{Kind, Pseudonyms, Secret};

@@ -1,0 +1,173 @@
+//! Counting, as a pure fold: batches in, counts out. What is counted once is an event; an id seen again is not one.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use schema::{Action, Category, Month, SchoolId, UserGroup, Vocabulary, categories::CategoryMap, london_day};
+
+use crate::record::Record;
+
+/// A cell of the hourly counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hourly {
+    /// The school.
+    pub school: SchoolId,
+    /// The UTC hour's beginning.
+    pub hour: DateTime<Utc>,
+    /// The canonical category.
+    pub category: Category,
+    /// What the filter did.
+    pub action: Action,
+    /// The group of users.
+    pub group: UserGroup,
+}
+
+/// A cell of the monthly counts; the month is London's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Monthly {
+    /// The school.
+    pub school: SchoolId,
+    /// The month.
+    pub month: Month,
+    /// The canonical category.
+    pub category: Category,
+    /// What the filter did.
+    pub action: Action,
+    /// The group of users.
+    pub group: UserGroup,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Events counted.
+    pub counted: i32,
+    /// Events whose id had been seen.
+    pub duplicates: i32,
+}
+
+/// Counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Events by hour.
+    pub hourly: BTreeMap<Hourly, i64>,
+    /// Events by unmapped label.
+    pub unmapped: BTreeMap<(SchoolId, Vocabulary, String), i64>,
+}
+
+impl Tally {
+    /// Adds a slice of a batch of `school`. `unseen` holds the ids that may still be counted; one that is, leaves it.
+    pub fn add(&mut self, school: SchoolId, record: &Record, unseen: &mut HashSet<i64>) -> Outcome {
+        let categories: Vec<Option<Category>> = record
+            .texts
+            .iter()
+            .map(|label| CategoryMap::bundled().category(record.vocabulary, label))
+            .collect();
+        let mut outcome = Outcome::default();
+        let mut cell: Option<(Hourly, i64)> = None;
+        for event in record.events() {
+            if event.id.is_some_and(|id| !unseen.remove(&id)) {
+                outcome.duplicates += 1;
+                continue;
+            }
+            outcome.counted += 1;
+            for &label in event.labels.iter().filter(|&&label| categories[label as usize].is_none()) {
+                let unmapped = (school, record.vocabulary, record.texts[label as usize].clone());
+                *self.unmapped.entry(unmapped).or_default() += 1;
+            }
+            let category = event.labels.iter().filter_map(|&label| categories[label as usize]).min();
+            let next = Hourly {
+                school,
+                hour: event.time.duration_trunc(TimeDelta::hours(1)).unwrap_or(event.time),
+                category: category.unwrap_or(Category::Uncategorised),
+                action: event.action,
+                group: event.group,
+            };
+            // Neighbours are often of one cell: it is looked up when it changes.
+            match &mut cell {
+                Some((current, events)) if *current == next => *events += 1,
+                _ => {
+                    self.flush(cell.take());
+                    cell = Some((next, 1));
+                }
+            }
+        }
+        self.flush(cell);
+        outcome
+    }
+
+    fn flush(&mut self, cell: Option<(Hourly, i64)>) {
+        if let Some((cell, events)) = cell {
+            *self.hourly.entry(cell).or_default() += events;
+        }
+    }
+
+    /// The same events by London month.
+    pub fn monthly(&self) -> BTreeMap<Monthly, i64> {
+        let mut monthly = BTreeMap::new();
+        for (cell, events) in &self.hourly {
+            let month = Month::of(london_day(cell.hour));
+            let cell =
+                Monthly { school: cell.school, month, category: cell.category, action: cell.action, group: cell.group };
+            *monthly.entry(cell).or_default() += events;
+        }
+        monthly
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn record(events: &[(i64, Option<i64>, &[u32])]) -> Record {
+        let mut record = Record::new(Vocabulary::General);
+        record.texts = vec!["gambling".into(), "self-harm".into(), "Beekeeping".into()];
+        let mut last = 0;
+        for (millis, id, labels) in events {
+            record.times.push(millis - last);
+            last = *millis;
+            record.ids.push(id.map(i64::to_le_bytes));
+            record.actions.push(Action::Blocked);
+            record.groups.push(UserGroup::Learner);
+            record.hosts.push(0);
+            record.labels.push(labels.to_vec());
+            record.policies.push(None);
+            record.people.push([None; 3]);
+        }
+        record
+    }
+
+    fn school() -> SchoolId {
+        Uuid::from_u128(1).into()
+    }
+
+    #[test]
+    fn the_gravest_of_several_categories_counts_and_an_unmapped_label_is_listed() {
+        let mut tally = Tally::default();
+        let record = record(&[(0, None, &[0, 1]), (1, None, &[2]), (2, None, &[2, 0])]);
+        assert_eq!(tally.add(school(), &record, &mut HashSet::new()), Outcome { counted: 3, duplicates: 0 });
+        let by_category: Vec<_> = tally.hourly.iter().map(|(cell, n)| (cell.category, *n)).collect();
+        assert_eq!(by_category, [(Category::SelfHarmSuicide, 1), (Category::Gambling, 1), (Category::Uncategorised, 1)]);
+        assert_eq!(tally.unmapped, BTreeMap::from([((school(), Vocabulary::General, "Beekeeping".into()), 2)]));
+    }
+
+    #[test]
+    fn an_id_counts_once_and_events_without_an_id_always() {
+        let mut tally = Tally::default();
+        let record = record(&[(0, Some(7), &[]), (0, Some(7), &[]), (0, None, &[]), (0, None, &[]), (0, Some(8), &[])]);
+        let mut unseen = HashSet::from([7]);
+        assert_eq!(tally.add(school(), &record, &mut unseen), Outcome { counted: 3, duplicates: 2 });
+        assert!(unseen.is_empty());
+    }
+
+    #[test]
+    fn an_hour_before_utc_midnight_in_summer_is_of_the_next_london_month() {
+        let mut tally = Tally::default();
+        let last_hour: DateTime<Utc> = "2026-06-30T23:10:00Z".parse().unwrap();
+        tally.add(school(), &record(&[(last_hour.timestamp_millis(), None, &[])]), &mut HashSet::new());
+        let months: Vec<_> = tally.monthly().keys().map(|cell| cell.month.to_string()).collect();
+        assert_eq!(months, ["2026-07"]);
+    }
+}

@@ -1,0 +1,63 @@
+//! Filtering's part of the public schema.
+
+use async_graphql::SimpleObject;
+use chrono::NaiveDate;
+
+use crate::views::counts::{DayCell, UnmappedLabel};
+
+/// A school's day, exactly; only the school's own staff see it.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Day {
+    /// The London day.
+    day: NaiveDate,
+    /// Requests, whatever was done with them.
+    requests: i64,
+    /// Requests that were blocked.
+    blocks: i64,
+    /// The same by category.
+    categories: Vec<DayCategory>,
+}
+
+/// One category of a school's day.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct DayCategory {
+    /// The canonical category.
+    category: String,
+    /// Requests, whatever was done with them.
+    requests: i64,
+    /// Requests that were blocked.
+    blocks: i64,
+}
+
+/// A category label of a school's filter that Wardlog does not know.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Unmapped {
+    /// The vocabulary in which it was looked up.
+    vocabulary: String,
+    /// The label as the filter sent it.
+    label: String,
+    /// Requests that carried it.
+    requests: i64,
+}
+
+impl From<UnmappedLabel> for Unmapped {
+    fn from(row: UnmappedLabel) -> Self {
+        Self { vocabulary: row.vocabulary, label: row.label, requests: row.events }
+    }
+}
+
+/// Cells, ordered by day, as days.
+pub fn by_day(cells: Vec<DayCell>) -> Vec<Day> {
+    let mut days: Vec<Day> = Vec::new();
+    for cell in cells {
+        if days.last().is_none_or(|day| day.day != cell.day) {
+            days.push(Day { day: cell.day, requests: 0, blocks: 0, categories: Vec::new() });
+        }
+        if let Some(day) = days.last_mut() {
+            day.requests += cell.requests;
+            day.blocks += cell.blocks;
+            day.categories.push(DayCategory { category: cell.category, requests: cell.requests, blocks: cell.blocks });
+        }
+    }
+    days
+}

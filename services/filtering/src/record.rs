@@ -1,0 +1,181 @@
+//! A batch as the telemetry log keeps it: columns, each distinct text once, compressed.
+//!
+//! A record is one byte of format version, then zstd of the postcard of [`Record`]. What decides a count (labels,
+//! vocabulary) is kept as sent, so that a better mapping needs a rebuild and no second sending.
+
+use chrono::{DateTime, Utc};
+use schema::{Action, UserGroup, Vocabulary};
+use serde::{Deserialize, Serialize};
+
+/// The format's version.
+const VERSION: u8 = 1;
+
+/// zstd's fastest ordinary level: the log is written once and read once or twice.
+const LEVEL: i32 = 1;
+
+/// The most that one slice may inflate to, in bytes.
+const INFLATED: usize = 64 * 1024 * 1024;
+
+/// A slice of a batch. All columns of events are equally long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// How the labels are to be read.
+    pub vocabulary: Vocabulary,
+    /// Distinct hosts, labels and policies.
+    pub texts: Vec<String>,
+    /// Distinct pseudonyms of users, devices and addresses.
+    pub pseudonyms: Vec<i64>,
+    /// Per event: the keyed hash of the sender's id, if it sent one.
+    pub ids: Vec<Option<[u8; 8]>>,
+    /// Per event: milliseconds since the one before it (since 1970 for the first).
+    pub times: Vec<i64>,
+    /// Per event: what the filter did.
+    pub actions: Vec<Action>,
+    /// Per event: the group of users.
+    pub groups: Vec<UserGroup>,
+    /// Per event: the host, as an index into `texts`.
+    pub hosts: Vec<u32>,
+    /// Per event: the labels, as indices into `texts`.
+    pub labels: Vec<Vec<u32>>,
+    /// Per event: the policy, as an index into `texts`.
+    pub policies: Vec<Option<u32>>,
+    /// Per event: user, device and address, as indices into `pseudonyms`.
+    pub people: Vec<[Option<u32>; 3]>,
+}
+
+/// An event as counting sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted<'a> {
+    /// The keyed hash of the sender's id, if it sent one.
+    pub id: Option<i64>,
+    /// When the request was made.
+    pub time: DateTime<Utc>,
+    /// What the filter did.
+    pub action: Action,
+    /// The group of users.
+    pub group: UserGroup,
+    /// The labels, as indices into the record's texts.
+    pub labels: &'a [u32],
+}
+
+/// Why a slice cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It is of a later format.
+    #[error("record format {0} is unknown")]
+    Version(u8),
+    /// It does not inflate.
+    #[error("record does not inflate")]
+    Compression,
+    /// It is not what was written.
+    #[error("record has another shape")]
+    Shape,
+}
+
+impl Record {
+    /// An empty record of a source that uses `vocabulary`.
+    pub fn new(vocabulary: Vocabulary) -> Self {
+        Self {
+            vocabulary,
+            texts: Vec::new(),
+            pseudonyms: Vec::new(),
+            ids: Vec::new(),
+            times: Vec::new(),
+            actions: Vec::new(),
+            groups: Vec::new(),
+            hosts: Vec::new(),
+            labels: Vec::new(),
+            policies: Vec::new(),
+            people: Vec::new(),
+        }
+    }
+
+    /// How many events it holds.
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// The bytes to keep.
+    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
+        let plain = postcard::to_stdvec(self).map_err(|_| RecordError::Shape)?;
+        let mut bytes = Vec::with_capacity(plain.len() / 2 + 64);
+        bytes.push(VERSION);
+        zstd::stream::copy_encode(plain.as_slice(), &mut bytes, LEVEL).map_err(|_| RecordError::Compression)?;
+        Ok(bytes)
+    }
+
+    /// Reads what [`Record::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let (&version, compressed) = bytes.split_first().ok_or(RecordError::Shape)?;
+        if version != VERSION {
+            return Err(RecordError::Version(version));
+        }
+        let plain = zstd::bulk::decompress(compressed, INFLATED).map_err(|_| RecordError::Compression)?;
+        let record: Self = postcard::from_bytes(&plain).map_err(|_| RecordError::Shape)?;
+        let events = record.times.len();
+        let whole = [record.ids.len(), record.actions.len(), record.groups.len(), record.hosts.len(), record.labels.len()]
+            .into_iter()
+            .all(|column| column == events)
+            && record.labels.iter().flatten().all(|&text| (text as usize) < record.texts.len());
+        if whole { Ok(record) } else { Err(RecordError::Shape) }
+    }
+
+    /// Its events, in the order in which they were sent.
+    pub fn events(&self) -> impl Iterator<Item = Counted<'_>> {
+        let mut millis = 0_i64;
+        self.times.iter().enumerate().map(move |(n, step)| {
+            millis = millis.wrapping_add(*step);
+            Counted {
+                id: self.ids[n].map(i64::from_le_bytes),
+                time: DateTime::from_timestamp_millis(millis).unwrap_or_default(),
+                action: self.actions[n],
+                group: self.groups[n],
+                labels: &self.labels[n],
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let mut record = Record::new(Vocabulary::General);
+        record.texts = vec!["a.org".into(), "Gambling".into()];
+        record.pseudonyms = vec![-7];
+        record.ids = vec![None, Some([1, 0, 0, 0, 0, 0, 0, 0])];
+        record.times = vec![1_795_166_043_120, -20];
+        record.actions = vec![Action::Allowed, Action::Blocked];
+        record.groups = vec![UserGroup::Learner, UserGroup::Staff];
+        record.hosts = vec![0, 0];
+        record.labels = vec![vec![], vec![1]];
+        record.policies = vec![None, None];
+        record.people = vec![[Some(0), None, None], [None; 3]];
+        record
+    }
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let record = record();
+        assert_eq!(Record::decode(&record.encode().unwrap()).unwrap(), record);
+        let times: Vec<i64> = record.events().map(|e| e.time.timestamp_millis()).collect();
+        assert_eq!(times, [1_795_166_043_120, 1_795_166_043_100]);
+    }
+
+    #[test]
+    fn a_damaged_or_foreign_record_is_an_error_and_no_panic() {
+        let bytes = record().encode().unwrap();
+        assert!(matches!(Record::decode(&[]), Err(RecordError::Shape)));
+        assert!(matches!(Record::decode(&[9, 9]), Err(RecordError::Version(9))));
+        assert!(Record::decode(&bytes[..bytes.len() - 3]).is_err());
+        let mut short = record();
+        short.actions.pop();
+        assert!(matches!(Record::decode(&short.encode().unwrap()), Err(RecordError::Shape)));
+    }
+}

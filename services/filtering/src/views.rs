@@ -1,0 +1,6 @@
+//! What is folded from the telemetry log, and its queries.
+
+pub mod counts;
+mod seen;
+
+pub use counts::Counts;

@@ -1,0 +1,42 @@
+//! The ids of events already counted: 64-bit keyed hashes, by the day on which they arrived.
+
+use std::collections::HashSet;
+
+use chrono::{Days, NaiveDate};
+use schema::SourceId;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// For how many days an id is remembered (design: an id seen again within 8 days changes no count).
+const REMEMBERED: Days = Days::new(8);
+
+/// Remembers `ids`, which `source` sent on `day`, and returns those that it had not sent in the 8 days before.
+pub(super) async fn remember(
+    connection: &mut PgConnection,
+    source: SourceId,
+    day: NaiveDate,
+    ids: &[i64],
+) -> Result<HashSet<i64>, sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let source = Uuid::from(source);
+    let mut unseen: HashSet<i64> = ids.iter().copied().collect();
+    let known = sqlx::query_scalar!(
+        "SELECT event_hash FROM filtering.seen WHERE source_id = $1 AND event_hash = ANY($2) AND day >= $3",
+        source,
+        ids,
+        day - REMEMBERED,
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    for id in known {
+        unseen.remove(&id);
+    }
+    let mut sorted: Vec<i64> = unseen.iter().copied().collect();
+    sorted.sort_unstable();
+    sqlx::query!("INSERT INTO filtering.seen (source_id, event_hash, day) SELECT $1, unnest($2::bigint[]), $3", source, &sorted, day)
+        .execute(connection)
+        .await?;
+    Ok(unseen)
+}

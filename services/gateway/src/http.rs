@@ -1,0 +1,48 @@
+//! The HTTP edge of the public schema: `POST /graphql`, by the GraphQL-over-HTTP specification.
+
+mod accept;
+mod body;
+mod reply;
+
+use access::Verifier;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{self, Data, Payload, ServiceConfig},
+};
+use async_graphql::{EmptyMutation, EmptySubscription, ObjectType, Schema};
+use ::web::{Problem, bearer, clock, problem::method_not_allowed};
+
+pub use body::MAX_BODY_BYTES;
+
+/// Mounts `/graphql`. A resolver finds the [`access::Caller`] in its context.
+///
+/// What can be told from the headers is told before the body is read, and the token first.
+pub fn routes<Q>(cfg: &mut ServiceConfig, schema: Schema<Q, EmptyMutation, EmptySubscription>, verifier: Verifier)
+where
+    Q: ObjectType + 'static,
+{
+    cfg.service(
+        web::resource("/graphql")
+            .app_data(Data::new(schema))
+            .app_data(Data::new(verifier))
+            .route(web::post().to(answer::<Q>))
+            .default_service(method_not_allowed("POST")),
+    );
+}
+
+async fn answer<Q>(
+    request: HttpRequest,
+    payload: Payload,
+    schema: Data<Schema<Q, EmptyMutation, EmptySubscription>>,
+    verifier: Data<Verifier>,
+) -> Result<HttpResponse, Problem>
+where
+    Q: ObjectType + 'static,
+{
+    let caller = bearer::caller(request.headers(), &verifier, clock::now()).await?;
+    body::check_kind(request.headers())?;
+    let media_type = accept::negotiate(&request)?;
+    let body = body::read(request.headers(), payload).await?;
+    let response = schema.execute(body::parse(&body)?.data(caller)).await;
+    Ok(reply::reply(response, media_type))
+}

@@ -1,0 +1,243 @@
+//! The one public schema: what each context adds, under the two roots that a reader starts from.
+
+use access::{Caller, Scope, tenant};
+use async_graphql::{Context, EmptyMutation, EmptySubscription, Enum, Object, SimpleObject};
+use chrono::NaiveDate;
+use comparison::{
+    figures::{Figures, Precision},
+    views::{months, schools},
+};
+use filtering::{graphql as filter, views::counts};
+use schema::{Month, SchoolId, TrustId};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::error::{bad_input, internal};
+
+/// The schema; its data must hold a pool of the role `Gateway`, and each request's a [`Caller`].
+pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
+
+/// Nothing that a reader can ask is deeper than this.
+const DEPTH: usize = 12;
+
+/// The most fields that one document may select.
+const COMPLEXITY: usize = 500;
+
+/// The most days that one answer shows.
+const DAYS: i64 = 366;
+
+/// Assembles the schema over a pool of the role `Gateway`.
+pub fn build(pool: PgPool) -> Schema {
+    builder().data(pool).finish()
+}
+
+/// The schema's definition, as written to `schema/graphql/schema.graphql`.
+pub fn sdl() -> String {
+    builder().finish().sdl()
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, EmptyMutation, EmptySubscription> {
+    Schema::build(Query, EmptyMutation, EmptySubscription).limit_depth(DEPTH).limit_complexity(COMPLEXITY)
+}
+
+/// Where a reader starts.
+#[derive(Debug, Clone, Copy)]
+pub struct Query;
+
+#[Object]
+impl Query {
+    /// What the caller's token lets it read.
+    async fn viewer(&self, context: &Context<'_>) -> async_graphql::Result<Viewer> {
+        Ok(match scope(context)? {
+            Scope::Trust(trust) => Viewer { role: Role::MatLead, trust_id: Some(trust.into()), school_id: None },
+            Scope::School(school) => Viewer { role: Role::Dsl, trust_id: None, school_id: Some(school.into()) },
+            Scope::GovernedSchool(school) => Viewer { role: Role::Governor, trust_id: None, school_id: Some(school.into()) },
+        })
+    }
+
+    /// A trust; null for one that does not exist or is not the caller's, which look the same.
+    async fn trust(&self, context: &Context<'_>, id: Uuid) -> async_graphql::Result<Option<Trust>> {
+        let found = read(context, move |c| Box::pin(schools::trust(c, TrustId::from(id)))).await?;
+        Ok(found.map(|row| Trust { row }))
+    }
+
+    /// A school; null for one that does not exist or is not the caller's to see, which look the same.
+    async fn school(&self, context: &Context<'_>, id: Uuid) -> async_graphql::Result<Option<School>> {
+        let found = read(context, move |c| Box::pin(schools::school(c, SchoolId::from(id)))).await?;
+        Ok(found.map(|row| School { row }))
+    }
+}
+
+/// What a token lets its bearer read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum Role {
+    /// A trust's safeguarding lead: its schools by month, rounded.
+    MatLead,
+    /// A school's designated safeguarding lead: the school, exactly.
+    Dsl,
+    /// A school's governor: the school by month, rounded.
+    Governor,
+}
+
+/// The caller.
+#[derive(Debug, Clone, Copy, SimpleObject)]
+pub struct Viewer {
+    role: Role,
+    /// The trust, for a MAT lead.
+    trust_id: Option<Uuid>,
+    /// The school, for its DSL or governor.
+    school_id: Option<Uuid>,
+}
+
+/// A multi-academy trust.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    row: schools::Trust,
+}
+
+#[Object]
+impl Trust {
+    /// Its id.
+    async fn id(&self) -> Uuid {
+        self.row.trust_id
+    }
+
+    /// Its name in the register.
+    async fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// The schools that were the trust's on the last day of a month (`YYYY-MM`), with that month's figures, by name.
+    async fn schools(&self, context: &Context<'_>, month: String) -> async_graphql::Result<Vec<SchoolMonth>> {
+        let month = parse_month(&month)?;
+        let trust = TrustId::from(self.row.trust_id);
+        let precision = precision(scope(context)?);
+        let (rows, mut cells) = read(context, move |connection| {
+            Box::pin(async move {
+                let rows = schools::of_trust(connection, trust, month).await?;
+                let ids: Vec<Uuid> = rows.iter().map(|row| row.school_id).collect();
+                let cells = months::of(connection, &ids, month, precision).await?;
+                Ok((rows, cells))
+            })
+        })
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let figures = cells
+                    .remove(&SchoolId::from(row.school_id))
+                    .map(|cells| Figures::new(cells, precision, row.pupils));
+                SchoolMonth { month: month.to_string(), figures, school: School { row } }
+            })
+            .collect())
+    }
+}
+
+/// A school's month.
+#[derive(SimpleObject)]
+pub struct SchoolMonth {
+    school: School,
+    /// The month, as `YYYY-MM`.
+    month: String,
+    /// Null when nothing was counted: a silent filter is not a safe school.
+    figures: Option<Figures>,
+}
+
+/// A school as it is now.
+#[derive(Debug, Clone)]
+pub struct School {
+    row: schools::School,
+}
+
+#[Object]
+impl School {
+    /// Its id, the same through academy conversions.
+    async fn id(&self) -> Uuid {
+        self.row.school_id
+    }
+
+    /// Its URN in the register.
+    async fn urn(&self) -> i32 {
+        self.row.urn
+    }
+
+    /// Its name in the register.
+    async fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// Its phase of education, in the register's words.
+    async fn phase(&self) -> &str {
+        &self.row.phase
+    }
+
+    /// Its status, in the register's words.
+    async fn status(&self) -> &str {
+        &self.row.status
+    }
+
+    /// Pupils on roll; null where the register does not say.
+    async fn pupils(&self) -> Option<i32> {
+        self.row.pupils
+    }
+
+    /// A month (`YYYY-MM`): exact for the school's own staff, rounded for anyone else. Null when nothing was counted.
+    async fn month(&self, context: &Context<'_>, month: String) -> async_graphql::Result<Option<Figures>> {
+        let month = parse_month(&month)?;
+        let school = self.row.school_id;
+        let precision = precision(scope(context)?);
+        let mut cells =
+            read(context, move |c| Box::pin(async move { months::of(c, &[school], month, precision).await })).await?;
+        Ok(cells.remove(&school.into()).map(|cells| Figures::new(cells, precision, self.row.pupils)))
+    }
+
+    /// London days from one to another, both included, at most 366; days without requests are absent. Null unless the
+    /// caller is of the school's own staff: figures of a day are too fine to be shown to anyone else.
+    async fn days(&self, context: &Context<'_>, from: NaiveDate, to: NaiveDate) -> async_graphql::Result<Option<Vec<filter::Day>>> {
+        if to < from || (to - from).num_days() >= DAYS {
+            return Err(bad_input("to", "expected a day from `from` to 365 days after it"));
+        }
+        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let cells = read(context, move |c| Box::pin(counts::days(c, school, from, to))).await?;
+        Ok(Some(filter::by_day(cells)))
+    }
+
+    /// Labels of the school's filters that no category is known for, the most frequent first. Null unless the caller is
+    /// of the school's own staff.
+    async fn unmapped_labels(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<filter::Unmapped>>> {
+        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let rows = read(context, move |c| Box::pin(counts::unmapped(c, school))).await?;
+        Ok(Some(rows.into_iter().map(filter::Unmapped::from).collect()))
+    }
+}
+
+impl School {
+    fn own_staff(&self, context: &Context<'_>) -> async_graphql::Result<Option<SchoolId>> {
+        let school = SchoolId::from(self.row.school_id);
+        Ok((scope(context)? == Scope::School(school)).then_some(school))
+    }
+}
+
+fn precision(scope: Scope) -> Precision {
+    match scope {
+        Scope::School(_) => Precision::Exact,
+        Scope::Trust(_) | Scope::GovernedSchool(_) => Precision::RoundedTo5,
+    }
+}
+
+fn parse_month(text: &str) -> async_graphql::Result<Month> {
+    text.parse().map_err(|_| bad_input("month", "expected a month as YYYY-MM"))
+}
+
+fn scope(context: &Context<'_>) -> async_graphql::Result<Scope> {
+    Ok(context.data::<Caller>()?.scope)
+}
+
+/// Reads as the caller.
+async fn read<T: Send + 'static>(
+    context: &Context<'_>,
+    work: impl for<'c> FnOnce(&'c mut sqlx::PgConnection) -> futures_util::future::BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+) -> async_graphql::Result<T> {
+    let pool = context.data::<PgPool>()?;
+    tenant::read(pool, scope(context)?, work).await.map_err(|error| internal(&error))
+}

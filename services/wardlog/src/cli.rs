@@ -1,0 +1,96 @@
+//! The command line.
+
+mod import;
+mod keys;
+mod serve;
+mod token;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::{
+    demo,
+    home::{self, Home},
+};
+
+/// Children's online safety across many schools: one append-only record, and answers from it.
+#[derive(Debug, Parser)]
+#[command(name = "wardlog", version)]
+pub struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where everything is.
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// The PostgreSQL database to use; without it a private server is started in WARDLOG_HOME
+    #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
+    database_url: Option<PgConnectOptions>,
+    /// The directory of the private server, the pseudonyms' secret and the development issuer
+    #[arg(long = "home", env = "WARDLOG_HOME", default_value = ".wardlog", global = true)]
+    home: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run roles until SIGTERM or Ctrl-C
+    Serve(serve::Serve),
+    /// Show the main job: a generated school day of a real trust through the real door, then the comparison
+    Demo(demo::Options),
+    /// Import from a file
+    #[command(subcommand)]
+    Import(import::Import),
+    /// Make or revoke a filter's ingest keys
+    #[command(subcommand)]
+    Key(keys::Key),
+    /// Mint a token of the development issuer
+    Token(token::Token),
+    /// Write schema/graphql and schema/openapi
+    Schema {
+        /// The repository's schema directory
+        #[arg(default_value = "schema")]
+        directory: PathBuf,
+    },
+}
+
+impl Cli {
+    /// Whether it runs until it is told to stop, and logs rather than prints.
+    pub fn is_service(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+}
+
+impl Place {
+    fn home(&self) -> Result<Home> {
+        Home::open(&self.home)
+    }
+
+    /// The database, up to date: the given one, or the private server's.
+    async fn database(&self) -> Result<PgConnectOptions> {
+        if let Some(database) = &self.database_url {
+            database::migrate(database).await?;
+            return Ok(database.clone());
+        }
+        home::prepare(&self.home()?.postgres()?.options(), home::DATABASE).await
+    }
+}
+
+/// Runs one command.
+pub async fn run(cli: Cli) -> Result<ExitCode> {
+    let place = cli.place;
+    match cli.command {
+        Command::Serve(serve) => serve.run(&place).await?,
+        Command::Demo(options) => return serve::demo(&place, &options).await,
+        Command::Import(import) => import.run(&place).await?,
+        Command::Key(key) => key.run(&place).await?,
+        Command::Token(token) => token.run(&place).await?,
+        Command::Schema { directory } => crate::schema_files::write(&directory)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,104 @@
+//! `wardlog key …`.
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use database::{Role, connect};
+use directory::{
+    DirectoryView, IngestKey, commands,
+    domain::source::RegisterSource,
+    views::{ingest_key, school},
+};
+use eventlog::{Cause, catch_up};
+use schema::{CommandId, KeyId, SchoolId, SourceId, Urn, Vocabulary};
+use sqlx::{PgConnection, PgPool};
+use web::clock;
+
+use super::Place;
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(super) enum Key {
+    /// Make an ingest key for one of a school's filters and show it, this once; the filter is registered if it is new
+    Issue {
+        /// The school
+        #[arg(long)]
+        urn: Urn,
+        /// What the school calls the filter
+        #[arg(long)]
+        source: directory::domain::Name,
+        /// How the filter's category labels are read: general, ut1 or e2guardian
+        #[arg(long, default_value = "general")]
+        vocabulary: Vocabulary,
+    },
+    /// Refuse a key from now on
+    Revoke {
+        /// The key's id, as shown when it was issued
+        key: KeyId,
+    },
+}
+
+impl Key {
+    pub(super) async fn run(self, place: &Place) -> Result<()> {
+        let database = place.database().await?;
+        let pool = connect(&database, Role::Directory, 2).await?;
+        let projections = connect(&database, Role::Projections, 2).await?;
+        catch_up(&projections, &DirectoryView).await?;
+        match self {
+            Self::Issue { urn, source, vocabulary } => issue(&pool, urn, source, vocabulary).await?,
+            Self::Revoke { key } => revoke(&pool, key).await?,
+        }
+        catch_up(&projections, &DirectoryView).await?;
+        Ok(())
+    }
+}
+
+async fn issue(pool: &PgPool, urn: Urn, name: directory::domain::Name, vocabulary: Vocabulary) -> Result<()> {
+    let mut connection = pool.acquire().await?;
+    let school = school::holder(&mut connection, urn)
+        .await?
+        .with_context(|| format!("no school has the URN {urn}: import the register first"))?;
+    let source = match ingest_key::source_named(&mut connection, school, &name).await? {
+        Some(source) => source,
+        None => register(pool, school, name, vocabulary).await?,
+    };
+    drop(connection);
+    let fresh = (KeyId::from(clock::random_id()), IngestKey::from_random(rand::random()));
+    let id = fresh.0;
+    let key = commands::issue_key(pool, (school, source), fresh, cause()?, clock::now()).await?;
+    println!("{}", key.reveal());
+    eprintln!("key {id} of source {source}: shown this once; revoke it with `wardlog key revoke {id}`");
+    Ok(())
+}
+
+async fn register(
+    pool: &PgPool,
+    school: SchoolId,
+    name: directory::domain::Name,
+    vocabulary: Vocabulary,
+) -> Result<SourceId> {
+    let source = SourceId::from(clock::random_id());
+    let command = RegisterSource { source, school, name, vocabulary };
+    commands::register_source(pool, command, cause()?, clock::now()).await?;
+    Ok(source)
+}
+
+async fn revoke(pool: &PgPool, key: KeyId) -> Result<()> {
+    let owner = ingest_key::owner(&mut *pool.acquire().await? as &mut PgConnection, key)
+        .await?
+        .with_context(|| format!("no ingest key has the id {key}"))?;
+    commands::revoke_key(pool, owner, key, cause()?, clock::now()).await?;
+    println!("key {key} is refused from now on, everywhere within 5 seconds");
+    Ok(())
+}
+
+/// A command of the operator's, typed once.
+fn cause() -> Result<Cause> {
+    let id = clock::ordered_id();
+    Ok(Cause {
+        command_id: id.to_string().parse::<CommandId>()?,
+        actor: "operator".to_owned(),
+        correlation_id: id,
+        causation_id: None,
+        traceparent: None,
+    })
+}

@@ -1,0 +1,98 @@
+//! `wardlog serve` and `wardlog demo`.
+
+use std::{collections::BTreeSet, fs, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use access::identity::IssuerConfig;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use web::shutdown;
+
+use super::Place;
+use crate::{
+    demo, home,
+    serve::{self, Role, Settings},
+};
+
+/// `wardlog serve`.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// What to run in this process
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Gateway, Role::Filtering, Role::Projections])]
+    roles: Vec<Role>,
+    /// Where to listen
+    #[arg(long, env = "WARDLOG_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// A JSON file with the trusted issuers: [{"issuer", "audience", "algorithms", "jwks": {"url"} or {"file"}}]
+    #[arg(long, env = "WARDLOG_ISSUERS")]
+    issuers: Option<PathBuf>,
+    /// Memory for requests at the door, in MiB
+    #[arg(long, env = "WARDLOG_DOOR_MEMORY", default_value_t = 256)]
+    door_memory: usize,
+}
+
+impl Serve {
+    pub(super) async fn run(self, place: &Place) -> Result<()> {
+        let issuers = self.issuers(place)?;
+        let stop = shutdown::on_signal()?;
+        let settings = Settings {
+            database: place.database().await?,
+            listen: self.listen,
+            roles: self.roles.into_iter().collect(),
+            issuers,
+            secret: place.home()?.secret()?,
+            door_memory: self.door_memory * 1024 * 1024,
+        };
+        let running = serve::start(settings, stop).await?;
+        tracing::info!(address = %running.address, "listening");
+        running.finished().await;
+        Ok(())
+    }
+
+    /// The issuers of the file; in the embedded default, the development issuer.
+    fn issuers(&self, place: &Place) -> Result<Vec<IssuerConfig>> {
+        match &self.issuers {
+            Some(path) => {
+                let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+                serde_json::from_slice(&text).with_context(|| format!("{}: expected a list of issuers", path.display()))
+            }
+            None if place.database_url.is_some() => {
+                bail!("with DATABASE_URL the trusted issuers must be given too: --issuers FILE (or WARDLOG_ISSUERS)")
+            }
+            None => {
+                tracing::warn!("no --issuers: believing the development issuer of WARDLOG_HOME");
+                Ok(vec![place.home()?.dev_issuer()?.config()])
+            }
+        }
+    }
+}
+
+/// `wardlog demo`: every role on a fresh database of the private server.
+pub(super) async fn demo(place: &Place, options: &demo::Options) -> Result<ExitCode> {
+    let home = place.home()?;
+    let issuer = home.dev_issuer()?;
+    let stop = shutdown::on_signal()?;
+    let server = home.postgres()?;
+    let database = home::prepare_fresh(&server.options(), home::DEMO_DATABASE).await?;
+    let settings = Settings {
+        database: database.clone(),
+        listen: options.listen,
+        roles: BTreeSet::from([Role::Gateway, Role::Filtering, Role::Projections]),
+        issuers: vec![issuer.config()],
+        secret: home.secret()?,
+        door_memory: 256 * 1024 * 1024,
+    };
+    let running = serve::start(settings, stop.clone()).await?;
+    let world = demo::World { address: running.address, database, issuer };
+    let outcome = tokio::select! {
+        outcome = demo::run(options, world) => outcome,
+        () = stop.cancelled() => Err(anyhow::anyhow!("interrupted")),
+    };
+    if matches!(outcome, Ok(true)) && !options.once {
+        println!("Serving until Ctrl-C.");
+        stop.cancelled().await;
+    }
+    stop.cancel();
+    running.finished().await;
+    server.stop()?;
+    Ok(if outcome? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,87 @@
+//! The directory of the embedded default (`.wardlog`): a private PostgreSQL, the secret, the development issuer.
+
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use access::{IssuerName, dev_issuer::DevIssuer};
+use anyhow::{Context, Result};
+use database::private::PrivateServer;
+use filtering::Secret;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+
+/// The development issuer's name and audience: tokens of a demo are good for nothing else.
+const ISSUER: &str = "https://dev.wardlog.invalid";
+const AUDIENCE: &str = "wardlog";
+
+/// The database of a plain `wardlog serve`.
+pub const DATABASE: &str = "wardlog";
+
+/// The database of `wardlog demo`, made anew each time.
+pub const DEMO_DATABASE: &str = "wardlog_demo";
+
+/// A directory that holds what an installation without outside services needs.
+#[derive(Debug, Clone)]
+pub struct Home(PathBuf);
+
+impl Home {
+    /// Opens a home, making it the first time.
+    pub fn open(directory: &Path) -> Result<Self> {
+        fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        Ok(Self(directory.canonicalize().with_context(|| format!("cannot open {}", directory.display()))?))
+    }
+
+    /// Starts the private PostgreSQL, or finds it running.
+    pub fn postgres(&self) -> Result<PrivateServer> {
+        Ok(PrivateServer::start(&self.0.join("postgres"))?)
+    }
+
+    /// The secret under which names are hashed: 256 random bits in a file of mode 0600, made the first time.
+    pub fn secret(&self) -> Result<Secret> {
+        let path = self.0.join("pseudonym.key");
+        let wrong = || format!("cannot use {}", path.display());
+        match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(mut file) => {
+                file.write_all(&rand::random::<[u8; 32]>()).and_then(|()| file.sync_all()).with_context(wrong)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(wrong),
+        }
+        let bytes: [u8; 32] = fs::read(&path)
+            .with_context(wrong)?
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("{}: expected 32 bytes", path.display()))?;
+        Ok(Secret::new(bytes))
+    }
+
+    /// The development issuer.
+    pub fn dev_issuer(&self) -> Result<DevIssuer> {
+        Ok(DevIssuer::open(&self.0.join("dev-issuer"), ISSUER.parse::<IssuerName>()?, AUDIENCE)?)
+    }
+}
+
+/// Makes the database `name` unless it is there, and brings it up to date.
+pub async fn prepare(server: &PgConnectOptions, name: &'static str) -> Result<PgConnectOptions> {
+    let mut connection = PgConnection::connect_with(server).await?;
+    let there = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1) AS "there!""#, name)
+        .fetch_one(&mut connection)
+        .await?;
+    if !there {
+        connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
+    }
+    connection.close().await?;
+    let database = server.clone().database(name);
+    database::migrate(&database).await?;
+    Ok(database)
+}
+
+/// Makes the database `name` anew.
+pub async fn prepare_fresh(server: &PgConnectOptions, name: &'static str) -> Result<PgConnectOptions> {
+    let mut connection = PgConnection::connect_with(server).await?;
+    connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).await?;
+    connection.close().await?;
+    prepare(server, name).await
+}

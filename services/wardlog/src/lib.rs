@@ -1,0 +1,8 @@
+//! The one binary: every role of Wardlog in one process or several, and the commands that look after them.
+
+pub mod cli;
+pub mod demo;
+pub mod filters;
+pub mod home;
+pub mod schema_files;
+pub mod serve;

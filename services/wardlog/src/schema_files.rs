@@ -1,0 +1,21 @@
+//! The public schemas as files.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result};
+
+/// Each file under `schema/`, and what it should hold.
+pub fn files() -> Result<[(&'static str, String); 2]> {
+    let openapi = serde_json::to_string_pretty(&filtering::http::openapi())? + "\n";
+    Ok([("graphql/schema.graphql", gateway::schema::sdl()), ("openapi/door.json", openapi)])
+}
+
+/// Writes them.
+pub fn write(directory: &Path) -> Result<()> {
+    for (name, content) in files()? {
+        let path = directory.join(name);
+        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("wrote {}", path.display());
+    }
+    Ok(())
+}
