@@ -5,6 +5,8 @@ use std::{
     io::{self, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -121,7 +123,9 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 
 /// Writes beside `path`, so that nobody ever reads half a file.
 fn write_draft(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    static DRAFTS: AtomicU32 = AtomicU32::new(0);
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let draft = path.with_extension(format!("draft-{}-{number}", process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;
@@ -177,6 +181,21 @@ mod tests {
         let token = reopened.mint(&"u-1".parse().unwrap(), scope, now(), TimeDelta::minutes(5));
         assert!(verifier.verify(&token, now()).await.is_ok());
         assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 2, "no draft is left behind");
+    }
+
+    #[tokio::test]
+    async fn when_many_open_it_at_once_they_share_the_one_key() {
+        let directory = Directory::new();
+        let issuers: Vec<_> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..16).map(|_| scope.spawn(|| directory.open().unwrap())).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let verifier = Verifier::new(vec![issuers[0].config()]).unwrap();
+        for issuer in &issuers {
+            let scope = Scope::School(uuid::Uuid::from_u128(2).into());
+            let token = issuer.mint(&"u-1".parse().unwrap(), scope, now(), TimeDelta::minutes(5));
+            assert!(verifier.verify(&token, now()).await.is_ok());
+        }
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! A real signal to this very process; alone in its file, for it is about the whole process.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
-
 use std::{process::Command, time::Duration};
 
 use web::shutdown;
