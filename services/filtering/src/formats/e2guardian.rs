@@ -7,7 +7,8 @@
 //!
 //! As seen of e2guardian 5.3.5 itself: it writes status 403 for a page that it denied, whatever it told the browser, and
 //! for one that the network failed (`*NETERROR*`); an origin's own 403 has number 0 and no message; in stealth mode
-//! (`reportinglevel = -1`) a page that would be denied is let through with its number and the origin's status.
+//! (`reportinglevel = -1`) a page that would be denied is let through with its number and the origin's status; and a page
+//! reached by the block page's bypass link has number 0 and `*TRUSTED* -`, as other pages have, and counts as allowed.
 
 use std::borrow::Cow;
 
@@ -154,6 +155,7 @@ mod tests {
             ("407", "0", "*TRUSTED* -", Action::AuthChallenge),
             ("403", "0", "*DENIED* Message number absentword", Action::Blocked),
             ("403", "202", "*NETERROR* Unable to connect to upstream proxy (network error)", Action::Allowed),
+            ("200", "0", "*TRUSTED* -", Action::Allowed),
             // From the numbering, in its own words:
             ("403", "500", "-", Action::Blocked),
             ("403", "1100", "*INFECTED* *DENIED* Virus or bad content detected.", Action::Blocked),
