@@ -2,6 +2,7 @@
 
 mod execute;
 
+use access::IngestKey;
 use chrono::{DateTime, NaiveDate, Utc};
 use eventlog::{AppendError, Cause, Owner, StreamError};
 use schema::{
@@ -17,7 +18,6 @@ use crate::{
         source::{RegisterSource, Source, SourceCommand, SourceError},
         trust::TrustError,
     },
-    keys::IngestKey,
     views,
 };
 pub use execute::Done;

@@ -1,14 +1,13 @@
 //! The directory: trusts, schools, the filters that send for them, and their keys.
 //!
 //! What the binary mounts: [`DirectoryView`] on the projections, [`import::import`] behind `wardlog import register`,
-//! [`KeyRing`] at the door, and the commands.
+//! and the commands.
 
 pub mod commands;
 pub mod domain;
 pub mod import;
-pub mod keys;
 pub mod views;
 
 pub use commands::DirectoryError;
-pub use keys::{IngestKey, KeyRing, KnownSource};
+pub use import::import;
 pub use views::DirectoryView;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use quick_cache::sync::Cache;
 use eventlog::Partition;
+use quick_cache::sync::Cache;
 use schema::{KeyId, SchoolId, SourceId, Vocabulary};
 use sqlx::{PgConnection, PgPool};
 

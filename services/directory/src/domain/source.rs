@@ -6,7 +6,7 @@ use schema::{
 };
 
 use super::{Aggregate, name::Name};
-use crate::keys::KeyHash;
+use access::KeyHash;
 
 /// How many keys of a source may be live at once: the one in use and the one that replaces it.
 pub const LIVE_KEYS: usize = 2;

@@ -1,15 +1,16 @@
 //! `directory.source` and `ingest_key`: who may send, and with which keys.
 
+use access::KeyHash;
 use eventlog::ProjectionError;
 use schema::{
-    SourceId,
+    KeyId, SchoolId, SourceId,
     directory::{KeyIssued, KeyRevoked, SourceEvent, SourceRegistered},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{At, unreadable};
-use crate::keys::{KeyHash, KnownSource};
+use super::At;
+use crate::domain::name::Name;
 
 pub(super) async fn apply(
     connection: &mut PgConnection,
@@ -59,19 +60,22 @@ async fn revoke(c: &mut PgConnection, at: At<'_>, revoked: KeyRevoked) -> Result
     at.one_row(&written.execute(c).await?)
 }
 
-/// Whose telemetry the key with this hash lets in; a revoked key lets in nobody's.
-pub async fn find(connection: &mut PgConnection, hash: KeyHash) -> Result<Option<KnownSource>, sqlx::Error> {
-    let row = sqlx::query!(
-        "SELECT k.key_id, k.source_id, k.school_id, s.vocabulary
-         FROM directory.ingest_key k JOIN directory.source s USING (source_id)
-         WHERE k.hash = $1 AND k.revoked_at IS NULL",
-        hash.as_bytes().as_slice(),
+/// A school's source of that name.
+pub async fn source_named(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    name: &Name,
+) -> Result<Option<SourceId>, sqlx::Error> {
+    let found = sqlx::query_scalar!(
+        "SELECT source_id FROM directory.source WHERE school_id = $1 AND name = $2 ORDER BY source_id LIMIT 1",
+        Uuid::from(school),
+        name.as_str(),
     );
-    let Some(row) = row.fetch_optional(connection).await? else { return Ok(None) };
-    Ok(Some(KnownSource {
-        key: row.key_id.into(),
-        source: row.source_id.into(),
-        school: row.school_id.into(),
-        vocabulary: row.vocabulary.parse().map_err(unreadable)?,
-    }))
+    Ok(found.fetch_optional(connection).await?.map(SourceId::from))
+}
+
+/// The school and source that a key was issued to, revoked or not.
+pub async fn owner(connection: &mut PgConnection, key: KeyId) -> Result<Option<(SchoolId, SourceId)>, sqlx::Error> {
+    let row = sqlx::query!("SELECT school_id, source_id FROM directory.ingest_key WHERE key_id = $1", Uuid::from(key));
+    Ok(row.fetch_optional(connection).await?.map(|row| (row.school_id.into(), row.source_id.into())))
 }

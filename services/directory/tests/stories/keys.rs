@@ -5,8 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use access::{IngestKey, KeyRing};
 use directory::{
-    DirectoryError, DirectoryView, IngestKey, KeyRing, KnownSource,
+    DirectoryError, DirectoryView,
     commands::{issue_key, register_source, revoke_key},
     domain::{
         school::SchoolError,
@@ -49,8 +50,8 @@ async fn an_issued_key_opens_the_door_for_its_source() {
     let shown = issue_key(&house.directory, (school, source), (id, key), because("key"), now()).await.unwrap();
     house.catch_up().await;
     let ring = KeyRing::new(house.door.clone());
-    let known = ring.source_of(&bearer(&shown), Instant::now()).await.unwrap();
-    assert_eq!(known, Some(KnownSource { key: id, source, school, vocabulary: Vocabulary::Ut1 }));
+    let known = ring.source_of(&bearer(&shown), Instant::now()).await.unwrap().unwrap();
+    assert_eq!((known.key, known.source, known.school, known.vocabulary), (id, source, school, Vocabulary::Ut1));
     let unknown = IngestKey::from_random(rand::random());
     assert_eq!(ring.source_of(&bearer(&unknown), Instant::now()).await.unwrap(), None);
 }

@@ -1,6 +1,7 @@
 //! The views are a fold of the log and nothing else.
 
 use chrono::NaiveDate;
+use access::IngestKey;
 use directory::{
     commands::{change_urn, issue_key, join_trust, leave_trust, register_source, revoke_key},
     domain::{
@@ -9,7 +10,6 @@ use directory::{
         source::{KeyState, RegisterSource, Source},
         trust::Trust,
     },
-    keys::IngestKey,
 };
 use eventlog::{Owner, load};
 use schema::{KeyId, SchoolId, SourceId, TrustId, Vocabulary, directory::SchoolDetails};

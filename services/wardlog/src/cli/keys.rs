@@ -1,16 +1,17 @@
 //! `wardlog key …`.
 
+use access::IngestKey;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use database::{Role, connect};
 use directory::{
-    DirectoryView, IngestKey, commands,
-    domain::source::RegisterSource,
+    DirectoryView, commands,
+    domain::{name::Name, source::RegisterSource},
     views::{ingest_key, school},
 };
 use eventlog::{Cause, catch_up};
 use schema::{CommandId, KeyId, SchoolId, SourceId, Urn, Vocabulary};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use web::clock;
 
 use super::Place;
@@ -25,7 +26,7 @@ pub(super) enum Key {
         urn: Urn,
         /// What the school calls the filter
         #[arg(long)]
-        source: directory::domain::Name,
+        source: Name,
         /// How the filter's category labels are read: general, ut1 or e2guardian
         #[arg(long, default_value = "general")]
         vocabulary: Vocabulary,
@@ -52,7 +53,7 @@ impl Key {
     }
 }
 
-async fn issue(pool: &PgPool, urn: Urn, name: directory::domain::Name, vocabulary: Vocabulary) -> Result<()> {
+async fn issue(pool: &PgPool, urn: Urn, name: Name, vocabulary: Vocabulary) -> Result<()> {
     let mut connection = pool.acquire().await?;
     let school = school::holder(&mut connection, urn)
         .await?
@@ -73,7 +74,7 @@ async fn issue(pool: &PgPool, urn: Urn, name: directory::domain::Name, vocabular
 async fn register(
     pool: &PgPool,
     school: SchoolId,
-    name: directory::domain::Name,
+    name: Name,
     vocabulary: Vocabulary,
 ) -> Result<SourceId> {
     let source = SourceId::from(clock::random_id());
@@ -83,7 +84,7 @@ async fn register(
 }
 
 async fn revoke(pool: &PgPool, key: KeyId) -> Result<()> {
-    let owner = ingest_key::owner(&mut *pool.acquire().await? as &mut PgConnection, key)
+    let owner = ingest_key::owner(&mut *pool.acquire().await?, key)
         .await?
         .with_context(|| format!("no ingest key has the id {key}"))?;
     commands::revoke_key(pool, owner, key, cause()?, clock::now()).await?;

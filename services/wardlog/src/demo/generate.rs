@@ -223,6 +223,7 @@ mod tests {
             urn: urn.try_into().unwrap(),
             name: "A school".to_owned(),
             phase: phase.to_owned(),
+            open: true,
             pupils: Some(pupils),
         }
     }

@@ -26,14 +26,16 @@ pub(super) fn instants(rng: &mut impl Rng, date: NaiveDate, count: u32) -> Vec<D
 fn millisecond(rng: &mut impl Rng) -> u32 {
     let all: u32 = TIMETABLE.iter().map(|(from, to, busy)| (to - from) * busy).sum();
     let mut drawn = rng.random_range(0..all);
+    let mut minute = 0;
     for (from, to, busy) in TIMETABLE {
+        minute = from + drawn / busy;
         let share = (to - from) * busy;
         if drawn < share {
-            return (from + drawn / busy) * 60_000 + rng.random_range(0..60_000);
+            break;
         }
         drawn -= share;
     }
-    unreachable!("the shares add up to what was drawn from")
+    minute * 60_000 + rng.random_range(0..60_000)
 }
 
 #[cfg(test)]
