@@ -63,7 +63,8 @@ pub fn as_dsl(expected: &Expected, found: Option<&School>) -> Differences {
     };
     differences.of_figures("to its DSL, the month", &expected.cells, 1, found.month.as_ref());
     let (requests, blocks, _) = totals_of(&expected.cells);
-    let days = found.days.iter().flatten().map(|day| (day.requests, day.blocks, cells(&day.categories))).collect::<Vec<_>>();
+    let days =
+        found.days.iter().flatten().map(|day| (day.requests, day.blocks, cells(&day.categories))).collect::<Vec<_>>();
     let one_day = vec![(requests, blocks, expected.cells.clone())];
     differences.of("to its DSL, the day", &if expected.cells.is_empty() { vec![] } else { one_day }, &days);
     let unmapped: BTreeMap<_, _> =
@@ -80,7 +81,11 @@ pub fn as_governor(expected: &Expected, found: Option<&School>) -> Differences {
         return differences;
     };
     differences.of_figures("to its governor, the month", &expected.rounded(), 5, found.month.as_ref());
-    differences.of("to its governor, a day or unmapped labels", &(false, false), &(found.days.is_some(), found.unmapped_labels.is_some()));
+    differences.of(
+        "to its governor, a day or unmapped labels",
+        &(false, false),
+        &(found.days.is_some(), found.unmapped_labels.is_some()),
+    );
     differences
 }
 

@@ -11,11 +11,11 @@ const HEADER: [&str; 9] = [
     "Pupils",
     "Requests",
     "Blocks",
-    "per 100 pupils",
-    "per 1,000 requests",
-    "High-concern blocks",
-    "per 1,000 requests",
-    "Most blocked concern",
+    "Blocks per\n100 pupils",
+    "Blocks per\n1,000 requests",
+    "High-concern\nblocks",
+    "High-concern blocks\nper 1,000 requests",
+    "Most blocked\nof concern",
 ];
 
 /// The schools with the most high-concern blocks per 1,000 requests first, those without data last.
@@ -113,6 +113,9 @@ mod tests {
 
     #[test]
     fn thousands_are_set_apart() {
-        assert_eq!([0, 7, 999, 1_000, 123_456, 1_234_567].map(thousands), ["0", "7", "999", "1,000", "123,456", "1,234,567"]);
+        assert_eq!(
+            [0, 7, 999, 1_000, 123_456, 1_234_567].map(thousands),
+            ["0", "7", "999", "1,000", "123,456", "1,234,567"]
+        );
     }
 }

@@ -87,7 +87,8 @@ fn count(rng: &mut Xoshiro256PlusPlus, school: &SchoolFacts, temper: Temper, pup
         "All-through" => 80,
         _ => 100,
     };
-    let usual = u64::from(pupils) * u64::from(shape.events_per_pupil) * of_the_phase * rng.random_range(80..=120) / 10_000;
+    let usual =
+        u64::from(pupils) * u64::from(shape.events_per_pupil) * of_the_phase * rng.random_range(80..=120) / 10_000;
     match temper {
         Temper::Usual | Temper::ManyProxies => u32::try_from(usual).unwrap_or(u32::MAX),
         Temper::NearlySilent => 30,

@@ -13,10 +13,10 @@ pub const COMPARISON: &str = "query($trust: UUID!, $month: String!) { trust(id: 
      school { id name pupils } figures { requests blocks highConcernBlocks blocksPer100Pupils blocksPer1000Requests \
      highConcernBlocksPer1000Requests roundedTo categories { category riskArea requests blocks } } } } }";
 
-/// What a DSL and a governor ask of a school: the month and the day.
-const SCHOOL: &str = "query($school: UUID!, $month: String!, $day: NaiveDate!) { school(id: $school) { name \
+/// What a DSL and a governor ask of a school: a month and some days.
+const SCHOOL: &str = "query($school: UUID!, $month: String!, $from: NaiveDate!, $to: NaiveDate!) { school(id: $school) { name \
      month(month: $month) { requests blocks highConcernBlocks roundedTo categories { category riskArea requests blocks } } \
-     days(from: $day, to: $day) { requests blocks categories { category requests blocks } } \
+     days(from: $from, to: $to) { requests blocks categories { category requests blocks } } \
      unmappedLabels { label requests } } }";
 
 /// The GraphQL address.
@@ -59,7 +59,6 @@ pub struct SchoolName {
 /// A month's figures; the rates are asked for by the comparison alone.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "named as in the public schema, which describes them")]
 pub struct Figures {
     pub requests: i64,
     pub blocks: i64,
@@ -77,7 +76,6 @@ pub struct Figures {
 /// A category of a month or a day; a day's has no risk area.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "named as in the public schema, which describes them")]
 pub struct CategoryFigures {
     pub category: String,
     pub risk_area: Option<String>,
@@ -91,7 +89,7 @@ pub struct CategoryFigures {
 pub struct School {
     /// The month.
     pub month: Option<Figures>,
-    /// The day; null for anyone but the school's own staff.
+    /// The days; null for anyone but the school's own staff.
     pub days: Option<Vec<Day>>,
     /// Labels without a category; null for anyone but the school's own staff.
     pub unmapped_labels: Option<Vec<Unmapped>>,
@@ -99,7 +97,6 @@ pub struct School {
 
 /// A day.
 #[derive(Debug, Deserialize)]
-#[expect(missing_docs, reason = "named as in the public schema, which describes them")]
 pub struct Day {
     pub requests: i64,
     pub blocks: i64,
@@ -108,7 +105,6 @@ pub struct Day {
 
 /// A label without a category.
 #[derive(Debug, Deserialize)]
-#[expect(missing_docs, reason = "named as in the public schema, which describes them")]
 pub struct Unmapped {
     pub label: String,
     pub requests: i64,
@@ -132,17 +128,33 @@ impl GraphQl {
         self.ask(token, COMPARISON, variables, "trust").await?.context("the trust's own MAT lead cannot see it")
     }
 
-    /// A school; none where it is not the caller's to see.
-    pub async fn school(&self, token: &str, school: SchoolId, month: Month, day: NaiveDate) -> Result<Option<School>> {
-        let variables = json!({ "school": school.to_string(), "month": month.to_string(), "day": day.to_string() });
+    /// A school, its month and its days from one to another; none where it is not the caller's to see.
+    pub async fn school(
+        &self,
+        token: &str,
+        school: SchoolId,
+        month: Month,
+        (from, to): (NaiveDate, NaiveDate),
+    ) -> Result<Option<School>> {
+        let days = (from.to_string(), to.to_string());
+        let variables =
+            json!({ "school": school.to_string(), "month": month.to_string(), "from": days.0, "to": days.1 });
         self.ask(token, SCHOOL, variables, "school").await
     }
 
-    async fn ask<T: DeserializeOwned>(&self, token: &str, query: &str, variables: Value, root: &str) -> Result<Option<T>> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        query: &str,
+        variables: Value,
+        root: &str,
+    ) -> Result<Option<T>> {
         let body = json!({ "query": query, "variables": variables });
-        let answer = self.http.post(&self.url).bearer_auth(token).json(&body).send().await.context("cannot ask GraphQL")?;
+        let answer =
+            self.http.post(&self.url).bearer_auth(token).json(&body).send().await.context("cannot ask GraphQL")?;
         let status = answer.status();
-        let mut answer: Value = answer.json().await.with_context(|| format!("GraphQL answered {status} without JSON"))?;
+        let mut answer: Value =
+            answer.json().await.with_context(|| format!("GraphQL answered {status} without JSON"))?;
         if !status.is_success() || answer.get("errors").is_some() {
             bail!("GraphQL answered {status}: {answer}");
         }

@@ -39,6 +39,9 @@ pub struct Options {
     /// In percent: batches sent again under their own ids, and as many whose events are sent again under a new one
     #[arg(long, default_value_t = 2, value_parser = value_parser!(u32).range(0..=100))]
     pub duplicates: u32,
+    /// Leave out the real filters, though they are installed
+    #[arg(long)]
+    pub no_real_filters: bool,
     /// Print, compare and stop: success only if what GraphQL answers is what was sent
     #[arg(long)]
     pub once: bool,
@@ -57,7 +60,10 @@ impl Options {
         let (begins, ends) = london_day_bounds(date);
         ensure!(ends <= now, "--date {date}: expected a day that is over in London");
         // Counted from midnight there are hours left for sending before the first lesson is too old.
-        ensure!(begins >= now - TimeDelta::days(8), "--date {date}: expected a day of the last 7: the door takes nothing older");
+        ensure!(
+            begins >= now - TimeDelta::days(8),
+            "--date {date}: expected a day of the last 7: the door takes nothing older"
+        );
         Ok(date)
     }
 }

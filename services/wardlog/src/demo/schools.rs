@@ -67,10 +67,11 @@ impl Directory {
         let began = Instant::now();
         let bar = Progress::new("schools imported");
         let (pool, projections) = (&self.pool, &self.projections);
-        let imported = directory::import(pool, projections, REGISTER.as_bytes(), on, clock::now(), &mut clock::random_id, |at| {
-            bar.set(at.done as u64, at.total as u64);
-        })
-        .await?;
+        let imported =
+            directory::import(pool, projections, REGISTER.as_bytes(), on, clock::now(), &mut clock::random_id, |at| {
+                bar.set(at.done as u64, at.total as u64);
+            })
+            .await?;
         bar.finish();
         ensure!(imported.refused.is_empty(), "{} rows of the register were refused", imported.refused.len());
         let (schools, trusts) = (imported.schools_registered, imported.trusts_registered);
@@ -120,7 +121,12 @@ impl Directory {
     }
 
     /// Registers a filter for each of the schools and gives it a key.
-    pub async fn issue_keys(&self, schools: &[SchoolFacts], filter: &str, vocabulary: Vocabulary) -> Result<Vec<IngestKey>> {
+    pub async fn issue_keys(
+        &self,
+        schools: &[SchoolFacts],
+        filter: &str,
+        vocabulary: Vocabulary,
+    ) -> Result<Vec<IngestKey>> {
         let name: Name = filter.parse()?;
         let mut keys = Vec::with_capacity(schools.len());
         for school in schools {

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
 use access::IngestKey;
+use anyhow::{Context, Result, bail, ensure};
 use reqwest::{
     Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER},
@@ -11,10 +11,10 @@ use reqwest::{
 use serde::Deserialize;
 
 /// For how long a batch is sent again before the sender gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// For how long a batch may take to be counted.
-const COUNTING: Duration = Duration::from_secs(60);
+const COUNTING: Duration = Duration::from_mins(1);
 
 /// How often the door is asked whether a batch has been counted.
 const POLL: Duration = Duration::from_millis(50);
@@ -77,14 +77,22 @@ impl DoorClient {
                 Ok(answer) if answer.status() == StatusCode::ACCEPTED => {
                     let answer: Answer = answer.json().await.context("the door's answer is not what it promises")?;
                     if let Some(first) = answer.rejected.first() {
-                        bail!("batch {}: the door refused {} lines, the first: {first}", batch.id, answer.rejected.len());
+                        bail!(
+                            "batch {}: the door refused {} lines, the first: {first}",
+                            batch.id,
+                            answer.rejected.len()
+                        );
                     }
                     return Ok(answer.accepted);
                 }
-                Ok(busy) if matches!(busy.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+                Ok(busy)
+                    if matches!(busy.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) =>
+                {
                     retry_after(&busy)
                 }
-                Ok(refused) => bail!("batch {}: the door answered {}: {}", batch.id, refused.status(), refused.text().await?),
+                Ok(refused) => {
+                    bail!("batch {}: the door answered {}: {}", batch.id, refused.status(), refused.text().await?)
+                }
                 Err(error) if began.elapsed() > PATIENCE => return Err(error).context("the door cannot be reached"),
                 // What became of the batch is not known; its id makes sending it again safe.
                 Err(_) => Duration::from_secs(1),
@@ -108,12 +116,19 @@ impl DoorClient {
             .await
     }
 
-    /// Waits until a batch has been counted, and tells what became of it.
-    pub async fn counted(&self, id: &str) -> Result<Counted> {
+    /// Waits until a batch has been counted; anything but `expected` is an error.
+    pub async fn ensure_counted(&self, id: &str, expected: Counted) -> Result<()> {
+        let found = self.counted(id).await?;
+        ensure!(found == expected, "batch {id}: expected {expected:?}, found {found:?}");
+        Ok(())
+    }
+
+    async fn counted(&self, id: &str) -> Result<Counted> {
         let began = Instant::now();
         while began.elapsed() < COUNTING {
             let url = format!("{}/v1/batches/{id}", self.base);
-            let answer = self.http.get(url).bearer_auth(&self.key).send().await.context("the door cannot be reached")?;
+            let answer =
+                self.http.get(url).bearer_auth(&self.key).send().await.context("the door cannot be reached")?;
             let answer = answer.error_for_status().with_context(|| format!("batch {id}"))?;
             if let Status { counted: Some(counted), duplicates: Some(duplicates) } = answer.json().await? {
                 return Ok(Counted { counted, duplicates });
