@@ -119,11 +119,11 @@ impl RealFilter {
         if let Ok(outcome) = timeout(PATIENCE, complete).await {
             outcome?;
         }
-        let logged = self.logged()?;
         end(&mut self.process, self.format).await?;
         if let Some(upstream) = &mut self.upstream {
             end(&mut upstream.process, upstream.format).await?;
         }
+        let logged = self.logged()?;
         ensure!(logged == requests, "the log {} tells of {logged} requests, not {requests}", self.log.display());
         Ok(self.log)
     }

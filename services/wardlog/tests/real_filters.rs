@@ -28,10 +28,10 @@ fn count(events: &[FilterEvent<'_>], action: Action) -> usize {
     events.iter().filter(|event| event.action == action).count()
 }
 
-fn read_and_remove(log: &Path, directory: &Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap();
-    std::fs::remove_dir_all(directory).unwrap();
-    text
+fn read_and_remove(log: &Path, directory: &Path) -> std::io::Result<String> {
+    let text = std::fs::read_to_string(log)?;
+    std::fs::remove_dir_all(directory)?;
+    Ok(text)
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn squid_logs_what_it_allowed_and_denied_and_whom_it_asked_for_a_password(
 
     let log = squid.stop(browsed.requests()).await.unwrap();
     origin.stop().await;
-    let log = read_and_remove(&log, &directory);
+    let log = read_and_remove(&log, &directory).unwrap();
     let events = events(Format::Squid, &log);
     assert_eq!(count(&events, Action::Allowed), browsed.allowed);
     assert_eq!(count(&events, Action::Blocked), browsed.denied);
@@ -72,7 +72,7 @@ async fn e2guardian_logs_what_it_allowed_and_by_which_list_it_denied() {
 
     let log = e2guardian.stop(browsed.requests()).await.unwrap();
     origin.stop().await;
-    let log = read_and_remove(&log, &directory);
+    let log = read_and_remove(&log, &directory).unwrap();
     let events = events(Format::E2guardian, &log);
     assert_eq!(count(&events, Action::Allowed), browsed.allowed);
     let blocked: BTreeMap<&str, Vec<&str>> = events

@@ -32,7 +32,7 @@ pub fn parse(line: &str) -> Result<Option<FilterEvent<'_>>, Refusal> {
     let _method = next(few.clone())?;
     let url = next(few.clone())?;
     let action = action(result)?;
-    let user = user(rest).ok_or(few)?;
+    let user = user(rest, few)?;
     if present(url).is_none() || url.starts_with("error:") || url.starts_with("cache_object:") {
         return Ok(None);
     }
@@ -78,18 +78,19 @@ fn is_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// The user, before the hierarchy field: Squid escapes much in a name, but not a space. `None` where the type, which
-/// must follow the hierarchy, is missing.
-fn user(rest: &str) -> Option<Option<Cow<'_, str>>> {
+/// The user, before the hierarchy field: Squid escapes much in a name, but not a space. `few` where either is missing,
+/// or the type after it.
+fn user(rest: &str, few: Refusal) -> Result<Option<Cow<'_, str>>, Refusal> {
     let mut after = rest;
-    field(&mut after)?;
-    loop {
-        let name = &rest[..rest.len() - after.len()];
-        if field(&mut after)?.split_once('/').is_some_and(|(code, _)| is_code(code)) {
-            field(&mut after)?;
-            return Some(present(name).map(unescaped));
+    let mut name = "";
+    while let Some(next) = field(&mut after) {
+        let is_hierarchy = next.split_once('/').is_some_and(|(code, _)| is_code(code));
+        if !name.is_empty() && is_hierarchy {
+            return field(&mut after).map(|_| present(name).map(unescaped)).ok_or(few);
         }
+        name = &rest[..rest.len() - after.len()];
     }
+    Err(few)
 }
 
 /// Undoes Squid's `%XX` and `\\`, so that a user has one name whichever filter tells it.
