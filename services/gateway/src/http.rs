@@ -3,13 +3,14 @@
 mod accept;
 mod body;
 mod reply;
+mod variables;
 
 use access::Verifier;
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Data, Payload, ServiceConfig},
 };
-use async_graphql::{EmptyMutation, EmptySubscription, ObjectType, Schema};
+use async_graphql::{EmptyMutation, EmptySubscription, ObjectType, Response, Schema};
 use ::web::{Problem, bearer, clock, problem::method_not_allowed};
 
 pub use body::MAX_BODY_BYTES;
@@ -43,6 +44,10 @@ where
     body::check_kind(request.headers())?;
     let media_type = accept::negotiate(&request)?;
     let body = body::read(request.headers(), payload).await?;
-    let response = schema.execute(body::parse(&body)?.data(caller)).await;
+    let mut request = body::parse(&body)?.data(caller);
+    let response = match variables::check(&mut request) {
+        Ok(()) => schema.execute(request).await,
+        Err(error) => Response::from_errors(vec![error]),
+    };
     Ok(reply::reply(response, media_type))
 }

@@ -1,0 +1,324 @@
+//! The edge over real HTTP, around a small schema.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+use std::{net::TcpListener, path::Path};
+
+use access::{Caller, Scope, Verifier, dev_issuer::DevIssuer};
+use actix_web::{App, HttpServer, middleware::from_fn};
+use async_graphql::{Context, EmptyMutation, EmptySubscription, Object, Schema};
+use chrono::TimeDelta;
+use reqwest::{
+    Client, Method, RequestBuilder, Response,
+    header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, WWW_AUTHENTICATE},
+};
+use serde_json::{Value, json};
+use web::{clock, problem};
+
+const NEWER: &str = "application/graphql-response+json";
+const OLDER: &str = "application/json";
+const SCHOOL: &str = "0190a000-0000-7000-8000-000000000002";
+
+struct Query;
+
+#[Object]
+#[expect(clippy::unused_async, reason = "the macro takes async functions")]
+impl Query {
+    /// The scope that the token gave.
+    async fn scope(&self, context: &Context<'_>) -> async_graphql::Result<String> {
+        Ok(format!("{:?}", context.data::<Caller>()?.scope))
+    }
+
+    async fn double(&self, number: i32) -> i32 {
+        number * 2
+    }
+
+    async fn failing(&self) -> async_graphql::Result<Option<i32>> {
+        Err("a field failed".into())
+    }
+
+    async fn failing_wholly(&self) -> async_graphql::Result<i32> {
+        Err("a field that cannot be null failed".into())
+    }
+
+    async fn again(&self) -> Self {
+        Self
+    }
+}
+
+struct Edge {
+    client: Client,
+    url: String,
+    issuer: DevIssuer,
+}
+
+impl Edge {
+    fn start() -> Self {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gateway-http");
+        let issuer = DevIssuer::open(&directory, "https://dev.example".parse().unwrap(), "wardlog").unwrap();
+        let verifier = Verifier::new(vec![issuer.config()]).unwrap();
+        let schema =
+            Schema::build(Query, EmptyMutation, EmptySubscription).limit_depth(15).limit_complexity(500).finish();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/graphql", listener.local_addr().unwrap());
+        let server = HttpServer::new(move || {
+            let (schema, verifier) = (schema.clone(), verifier.clone());
+            App::new().wrap(from_fn(problem::complete)).configure(|cfg| gateway::http::routes(cfg, schema, verifier))
+        });
+        tokio::spawn(server.workers(1).disable_signals().listen(listener).unwrap().run());
+        Self { client: Client::new(), url, issuer }
+    }
+
+    fn token(&self, lifetime: TimeDelta) -> String {
+        let scope = Scope::School(SCHOOL.parse().unwrap());
+        self.issuer.mint(&"u-1".parse().unwrap(), scope, clock::now(), lifetime)
+    }
+
+    /// A request with a good token and nothing else.
+    fn request(&self, method: Method) -> RequestBuilder {
+        let bearer = format!("Bearer {}", self.token(TimeDelta::minutes(5)));
+        self.client.request(method, &self.url).header(AUTHORIZATION, bearer)
+    }
+
+    async fn post(&self, accept: &str, body: impl Into<reqwest::Body>) -> (u16, String, Value) {
+        let request = self.request(Method::POST).header(CONTENT_TYPE, "application/json").header(ACCEPT, accept);
+        read(request.body(body).send().await.unwrap()).await
+    }
+
+    async fn query(&self, accept: &str, body: Value) -> (u16, String, Value) {
+        self.post(accept, body.to_string()).await
+    }
+}
+
+async fn read(response: Response) -> (u16, String, Value) {
+    let kind = response.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
+    (response.status().as_u16(), kind, response.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_query_is_answered_in_the_media_type_that_the_client_accepts() {
+    let edge = Edge::start();
+    for (accept, kind) in [(NEWER, NEWER), (OLDER, OLDER), ("*/*", NEWER)] {
+        let answer = edge.query(accept, json!({ "query": "{ double(number: 21) }" })).await;
+        assert_eq!(answer, (200, format!("{kind}; charset=utf-8"), json!({ "data": { "double": 42 } })));
+    }
+    let (status, kind, _) = edge.query("text/html", json!({ "query": "{ double(number: 21) }" })).await;
+    assert_eq!((status, kind.as_str()), (406, "application/problem+json"));
+}
+
+#[tokio::test]
+async fn a_resolver_knows_the_caller() {
+    let edge = Edge::start();
+    let (_, _, body) = edge.query(NEWER, json!({ "query": "{ scope }" })).await;
+    let expected = format!("{:?}", Scope::School(SCHOOL.parse().unwrap()));
+    assert_eq!(body["data"]["scope"], json!(expected));
+}
+
+#[tokio::test]
+async fn without_a_valid_token_every_request_gets_the_same_401() {
+    let edge = Edge::start();
+    let expired = format!("Bearer {}", edge.token(TimeDelta::minutes(-5)));
+    let wrong = ["", "Bearer", "Bearer x.y.z", "Basic dTpw", expired.as_str()];
+    let mut answers = Vec::new();
+    for authorization in wrong {
+        let request =
+            edge.client.post(&edge.url).header(CONTENT_TYPE, "application/json").body(r#"{"query":"{ scope }"}"#);
+        let request = if authorization.is_empty() { request } else { request.header(AUTHORIZATION, authorization) };
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
+        answers.push(read(response).await);
+    }
+    assert_eq!((answers[0].0, answers[0].1.as_str()), (401, "application/problem+json"));
+    assert_eq!(answers[0].2["type"], "/problems/unauthenticated");
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+}
+
+#[tokio::test]
+async fn only_post_is_allowed() {
+    let edge = Edge::start();
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let response = edge.request(method).send().await.unwrap();
+        assert_eq!(response.headers()[ALLOW], "POST");
+        assert_eq!(read(response).await.0, 405);
+    }
+}
+
+#[tokio::test]
+async fn only_plain_json_in_utf_8_is_read() {
+    let edge = Edge::start();
+    let body = r#"{"query":"{ double(number: 1) }"}"#;
+    for (kind, status) in [
+        (Some("application/json"), 200),
+        (Some("application/json; charset=utf-8"), 200),
+        (Some("Application/JSON;charset=\"UTF-8\""), 200),
+        (Some("application/json; charset=utf-16"), 415),
+        (Some("application/graphql"), 415),
+        (Some("text/plain"), 415),
+        (Some("multipart/form-data; boundary=x"), 415),
+        (Some("nonsense"), 415),
+        (None, 415),
+    ] {
+        let request = edge.request(Method::POST).body(body);
+        let request = if let Some(kind) = kind { request.header(CONTENT_TYPE, kind) } else { request };
+        assert_eq!(request.send().await.unwrap().status(), status, "{kind:?}");
+    }
+    let packed = edge.request(Method::POST).header(CONTENT_TYPE, "application/json").header(CONTENT_ENCODING, "gzip");
+    assert_eq!(packed.body(body).send().await.unwrap().status(), 415);
+}
+
+#[tokio::test]
+async fn a_body_of_256_kib_is_read_and_one_byte_more_is_not() {
+    let edge = Edge::start();
+    let head = r#"{"query":"{ double(number: 1) }","#;
+    let padded = |length: usize| format!("{head}{}}}", " ".repeat(length - head.len() - 6) + r#""x":1"#);
+    let limit = gateway::http::MAX_BODY_BYTES;
+    assert_eq!(padded(limit).len(), limit);
+    assert_eq!(edge.post(NEWER, padded(limit)).await.0, 200);
+    let (status, kind, body) = edge.post(NEWER, padded(limit + 1)).await;
+    assert_eq!((status, kind.as_str()), (413, "application/problem+json"));
+    assert_eq!(body["type"], "/problems/payload-too-large");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_say_its_length_is_cut_off_at_the_limit() {
+    let edge = Edge::start();
+    let host = edge.url.trim_start_matches("http://").trim_end_matches("/graphql").to_owned();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         transfer-encoding: chunked\r\n\r\n",
+        edge.token(TimeDelta::minutes(5))
+    );
+    let answer = tokio::task::spawn_blocking(move || {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(host).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+        // Five chunks of 64 KiB are more than the limit, and the body never ends; the server may hang up on the way.
+        let _ = (0..5).try_for_each(|_| stream.write_all(chunk.as_bytes()));
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        answer
+    });
+    assert_eq!(&answer.await.unwrap(), b"HTTP/1.1 413");
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_one_well_formed_request_is_400() {
+    let edge = Edge::start();
+    let deep = format!(r#"{{"query":"{{ scope }}","variables":{}{}}}"#, "[".repeat(1000), "]".repeat(1000));
+    for body in [
+        "",
+        "NONSENSE",
+        r#"{"query":"#,
+        "[]",
+        r#"[{"query":"{ scope }"}]"#,
+        r#"["{ scope }"]"#,
+        r#""{ scope }""#,
+        "{}",
+        r#"{"qeury":"{ scope }"}"#,
+        r#"{"query":null}"#,
+        r#"{"query":7}"#,
+        r#"{"query":["{ scope }"]}"#,
+        r#"{"query":"{ scope }","operationName":7}"#,
+        r#"{"query":"{ scope }","operationName":{}}"#,
+        r#"{"query":"{ scope }","variables":[7]}"#,
+        r#"{"query":"{ scope }","variables":"{}"}"#,
+        r#"{"query":"{ scope }","extensions":[]}"#,
+        r#"{"query":"{ scope }","extensions":"x"}"#,
+        deep.as_str(),
+    ] {
+        for accept in [NEWER, OLDER] {
+            let (status, kind, answer) = edge.post(accept, body.to_owned()).await;
+            assert_eq!((status, kind.as_str()), (400, "application/problem+json"), "{body}");
+            assert_eq!(answer["type"], "/problems/bad-request");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_operation_is_chosen_by_name_and_given_its_variables() {
+    let edge = Edge::start();
+    let two = "query A { double(number: 1) } query B($n: Int!) { double(number: $n) }";
+    for (body, expected) in [
+        (json!({ "query": two, "operationName": "A" }), 2),
+        (json!({ "query": two, "operationName": "B", "variables": { "n": 4 } }), 8),
+        (json!({ "query": "{ double(number: 3) }", "operationName": null, "variables": null, "extensions": null }), 6),
+        (json!({ "query": "{ double(number: 3) }", "extensions": { "a": [1] }, "unknown": true }), 6),
+    ] {
+        let (status, _, answer) = edge.query(NEWER, body).await;
+        assert_eq!((status, &answer["data"]["double"]), (200, &json!(expected)));
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_executed_is_400_in_the_newer_type_200_in_the_older_and_has_no_data() {
+    let edge = Edge::start();
+    let deep = format!("{}scope{}", "{ again ".repeat(15) + "{ ", " }".repeat(16));
+    let wide = format!("{{ {} }}", (0..501).map(|n| format!("a{n}: scope")).collect::<Vec<_>>().join(" "));
+    let two = "query A { scope } query B { scope }";
+    for body in [
+        json!({ "query": "{" }),
+        json!({ "query": "" }),
+        json!({ "query": "{ nothing }" }),
+        json!({ "query": "{ double }" }),
+        json!({ "query": "mutation { x }" }),
+        json!({ "query": two }),
+        json!({ "query": two, "operationName": "C" }),
+        json!({ "query": "query($n: Int!) { double(number: $n) }" }),
+        json!({ "query": "query($n: Int!) { double(number: $n) }", "variables": { "n": "four" } }),
+        json!({ "query": "query($n: Int!) { double(number: $n) }", "variables": { "n": null } }),
+        json!({ "query": deep }),
+        json!({ "query": wide }),
+    ] {
+        let (status, kind, newer) = edge.query(NEWER, body.clone()).await;
+        assert_eq!((status, kind), (400, format!("{NEWER}; charset=utf-8")), "{body} {newer}");
+        let (status, kind, older) = edge.query(OLDER, body.clone()).await;
+        assert_eq!((status, kind), (200, format!("{OLDER}; charset=utf-8")), "{body}");
+        for answer in [newer, older] {
+            assert!(answer.get("data").is_none(), "{body}");
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_REQUEST", "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_executed_request_is_200_whatever_its_fields_say() {
+    let edge = Edge::start();
+    for accept in [NEWER, OLDER] {
+        let (status, _, part) = edge.query(accept, json!({ "query": "{ failing double(number: 1) }" })).await;
+        assert_eq!((status, &part["data"]["double"], &part["data"]["failing"]), (200, &json!(2), &Value::Null));
+        assert_eq!(part["errors"][0]["path"], json!(["failing"]));
+        let (status, _, none) = edge.query(accept, json!({ "query": "{ failingWholly }" })).await;
+        assert_eq!((status, none.get("data")), (200, Some(&Value::Null)));
+    }
+}
+
+/// As schema explorers ask: seven `ofType` below a type, 13 fields deep.
+const INTROSPECTION: &str = "
+    query IntrospectionQuery {
+      __schema {
+        queryType { name } mutationType { name } subscriptionType { name }
+        types {
+          kind name description
+          fields(includeDeprecated: true) {
+            name description args { ...Input } type { ...Ref } isDeprecated deprecationReason
+          }
+          inputFields { ...Input } interfaces { ...Ref }
+          enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason }
+          possibleTypes { ...Ref }
+        }
+        directives { name description locations args { ...Input } }
+      }
+    }
+    fragment Input on __InputValue { name description type { ...Ref } defaultValue }
+    fragment Ref on __Type {
+      kind name ofType { kind name ofType { kind name ofType { kind name ofType {
+      kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } }
+    }";
+
+#[tokio::test]
+async fn the_schema_can_be_asked_for() {
+    let edge = Edge::start();
+    let (status, _, answer) = edge.query(NEWER, json!({ "query": INTROSPECTION })).await;
+    assert_eq!((status, &answer["data"]["__schema"]["queryType"]["name"]), (200, &json!("Query")), "{answer}");
+}
