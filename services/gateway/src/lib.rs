@@ -1,3 +1,5 @@
-//! gateway
+//! The one public GraphQL door.
 
+mod error;
 pub mod http;
+pub mod schema;

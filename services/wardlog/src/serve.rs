@@ -47,7 +47,7 @@ pub struct Settings {
     pub door_memory: usize,
 }
 
-/// A running process.
+/// The roles of a running process; dropping it ends them without order.
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,

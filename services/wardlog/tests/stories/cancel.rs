@@ -1,0 +1,131 @@
+//! Clients that go away at any moment leave nothing behind: no open transaction, no tenant's setting.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use access::{Scope, Verifier};
+use actix_web::{App, HttpServer};
+use database::{Role, connect, scratch};
+use eventlog::{Wake, telemetry::Writer};
+use filtering::{Pipeline, Pseudonyms, Secret, Sink, http::Door};
+use rand::RngExt;
+use schema::SchoolId;
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+use web::clock;
+
+use crate::town::{Records, event, issuer};
+
+const REQUESTS: usize = 1_000;
+
+/// The door and the gateway, each over a pool of one connection.
+struct House {
+    address: SocketAddr,
+    door: PgPool,
+    gateway: PgPool,
+}
+
+impl House {
+    async fn open(records: &Records, verifier: Verifier) -> Self {
+        let door = connect(&records.database, Role::Filtering, 1).await.unwrap();
+        let gateway = connect(&records.database, Role::Gateway, 1).await.unwrap();
+        let sink = Sink::Log(Writer::start(&door, 1, &Wake::default()));
+        let pipeline = Pipeline::new(Secret::new([1; 32]), Pseudonyms::new(door.clone()), sink);
+        let (served, schema) = (Door::new(door.clone(), pipeline, 64 << 20), gateway::schema::build(gateway.clone()));
+        let server = HttpServer::new(move || {
+            let (door, schema, verifier) = (served.clone(), schema.clone(), verifier.clone());
+            App::new().configure(|cfg| {
+                filtering::http::routes(cfg, door);
+                gateway::http::routes(cfg, schema, verifier);
+            })
+        })
+        .workers(2)
+        .bind(("127.0.0.1", 0))
+        .unwrap();
+        let address = server.addrs()[0];
+        tokio::spawn(server.run());
+        Self { address, door, gateway }
+    }
+}
+
+fn http(path: &str, token: &str, kind: &str, extra: &str, body: &str) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Type: {kind}\r\n{extra}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// Sends some or all of a request, waits for a moment, and goes away.
+async fn cut_short(address: SocketAddr, request: &[u8]) {
+    let (sent, moment) = {
+        let mut random = rand::rng();
+        let all = random.random_ratio(3, 4);
+        (if all { request.len() } else { random.random_range(0..request.len()) }, random.random_range(0..4_000))
+    };
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    connection.write_all(&request[..sent]).await.unwrap();
+    // The moment of going away is what is random here; nothing is waited for.
+    tokio::time::sleep(Duration::from_micros(moment)).await;
+    // Zero linger: the server sees a reset, at once.
+    connection.set_zero_linger().unwrap();
+    drop(connection);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_requests_cut_short_leave_no_open_transaction_and_no_tenants_setting() {
+    let records = Records::import(scratch::database().await, "2026-09-01").await;
+    let key = records.filter(100_001).await;
+    let issuer = issuer();
+    let verifier = Verifier::new(vec![issuer.config()]).unwrap();
+    let house = House::open(&records, verifier).await;
+    let school: SchoolId = records.school(100_001).await;
+    let subject = "somebody".parse().unwrap();
+    let token = issuer.mint(&subject, Scope::School(school), clock::now(), chrono::TimeDelta::hours(1));
+    let query = format!(
+        r#"{{"query": "{{ school(id: \"{school}\") {{ name days(from: \"2026-11-01\", to: \"2026-11-30\") {{ day requests }} month(month: \"2026-11\") {{ requests }} }} }}"}}"#
+    );
+    let requests = Arc::new(move |n: usize| {
+        if n.is_multiple_of(2) {
+            http("/graphql", &token, "application/json", "", &query)
+        } else {
+            let mut one = event("gambling", "blocked");
+            one["user"] = format!("user-{n}").into();
+            let extra = format!("Idempotency-Key: b-{n}\r\n");
+            http("/v1/filter-events", &key, "application/x-ndjson", &extra, &one.to_string())
+        }
+    });
+    let mut clients = tokio::task::JoinSet::new();
+    for lane in 0..8 {
+        let (requests, address) = (Arc::clone(&requests), house.address);
+        clients.spawn(async move {
+            for n in (lane..REQUESTS).step_by(8) {
+                cut_short(address, &requests(n)).await;
+            }
+        });
+    }
+    clients.join_all().await;
+
+    // The one connection of each pool is had again, idle, in no transaction, and as nobody's tenant.
+    let mut observer = PgConnection::connect_with(&records.database).await.unwrap();
+    for pool in [&house.door, &house.gateway] {
+        let mut connection = pool.acquire().await.expect("the one connection comes back");
+        let left = sqlx::query!(
+            r#"SELECT pg_backend_pid() AS "pid!",
+                      concat(current_setting('wardlog.trust', true), current_setting('wardlog.school', true),
+                             current_setting('wardlog.governed_school', true)) AS "settings!",
+                      current_setting('transaction_read_only') AS "read_only!""#
+        )
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+        assert_eq!((left.settings.as_str(), left.read_only.as_str()), ("", "off"));
+        let state = sqlx::query!(
+            r#"SELECT state AS "state!", xact_start IS NULL AS "outside!" FROM pg_stat_activity WHERE pid = $1"#,
+            left.pid
+        )
+        .fetch_one(&mut observer)
+        .await
+        .unwrap();
+        assert_eq!((state.state.as_str(), state.outside), ("idle", true));
+    }
+}

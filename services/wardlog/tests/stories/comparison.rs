@@ -1,0 +1,78 @@
+//! What a MAT lead, a DSL and a governor see of the same events.
+
+use access::Scope;
+use serde_json::json;
+
+use crate::town::{Town, event, this_month};
+
+const OF_TRUST: &str = "query($id: UUID!, $month: String!) { trust(id: $id) { name schools(month: $month) { school { name }
+    figures { requests blocks highConcernBlocks blocksPer100Pupils blocksPer1000Requests roundedTo
+              categories { category riskArea highConcern requests blocks } } } } }";
+const OF_SCHOOL: &str = "query($id: UUID!, $month: String!, $day: NaiveDate!) { school(id: $id) { name pupils
+    month(month: $month) { requests blocks highConcernBlocks roundedTo }
+    days(from: $day, to: $day) { day requests blocks categories { category requests blocks } }
+    unmappedLabels { label requests } } }";
+
+fn times(n: usize, category: &str, action: &str) -> Vec<serde_json::Value> {
+    vec![event(category, action); n]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trust_sees_rounded_months_the_dsl_exact_days_and_a_silent_school_has_no_figures() {
+    let town = Town::start().await;
+    let key = town.records.filter(100_002).await;
+    let (trust, school) = (town.records.trust("11").await, town.records.school(100_002).await);
+    let events = [times(93, "education", "allowed"), times(12, "self-harm-suicide", "blocked"), times(2, "Knitting", "blocked")];
+    town.send(&key, "b-1", &events.concat()).await;
+    let (month, day) = (this_month(), schema::london_day(web::clock::now()).to_string());
+
+    // 93 → 95, 12 → 10, 2 → 0: each cell is rounded before they are added.
+    let seen = town.ask(Scope::Trust(trust), OF_TRUST, json!({ "id": trust, "month": month })).await;
+    assert_eq!(
+        seen["trust"],
+        json!({ "name": "NORTH TRUST", "schools": [
+            { "school": { "name": "Ash Primary" }, "figures": null },
+            { "school": { "name": "Beech School" }, "figures": {
+                "requests": 105, "blocks": 10, "highConcernBlocks": 10, "blocksPer100Pupils": 1.0,
+                "blocksPer1000Requests": 95.24, "roundedTo": 5, "categories": [
+                    { "category": "self-harm-suicide", "riskArea": "content", "highConcern": true, "requests": 10, "blocks": 10 },
+                    { "category": "education", "riskArea": null, "highConcern": false, "requests": 95, "blocks": 0 },
+                    { "category": "uncategorised", "riskArea": null, "highConcern": false, "requests": 0, "blocks": 0 } ] } } ] })
+    );
+
+    let variables = json!({ "id": school, "month": month, "day": day });
+    let seen = town.ask(Scope::School(school), OF_SCHOOL, variables.clone()).await;
+    assert_eq!(
+        seen["school"],
+        json!({ "name": "Beech School", "pupils": 1000,
+            "month": { "requests": 107, "blocks": 14, "highConcernBlocks": 12, "roundedTo": 1 },
+            "days": [ { "day": day, "requests": 107, "blocks": 14, "categories": [
+                { "category": "education", "requests": 93, "blocks": 0 },
+                { "category": "self-harm-suicide", "requests": 12, "blocks": 12 },
+                { "category": "uncategorised", "requests": 2, "blocks": 2 } ] } ],
+            "unmappedLabels": [ { "label": "Knitting", "requests": 2 } ] })
+    );
+
+    // A governor, and a MAT lead who asks for the one school, see its month rounded and no day (R048).
+    for scope in [Scope::GovernedSchool(school), Scope::Trust(trust)] {
+        let seen = town.ask(scope, OF_SCHOOL, variables.clone()).await;
+        assert_eq!(
+            seen["school"],
+            json!({ "name": "Beech School", "pupils": 1000,
+                "month": { "requests": 105, "blocks": 10, "highConcernBlocks": 10, "roundedTo": 5 },
+                "days": null, "unmappedLabels": null })
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_argument_is_named_and_a_month_without_events_has_no_figures() {
+    let town = Town::start().await;
+    let (trust, school) = (town.records.trust("11").await, town.records.school(100_001).await);
+    let bytes = town.ask_bytes(Scope::Trust(trust), OF_TRUST, json!({ "id": trust, "month": "2026-13" })).await;
+    let answer: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(answer["errors"][0]["extensions"], json!({ "code": "BAD_REQUEST", "field": "month" }));
+    let variables = json!({ "id": school, "month": "2026-01", "day": "2026-01-02" });
+    let seen = town.ask(Scope::School(school), OF_SCHOOL, variables).await;
+    assert_eq!((&seen["school"]["month"], &seen["school"]["days"]), (&json!(null), &json!([])));
+}

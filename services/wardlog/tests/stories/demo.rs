@@ -1,0 +1,23 @@
+//! The demo, as `make demo ONCE=1` runs it, with fewer events.
+
+use std::process::Command;
+
+use crate::town::temporary;
+
+#[test]
+fn the_demo_counts_exactly_what_it_sent_and_prints_what_a_visitor_needs() {
+    let home = temporary("demo");
+    let output = Command::new(env!("CARGO_BIN_EXE_wardlog"))
+        .args(["demo", "--once", "--events-per-pupil", "1", "--listen", "127.0.0.1:0"])
+        .env("WARDLOG_HOME", &home)
+        .env_remove("DATABASE_URL")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}\n{errors}");
+    for expected in ["UNITED LEARNING TRUST", "generated", "/graphql", "MAT lead", "DSL", "governor"] {
+        assert!(printed.contains(expected), "{expected} is missing from:\n{printed}");
+    }
+    let _ = std::fs::remove_dir_all(home);
+}

@@ -1,0 +1,128 @@
+//! A private PostgreSQL and a `wardlog serve` process on it, to be killed and started again.
+
+use std::{
+    fs::{self, File},
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use access::dev_issuer::DevIssuer;
+use database::private::PrivateServer;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use reqwest::Client;
+use sqlx::postgres::PgConnectOptions;
+use wardlog::home;
+
+use crate::town::{issuer, temporary};
+
+pub struct Victims {
+    directory: PathBuf,
+    server: PrivateServer,
+    process: Option<Child>,
+    address: SocketAddr,
+    _issuer: DevIssuer,
+}
+
+impl Victims {
+    pub async fn start() -> Self {
+        let directory = temporary("kill");
+        let server = PrivateServer::start(&directory.join("postgres")).unwrap();
+        // A port that was free a moment ago: the process must come back on the same one each time.
+        let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        let issuer = issuer();
+        let issuers = serde_json::json!([{ "issuer": "https://town.invalid", "audience": "wardlog", "algorithms": ["EdDSA"],
+            "jwks": { "file": match issuer.config().jwks { access::identity::KeySource::File(path) => path, access::identity::KeySource::Url(_) => unreachable!() } } }]);
+        fs::write(directory.join("issuers.json"), issuers.to_string()).unwrap();
+        Self { directory, server, process: None, address, _issuer: issuer }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn options(&self) -> PgConnectOptions {
+        self.server.options().database(home::DATABASE)
+    }
+
+    pub async fn database(&self) -> PgConnectOptions {
+        home::prepare(&self.server.options(), home::DATABASE).await.unwrap()
+    }
+
+    /// Starts the process, and waits until it says that it is ready.
+    pub async fn start_process(&mut self) {
+        let log = File::options().create(true).append(true).open(self.directory.join("wardlog.log")).unwrap();
+        let url = self.server.url().replace("/postgres?", &format!("/{}?", home::DATABASE));
+        let child = Command::new(env!("CARGO_BIN_EXE_wardlog"))
+            .args(["serve", "--listen", &self.address.to_string()])
+            .env("DATABASE_URL", url)
+            .env("WARDLOG_HOME", self.directory.join("home"))
+            .env("WARDLOG_ISSUERS", self.directory.join("issuers.json"))
+            .env("WARDLOG_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(child);
+        self.wait_until_ready().await;
+    }
+
+    async fn wait_until_ready(&mut self) {
+        let url = format!("http://{}/health/ready", self.address);
+        let client = Client::new();
+        let ready = async {
+            while !client.get(&url).send().await.is_ok_and(|response| response.status().is_success()) {
+                if let Some(status) = self.process.as_mut().and_then(|process| process.try_wait().unwrap()) {
+                    panic!("wardlog ended with {status}: {}", self.last_words());
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(60), ready).await.is_err() {
+            panic!("wardlog was not ready within 60 s: {}", self.last_words());
+        }
+    }
+
+    fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.directory.join("wardlog.log")).unwrap_or_default();
+        log.lines().rev().take(5).collect::<Vec<_>>().join("\n")
+    }
+
+    /// `kill -9`, and a new process.
+    pub async fn kill_process(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        self.start_process().await;
+    }
+
+    /// `kill -9` of the postmaster, and a start that recovers; the process must come through by itself.
+    pub async fn kill_postgres(&mut self) {
+        let postmaster = self.server.process_id().unwrap();
+        kill(Pid::from_raw(postmaster), Signal::SIGKILL).unwrap();
+        // Its orphans still hold the shared memory for a moment; until they are gone a start is refused.
+        let started = async {
+            while self.server.launch().is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), started).await.expect("PostgreSQL starts again within 60 s");
+        self.wait_until_ready().await;
+    }
+
+    pub async fn stop_process(&mut self) {
+        let mut process = self.process.take().unwrap();
+        kill(Pid::from_raw(i32::try_from(process.id()).unwrap()), Signal::SIGTERM).unwrap();
+        assert!(process.wait().unwrap().success(), "an orderly stop");
+    }
+
+    pub fn end(self) {
+        self.server.stop().unwrap();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}

@@ -1,0 +1,164 @@
+//! Another tenant's data does not exist.
+
+use access::{Scope, tenant};
+use database::{Role, connect};
+use schema::{SchoolId, TrustId};
+use serde_json::json;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::town::{Town, event, this_month};
+
+const SCHOOL: &str = "query($id: UUID!) { school(id: $id) { id name month(month: \"2026-11\") { requests } days(from: \"2026-11-01\", to: \"2026-11-02\") { day } } }";
+const TRUST: &str = "query($id: UUID!) { trust(id: $id) { id name schools(month: \"2026-11\") { school { name } figures { requests } } } }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anothers_object_and_an_absent_one_give_the_same_bytes_to_every_scope() {
+    let town = Town::start().await;
+    let key = town.records.filter(100_003).await;
+    town.send(&key, "b-1", &[event("gambling", "blocked")]).await;
+    let (north, south) = (town.records.trust("11").await, town.records.trust("22").await);
+    let (ash, cedar, elm) =
+        (town.records.school(100_001).await, town.records.school(100_003).await, town.records.school(100_005).await);
+    let absent = Uuid::from_u128(42);
+    for scope in [Scope::Trust(north), Scope::School(ash), Scope::GovernedSchool(ash)] {
+        let nothing = town.ask_bytes(scope, SCHOOL, json!({ "id": absent })).await;
+        for others in [cedar, elm] {
+            assert_eq!(town.ask_bytes(scope, SCHOOL, json!({ "id": others })).await, nothing, "{scope:?}");
+        }
+        let nothing = town.ask_bytes(scope, TRUST, json!({ "id": absent })).await;
+        assert_eq!(town.ask_bytes(scope, TRUST, json!({ "id": south })).await, nothing, "{scope:?}");
+    }
+    // A school's own staff do not see the trust as such, nor a MAT lead a school of no trust.
+    assert_eq!(
+        town.ask_bytes(Scope::School(ash), TRUST, json!({ "id": north })).await,
+        town.ask_bytes(Scope::School(ash), TRUST, json!({ "id": absent })).await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_former_trust_keeps_the_months_of_its_own_time_and_a_new_one_gets_those_of_its_own() {
+    let town = Town::start().await;
+    let key = town.records.filter(100_002).await;
+    town.send(&key, "b-1", &vec![event("gambling", "blocked"); 5]).await;
+    let (north, south) = (town.records.trust("11").await, town.records.trust("22").await);
+    let beech = town.records.school(100_002).await;
+    let months = async |trust: TrustId| {
+        let query = "query($id: UUID!, $month: String!) { trust(id: $id) { schools(month: $month) { school { id } figures { blocks } } } }";
+        let seen = town.ask(Scope::Trust(trust), query, json!({ "id": trust, "month": this_month() })).await;
+        let schools = seen["trust"]["schools"].as_array().unwrap().clone();
+        schools.into_iter().find(|school| school["school"]["id"] == json!(beech)).map(|school| school["figures"].clone())
+    };
+    assert_eq!(months(north).await, Some(json!({ "blocks": 5 })));
+    assert_eq!(months(south).await, None);
+
+    // It changes trusts within the month: on the month's last day it is the new one's.
+    let moved = crate::town::REGISTER.replace("Open,11,NORTH TRUST,1000", "Open,22,SOUTH TRUST,1000");
+    town.records.import_more(&moved, &schema::london_day(web::clock::now()).to_string()).await;
+    assert_eq!(months(north).await, None);
+    assert_eq!(months(south).await, Some(json!({ "blocks": 5 })));
+}
+
+/// Row-level security alone, without the queries' own predicates: every table and view that the gateway can read.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_scope_nothing() {
+    let town = Town::start().await;
+    for urn in [100_001, 100_003] {
+        let key = town.records.filter(urn).await;
+        town.send(&key, "b-1", &[event("gambling", "blocked"), event("Knitting", "allowed")]).await;
+    }
+    let (north, ash) = (town.records.trust("11").await, town.records.school(100_001).await);
+    let gateway = connect(&town.records.database, Role::Gateway, 1).await.unwrap();
+    for table in TABLES {
+        let all = schools_in(&gateway, None, table).await;
+        assert_eq!(all, Vec::<SchoolId>::new(), "{table} without a scope");
+    }
+    let beech = town.records.school(100_002).await;
+    for table in TABLES {
+        let own = schools_in(&gateway, Some(Scope::School(ash)), table).await;
+        let exact = !["directory.membership", "published.membership_v1", "published.filter_month_rounded_v1"].contains(table);
+        assert_eq!(own, if exact { vec![ash] } else { vec![] }, "{table} as a DSL");
+        let trusts = schools_in(&gateway, Some(Scope::Trust(north)), table).await;
+        let mut members = [ash, beech];
+        members.sort();
+        match *table {
+            "published.filter_month_rounded_v1" => assert_eq!(trusts, [ash], "{table} as a MAT lead"),
+            _ if table.contains("filter") || table.contains("telemetry") => assert_eq!(trusts, [], "{table} as a MAT lead"),
+            _ => assert_eq!(trusts, members, "{table} as a MAT lead"),
+        }
+        let governed = schools_in(&gateway, Some(Scope::GovernedSchool(ash)), table).await;
+        match *table {
+            "published.filter_month_rounded_v1" => assert_eq!(governed, [ash], "{table} as a governor"),
+            _ if table.contains("filter") || table.contains("telemetry") || table.contains("membership") => {
+                assert_eq!(governed, [], "{table} as a governor");
+            }
+            _ => assert_eq!(governed, [ash], "{table} as a governor"),
+        }
+    }
+}
+
+/// Everything with a `school_id` that the gateway may select from; the test below finds any that is missing here.
+const TABLES: &[&str] = &[
+    "directory.membership",
+    "directory.school",
+    "directory.school_urn",
+    "filtering.batch_outcome",
+    "filtering.count_hourly",
+    "filtering.count_monthly",
+    "filtering.unmapped_label",
+    "published.filter_hour_v1",
+    "published.filter_month_rounded_v1",
+    "published.filter_month_v1",
+    "published.membership_v1",
+    "published.school_v1",
+    "telemetry.batch",
+];
+
+async fn schools_in(gateway: &PgPool, scope: Option<Scope>, table: &'static str) -> Vec<SchoolId> {
+    let sql = format!("SELECT DISTINCT school_id FROM {table} ORDER BY school_id");
+    let schools: Vec<Uuid> = match scope {
+        None => sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(gateway).await.unwrap(),
+        Some(scope) => tenant::read(gateway, scope, |c| {
+            Box::pin(async move { sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(c).await })
+        })
+        .await
+        .unwrap_or_else(|error: sqlx::Error| panic!("{table}: {error}")),
+    };
+    schools.into_iter().map(SchoolId::from).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_relation_that_the_gateway_can_read_is_tested_and_every_table_forces_row_level_security() {
+    let town = Town::start().await;
+    let readable = sqlx::query_scalar!(
+        r#"SELECT format('%s.%s', n.nspname, c.relname) AS "name!" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE c.relkind IN ('r', 'v', 'p') AND n.nspname IN ('directory', 'filtering', 'telemetry', 'published', 'log')
+             AND has_table_privilege('wardlog_gateway', c.oid, 'SELECT') ORDER BY 1"#
+    )
+    .fetch_all(&town.records.projections)
+    .await
+    .unwrap();
+    let trusts = ["directory.trust", "published.trust_v1"];
+    let untested: Vec<_> =
+        readable.iter().filter(|name| !TABLES.contains(&name.as_str()) && !trusts.contains(&name.as_str())).collect();
+    assert!(untested.is_empty(), "{untested:?}");
+    let unforced = sqlx::query_scalar!(
+        r#"SELECT format('%s.%s', n.nspname, c.relname) AS "name!" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+             AND has_table_privilege('wardlog_gateway', c.oid, 'SELECT')
+             AND n.nspname IN ('directory', 'filtering', 'telemetry', 'published', 'log')"#
+    )
+    .fetch_all(&town.records.projections)
+    .await
+    .unwrap();
+    assert_eq!(unforced, Vec::<String>::new());
+    let writable = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE c.relkind IN ('r', 'v', 'p') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+             AND has_table_privilege('wardlog_gateway', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')"#
+    )
+    .fetch_one(&town.records.projections)
+    .await
+    .unwrap();
+    assert_eq!(writable, 0, "the gateway can write nothing");
+}
