@@ -173,10 +173,11 @@ impl Asker<'_> {
         );
         let mat_lead = self.token(Scope::Trust(self.trust.id))?;
         println!("\nMAT lead of {}, trust {}\n{mat_lead}", self.trust.name, self.trust.id);
-        for Sent { school, .. } in sent.iter().take(2) {
+        let mut with_data = sent.iter().filter(|sent| sent.events > 0);
+        for Sent { school, .. } in with_data.clone().take(2) {
             println!("\nDSL of {}, school {}\n{}", school.name, school.id, self.token(Scope::School(school.id))?);
         }
-        if let Some(Sent { school, .. }) = sent.first() {
+        if let Some(Sent { school, .. }) = with_data.next() {
             println!(
                 "\nGovernor of {}, school {}\n{}",
                 school.name,
