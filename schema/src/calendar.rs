@@ -51,7 +51,7 @@ impl FromStr for Month {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let wrong = IdError { expected: "a month as YYYY-MM" };
-        if text.len() != 7 {
+        if text.len() != 7 || !text.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(wrong);
         }
         NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").map(Self).map_err(|_| wrong)

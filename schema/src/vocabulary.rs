@@ -169,7 +169,11 @@ impl Category {
     pub const fn is_high_concern(self) -> bool {
         matches!(
             self,
-            Self::CsamIllegal | Self::TerrorismIllegal | Self::Extremism | Self::SelfHarmSuicide | Self::GroomingContact
+            Self::CsamIllegal
+                | Self::TerrorismIllegal
+                | Self::Extremism
+                | Self::SelfHarmSuicide
+                | Self::GroomingContact
         )
     }
 }
@@ -191,9 +195,6 @@ mod tests {
     #[test]
     fn five_categories_are_of_high_concern() {
         let high: Vec<_> = Category::ALL.iter().filter(|c| c.is_high_concern()).map(|c| c.as_str()).collect();
-        assert_eq!(
-            high,
-            ["csam-illegal", "terrorism-illegal", "grooming-contact", "self-harm-suicide", "extremism"]
-        );
+        assert_eq!(high, ["csam-illegal", "terrorism-illegal", "grooming-contact", "self-harm-suicide", "extremism"]);
     }
 }

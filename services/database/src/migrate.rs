@@ -9,6 +9,8 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("../../schema/migrations");
 pub async fn migrate(database: &PgConnectOptions) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect_with(database).await?;
     MIGRATIONS.run(&mut connection).await.map_err(|error| sqlx::Error::Migrate(Box::new(error)))?;
-    sqlx::query_scalar!("SELECT telemetry.make_days((clock_timestamp() AT TIME ZONE 'UTC')::date)").fetch_one(&mut connection).await?;
+    sqlx::query_scalar!("SELECT telemetry.make_days((clock_timestamp() AT TIME ZONE 'UTC')::date)")
+        .fetch_one(&mut connection)
+        .await?;
     connection.close().await
 }

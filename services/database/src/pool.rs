@@ -35,10 +35,11 @@ impl Role {
 ///
 /// The role is the session's default, so that `RESET ROLE` leads back to it and not to the login.
 pub async fn connect(database: &PgConnectOptions, role: Role, max: u32) -> Result<PgPool, sqlx::Error> {
-    let options = database
-        .clone()
-        .application_name(role.as_str())
-        .options([("role", role.as_str()), ("idle_in_transaction_session_timeout", "60s"), ("statement_timeout", "60s")]);
+    let options = database.clone().application_name(role.as_str()).options([
+        ("role", role.as_str()),
+        ("idle_in_transaction_session_timeout", "60s"),
+        ("statement_timeout", "60s"),
+    ]);
     PgPoolOptions::new()
         .max_connections(max)
         .acquire_timeout(Duration::from_secs(10))

@@ -18,10 +18,14 @@ use programs::Programs;
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateError {
     /// No PostgreSQL programs were found.
-    #[error("PostgreSQL 15 or later is not installed: run `apt-get install postgresql`, or name its programs' directory in WARDLOG_POSTGRES_BIN")]
+    #[error(
+        "PostgreSQL 15 or later is not installed: run `apt-get install postgresql`, or name its programs' directory in WARDLOG_POSTGRES_BIN"
+    )]
     NotInstalled,
     /// Root may not run PostgreSQL, and there is no ordinary user to run it as.
-    #[error("PostgreSQL does not run as root and there is neither a user `postgres` nor `nobody` to run it as: start Wardlog as an ordinary user")]
+    #[error(
+        "PostgreSQL does not run as root and there is neither a user `postgres` nor `nobody` to run it as: start Wardlog as an ordinary user"
+    )]
     NoOrdinaryUser,
     /// A program failed; its own words follow.
     #[error("{program} failed: {output}")]
@@ -66,7 +70,9 @@ impl PrivateServer {
         if !server.data().join("PG_VERSION").exists() {
             let data = server.data();
             server.run("initdb", |command| {
-                command.args(["--username=wardlog", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--pgdata"]).arg(data);
+                command
+                    .args(["--username=wardlog", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--pgdata"])
+                    .arg(data);
             })?;
         }
         if !server.is_running() {
@@ -77,7 +83,11 @@ impl PrivateServer {
 
     /// Connects as the owner of the cluster to its database `postgres`.
     pub fn options(&self) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass().socket(&self.directory).port(5432).username("wardlog").database("postgres")
+        PgConnectOptions::new_without_pgpass()
+            .socket(&self.directory)
+            .port(5432)
+            .username("wardlog")
+            .database("postgres")
     }
 
     /// The same as a URL, for another process.

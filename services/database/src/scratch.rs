@@ -34,9 +34,10 @@ async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> R
     });
     let name = format!("wardlog_template_{state:016x}");
     sqlx::query_scalar!("SELECT pg_advisory_lock(1465009994)").fetch_one(&mut *connection).await?;
-    let made = sqlx::query_scalar!("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1 AND datistemplate)", name)
-        .fetch_one(&mut *connection)
-        .await?;
+    let made =
+        sqlx::query_scalar!("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1 AND datistemplate)", name)
+            .fetch_one(&mut *connection)
+            .await?;
     if made != Some(true) {
         connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).await?;
         connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;

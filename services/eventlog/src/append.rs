@@ -104,13 +104,17 @@ pub enum AppendError {
 
 /// Gives `owner` its partition; it must have one before its first append.
 pub async fn join(connection: &mut PgConnection, owner: Owner) -> Result<Partition, sqlx::Error> {
-    let partition = sqlx::query_scalar!(r#"SELECT log.join($1) AS "partition!""#, owner.id()).fetch_one(connection).await?;
+    let partition =
+        sqlx::query_scalar!(r#"SELECT log.join($1) AS "partition!""#, owner.id()).fetch_one(connection).await?;
     Ok(Partition(partition))
 }
 
 /// Appends in the caller's transaction, which must be READ COMMITTED and should append only once: the partition stays
 /// locked until it commits.
-pub async fn append<E: DomainEvent>(connection: &mut PgConnection, append: Append<'_, E>) -> Result<Appended, AppendError> {
+pub async fn append<E: DomainEvent>(
+    connection: &mut PgConnection,
+    append: Append<'_, E>,
+) -> Result<Appended, AppendError> {
     if append.events.is_empty() {
         return Err(AppendError::NoEvents);
     }

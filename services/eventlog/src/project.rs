@@ -117,7 +117,11 @@ struct Round {
     failed: usize,
 }
 
-async fn fold_all<P: Projection>(pool: &PgPool, projection: &P, stop: &CancellationToken) -> Result<Round, sqlx::Error> {
+async fn fold_all<P: Projection>(
+    pool: &PgPool,
+    projection: &P,
+    stop: &CancellationToken,
+) -> Result<Round, sqlx::Error> {
     let behind = {
         let mut connection = pool.acquire().await?;
         start_checkpoints::<P>(&mut connection).await?;
@@ -141,7 +145,7 @@ async fn fold_all<P: Projection>(pool: &PgPool, projection: &P, stop: &Cancellat
     Ok(round.await)
 }
 
-/// One transaction: read, apply, move the checkpoint from where it was read. Returns how many records were folded.
+/// One transaction: read, move the checkpoint from where it was read, apply. Returns how many records were folded.
 async fn fold_some<P: Projection>(
     pool: &PgPool,
     projection: &P,
@@ -156,8 +160,8 @@ async fn fold_some<P: Projection>(
             return Err(ProjectionError::Gap { expected, found: found.0 });
         }
     }
-    let count = records.len();
-    projection.apply(&mut transaction, records).await?;
+    // The checkpoint moves first: a second process that folds the same partition waits here for its lock, and then finds
+    // itself overtaken before it has touched the view.
     let moved = sqlx::query!(
         r#"UPDATE log.checkpoint SET "offset" = $4, moved_at = clock_timestamp()
            WHERE view = $1 AND partition = $2 AND "offset" = $3"#,
@@ -171,6 +175,8 @@ async fn fold_some<P: Projection>(
     if moved.rows_affected() != 1 {
         return Err(ProjectionError::Overtaken);
     }
+    let count = records.len();
+    projection.apply(&mut transaction, records).await?;
     transaction.commit().await?;
     Ok(count)
 }

@@ -36,7 +36,11 @@ pub enum StreamError {
 }
 
 /// Loads all events of `stream`, the oldest first; none when it does not exist.
-pub async fn load<E: DomainEvent>(connection: &mut PgConnection, owner: Owner, stream: &str) -> Result<Vec<Stored<E>>, StreamError> {
+pub async fn load<E: DomainEvent>(
+    connection: &mut PgConnection,
+    owner: Owner,
+    stream: &str,
+) -> Result<Vec<Stored<E>>, StreamError> {
     let rows = sqlx::query!(
         "SELECT e.version, e.type, e.type_version, e.occurred_at, e.recorded_at, e.payload
          FROM log.event e JOIN log.home h ON h.partition = e.partition

@@ -43,7 +43,11 @@ pub async fn make_days(pool: &PgPool, today: NaiveDate) -> Result<(), sqlx::Erro
 
 /// Drops the payloads received before `payloads_before` and the ids seen before `seen_before`, by whole days; the
 /// permanent rows stay. Returns the names of what was dropped.
-pub async fn drop_days(pool: &PgPool, payloads_before: NaiveDate, seen_before: NaiveDate) -> Result<Vec<String>, sqlx::Error> {
+pub async fn drop_days(
+    pool: &PgPool,
+    payloads_before: NaiveDate,
+    seen_before: NaiveDate,
+) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT telemetry.drop_days($1, $2) AS "dropped!""#, payloads_before, seen_before)
         .fetch_all(pool)
         .await

@@ -119,18 +119,15 @@ fn text_lines<'a>(
         lines.push(Line { number, bytes, event: text.and_then(&parse) });
         Ok(())
     };
-    match whole {
-        Ok(text) => {
-            for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim_ascii().is_empty()) {
-                add(number, line.as_bytes(), short(line))?;
-            }
+    if let Ok(text) = whole {
+        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim_ascii().is_empty()) {
+            add(number, line.as_bytes(), short(line))?;
         }
-        Err(_) => {
-            let pieces = (1..).zip(body.split(|&byte| byte == b'\n'));
-            for (number, line) in pieces.filter(|(_, line)| !line.trim_ascii().is_empty()) {
-                let text = std::str::from_utf8(line).map_err(|_| Refusal::new("line", "expected UTF-8"));
-                add(number, line, text.map(|text| text.trim_end_matches('\r')).and_then(short))?;
-            }
+    } else {
+        let pieces = (1..).zip(body.split(|&byte| byte == b'\n'));
+        for (number, line) in pieces.filter(|(_, line)| !line.trim_ascii().is_empty()) {
+            let text = std::str::from_utf8(line).map_err(|_| Refusal::new("line", "expected UTF-8"));
+            add(number, line, text.map(|text| text.trim_end_matches('\r')).and_then(short))?;
         }
     }
     Ok(lines)

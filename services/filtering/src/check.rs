@@ -45,7 +45,12 @@ pub fn check(event: &FilterEvent<'_>, now: DateTime<Utc>) -> Result<(), Refusal>
     bounded("policy", event.policy.as_ref(), NAME, "expected 1 to 256 bytes")
 }
 
-fn bounded(field: &'static str, text: Option<&Cow<'_, str>>, limit: usize, reason: &'static str) -> Result<(), Refusal> {
+fn bounded(
+    field: &'static str,
+    text: Option<&Cow<'_, str>>,
+    limit: usize,
+    reason: &'static str,
+) -> Result<(), Refusal> {
     match text {
         Some(text) if text.is_empty() || text.len() > limit => Err(Refusal::new(field, reason)),
         _ => Ok(()),

@@ -58,11 +58,8 @@ pub struct Tally {
 impl Tally {
     /// Adds a slice of a batch of `school`. `unseen` holds the ids that may still be counted; one that is, leaves it.
     pub fn add(&mut self, school: SchoolId, record: &Record, unseen: &mut HashSet<i64>) -> Outcome {
-        let categories: Vec<Option<Category>> = record
-            .texts
-            .iter()
-            .map(|label| CategoryMap::bundled().category(record.vocabulary, label))
-            .collect();
+        let categories: Vec<Option<Category>> =
+            record.texts.iter().map(|label| CategoryMap::bundled().category(record.vocabulary, label)).collect();
         let mut outcome = Outcome::default();
         let mut cell: Option<(Hourly, i64)> = None;
         for event in record.events() {
@@ -149,7 +146,10 @@ mod tests {
         let record = record(&[(0, None, &[0, 1]), (1, None, &[2]), (2, None, &[2, 0])]);
         assert_eq!(tally.add(school(), &record, &mut HashSet::new()), Outcome { counted: 3, duplicates: 0 });
         let by_category: Vec<_> = tally.hourly.iter().map(|(cell, n)| (cell.category, *n)).collect();
-        assert_eq!(by_category, [(Category::SelfHarmSuicide, 1), (Category::Gambling, 1), (Category::Uncategorised, 1)]);
+        assert_eq!(
+            by_category,
+            [(Category::SelfHarmSuicide, 1), (Category::Gambling, 1), (Category::Uncategorised, 1)]
+        );
         assert_eq!(tally.unmapped, BTreeMap::from([((school(), Vocabulary::General, "Beekeeping".into()), 2)]));
     }
 

@@ -9,7 +9,8 @@ use crate::views::counts::{DayCell, UnmappedLabel};
 #[derive(Debug, Clone, SimpleObject)]
 pub struct Day {
     /// The London day.
-    day: NaiveDate,
+    #[graphql(name = "day")]
+    date: NaiveDate,
     /// Requests, whatever was done with them.
     requests: i64,
     /// Requests that were blocked.
@@ -50,8 +51,8 @@ impl From<UnmappedLabel> for Unmapped {
 pub fn by_day(cells: Vec<DayCell>) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for cell in cells {
-        if days.last().is_none_or(|day| day.day != cell.day) {
-            days.push(Day { day: cell.day, requests: 0, blocks: 0, categories: Vec::new() });
+        if days.last().is_none_or(|day| day.date != cell.day) {
+            days.push(Day { date: cell.day, requests: 0, blocks: 0, categories: Vec::new() });
         }
         if let Some(day) = days.last_mut() {
             day.requests += cell.requests;

@@ -77,7 +77,13 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
                        of one school. A 2xx means that the events are durable; send the same batch id again until there is one."
     ),
     paths(receive::events, receive::logs, batches::one),
-    components(schemas(receive::Answer, receive::WireEvent, batches::BatchStatus, crate::Rejected, web_edge::problem::ProblemDetails))
+    components(schemas(
+        receive::Answer,
+        receive::WireEvent,
+        batches::BatchStatus,
+        crate::Rejected,
+        web_edge::problem::ProblemDetails
+    ))
 )]
 struct Description;
 

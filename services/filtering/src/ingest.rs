@@ -125,12 +125,15 @@ impl Pipeline {
         };
         let stored = match &self.sink {
             Sink::Log(writer) => writer.append(batch).await?,
-            Sink::Nothing => StoredBatch { is_new: true, digest: digest.into(), accepted: batch.accepted, rejected: batch.rejected },
+            Sink::Nothing => {
+                StoredBatch { is_new: true, digest: digest.into(), accepted: batch.accepted, rejected: batch.rejected }
+            }
         };
         if stored.digest != digest {
             return Err(IngestError::BatchIdReused);
         }
-        let rejected = if stored.is_new { rejected } else { serde_json::from_value(stored.rejected).unwrap_or(rejected) };
+        let rejected =
+            if stored.is_new { rejected } else { serde_json::from_value(stored.rejected).unwrap_or(rejected) };
         Ok(Taken { accepted: stored.accepted, rejected })
     }
 
@@ -164,7 +167,11 @@ impl Pipeline {
     }
 
     /// Per event: the pseudonyms of its user, device and address.
-    async fn pseudonymise(&self, school: SchoolId, events: &[FilterEvent<'_>]) -> Result<Vec<[Option<i64>; 3]>, sqlx::Error> {
+    async fn pseudonymise(
+        &self,
+        school: SchoolId,
+        events: &[FilterEvent<'_>],
+    ) -> Result<Vec<[Option<i64>; 3]>, sqlx::Error> {
         let mut names: Vec<(Kind, &str)> = Vec::new();
         let mut known: HashMap<(Kind, &str), usize> = HashMap::new();
         let people: Vec<[Option<usize>; 3]> = events

@@ -59,10 +59,9 @@ pub fn parse(object: &str) -> Result<FilterEvent<'_>, Refusal> {
         time: DateTime::parse_from_rfc3339(&time.0)
             .map_err(|_| Refusal::new("time", "expected an RFC 3339 time with its offset"))?
             .with_timezone(&Utc),
-        action: action
-            .0
-            .parse::<Action>()
-            .map_err(|_| Refusal::new("action", "expected allowed, blocked, warned, overridden, captured or auth_challenge"))?,
+        action: action.0.parse::<Action>().map_err(|_| {
+            Refusal::new("action", "expected allowed, blocked, warned, overridden, captured or auth_challenge")
+        })?,
         host,
         labels: wire.category.into_iter().flatten().map(|text| text.0).collect(),
         user: wire.user.map(|text| text.0),
@@ -130,14 +129,18 @@ mod tests {
     #[test]
     fn the_documented_example_is_read_and_of_its_url_only_the_host_is_kept() {
         let event = parse(WHOLE).unwrap();
-        assert_eq!((event.host.as_ref(), event.action, event.group), ("example.org", Action::Blocked, UserGroup::Learner));
+        assert_eq!(
+            (event.host.as_ref(), event.action, event.group),
+            ("example.org", Action::Blocked, UserGroup::Learner)
+        );
         assert_eq!(event.labels, ["Gambling"]);
         assert_eq!(event.time.timestamp_millis(), 1_795_166_043_120);
     }
 
     #[test]
     fn plain_text_is_borrowed_and_escaped_text_is_read_as_meant() {
-        let event = parse(r#"{"time":"2026-11-20T09:14:03Z","action":"allowed","host":"a.org","user":"o\u0027hara"}"#).unwrap();
+        let event =
+            parse(r#"{"time":"2026-11-20T09:14:03Z","action":"allowed","host":"a.org","user":"o\u0027hara"}"#).unwrap();
         assert!(matches!(event.host, Cow::Borrowed(_)));
         assert_eq!(event.user.as_deref(), Some("o'hara"));
     }

@@ -90,7 +90,12 @@ impl Pseudonyms {
     }
 
     /// The pseudonyms of `names`, in their order; unseen names get a random one, in one statement.
-    pub(crate) async fn of(&self, school: SchoolId, key: &Key, names: &[(Kind, &str)]) -> Result<Vec<i64>, sqlx::Error> {
+    pub(crate) async fn of(
+        &self,
+        school: SchoolId,
+        key: &Key,
+        names: &[(Kind, &str)],
+    ) -> Result<Vec<i64>, sqlx::Error> {
         let hashes: Vec<[u8; 32]> = names.iter().map(|(kind, name)| name_hash(key, *kind, name)).collect();
         let mut unseen: Vec<[u8; 32]> =
             hashes.iter().filter(|hash| self.cache.get(&(school, **hash)).is_none()).copied().collect();
@@ -140,7 +145,11 @@ fn name_hash(key: &Key, kind: Kind, name: &str) -> [u8; 32] {
 
 /// Inserts what is new and reads all of `hashes` back, sorted by hash. Sorted input keeps two batches that meet the
 /// same new names from waiting for one another in a circle.
-async fn insert(pool: &PgPool, school: SchoolId, mut hashes: Vec<[u8; 32]>) -> Result<Vec<([u8; 32], i64)>, sqlx::Error> {
+async fn insert(
+    pool: &PgPool,
+    school: SchoolId,
+    mut hashes: Vec<[u8; 32]>,
+) -> Result<Vec<([u8; 32], i64)>, sqlx::Error> {
     hashes.sort_unstable();
     hashes.dedup();
     let hashes: Vec<Vec<u8>> = hashes.into_iter().map(Vec::from).collect();

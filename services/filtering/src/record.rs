@@ -118,10 +118,11 @@ impl Record {
         let plain = zstd::bulk::decompress(compressed, INFLATED).map_err(|_| RecordError::Compression)?;
         let record: Self = postcard::from_bytes(&plain).map_err(|_| RecordError::Shape)?;
         let events = record.times.len();
-        let whole = [record.ids.len(), record.actions.len(), record.groups.len(), record.hosts.len(), record.labels.len()]
-            .into_iter()
-            .all(|column| column == events)
-            && record.labels.iter().flatten().all(|&text| (text as usize) < record.texts.len());
+        let whole =
+            [record.ids.len(), record.actions.len(), record.groups.len(), record.hosts.len(), record.labels.len()]
+                .into_iter()
+                .all(|column| column == events)
+                && record.labels.iter().flatten().all(|&text| (text as usize) < record.texts.len());
         if whole { Ok(record) } else { Err(RecordError::Shape) }
     }
 

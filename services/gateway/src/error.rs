@@ -13,5 +13,6 @@ pub(crate) fn bad_input(field: &'static str, reason: &'static str) -> Error {
 /// A fault of ours: told to our log, not to the client.
 pub(crate) fn internal(error: &sqlx::Error) -> Error {
     tracing::error!(%error, "a query failed");
-    Error::new("the answer cannot be had at the moment").extend_with(|_, extensions| extensions.set("code", "UNAVAILABLE"))
+    Error::new("the answer cannot be had at the moment")
+        .extend_with(|_, extensions| extensions.set("code", "UNAVAILABLE"))
 }

@@ -5,13 +5,13 @@ mod body;
 mod reply;
 mod variables;
 
+use ::web::{Problem, bearer, clock, problem::method_not_allowed};
 use access::Verifier;
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Data, Payload, ServiceConfig},
 };
 use async_graphql::{EmptyMutation, EmptySubscription, ObjectType, Response, Schema};
-use ::web::{Problem, bearer, clock, problem::method_not_allowed};
 
 pub use body::MAX_BODY_BYTES;
 

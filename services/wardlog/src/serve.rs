@@ -114,7 +114,10 @@ impl Edge {
     fn listen(self, address: SocketAddr, tasks: &mut JoinSet<()>, stop: CancellationToken) -> Result<SocketAddr> {
         let server = HttpServer::new(move || {
             let edge = self.clone();
-            App::new().wrap(from_fn(problem::complete)).wrap(from_fn(requests::trace)).configure(|cfg| edge.configure(cfg))
+            App::new()
+                .wrap(from_fn(problem::complete))
+                .wrap(from_fn(requests::trace))
+                .configure(|cfg| edge.configure(cfg))
         })
         .disable_signals()
         .shutdown_timeout(20)

@@ -1,7 +1,7 @@
 //! The views are a fold of the log and nothing else.
 
-use chrono::NaiveDate;
 use access::IngestKey;
+use chrono::NaiveDate;
 use directory::{
     commands::{change_urn, issue_key, join_trust, leave_trust, register_source, revoke_key},
     domain::{

@@ -64,7 +64,10 @@ impl Log for TelemetryLog {
             .collect())
     }
 
-    async fn behind(connection: &mut PgConnection, view: &'static str) -> Result<Vec<(Partition, Offset)>, sqlx::Error> {
+    async fn behind(
+        connection: &mut PgConnection,
+        view: &'static str,
+    ) -> Result<Vec<(Partition, Offset)>, sqlx::Error> {
         let rows = sqlx::query!(
             r#"SELECT c.partition, c."offset" FROM log.checkpoint c
                WHERE c.view = $1

@@ -143,7 +143,12 @@ async fn append(connection: &mut PgConnection, batches: Vec<NewBatch>) -> Result
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| StoredBatch { is_new: row.is_new, digest: row.digest, accepted: row.accepted, rejected: row.rejected })
+        .map(|row| StoredBatch {
+            is_new: row.is_new,
+            digest: row.digest,
+            accepted: row.accepted,
+            rejected: row.rejected,
+        })
         .collect())
 }
 

@@ -17,7 +17,11 @@ async fn update_delete_and_truncate_are_refused_even_to_a_superuser() {
     let mut superuser = PgConnection::connect_with(&database).await.unwrap();
     for change in ["UPDATE log.event SET actor = 'other'", "DELETE FROM log.event", "TRUNCATE log.event"] {
         let refused = sqlx::raw_sql(change).execute(&mut superuser).await.unwrap_err();
-        assert_eq!(refused.as_database_error().and_then(|error| error.code()).as_deref(), Some("WL001"), "{change}");
+        assert_eq!(
+            refused.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(),
+            Some("WL001"),
+            "{change}"
+        );
     }
     assert_eq!(read_after(&pool, partition, Offset::START).await.len(), 1);
 }

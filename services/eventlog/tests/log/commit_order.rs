@@ -48,7 +48,11 @@ async fn eight_writers_with_slow_commits_and_aborts_make_no_reader_skip_or_repea
 
     let seen = reader.await.unwrap();
     let offsets: Vec<i64> = seen.iter().map(|(offset, _)| offset.number()).collect();
-    assert_eq!(offsets, (1..=i64::try_from(committed.len()).unwrap()).collect::<Vec<_>>(), "dense, in order, each once");
+    assert_eq!(
+        offsets,
+        (1..=i64::try_from(committed.len()).unwrap()).collect::<Vec<_>>(),
+        "dense, in order, each once"
+    );
     let mut read: Vec<_> = seen.into_iter().map(|(_, event)| event).collect();
     read.sort();
     committed.sort();
@@ -120,7 +124,8 @@ async fn repeatable_read_is_refused() {
     let (_database, pool) = a_log().await;
     let (_, owners) = owners_of_one_partition(&pool, 1).await;
     for level in ["REPEATABLE READ", "SERIALIZABLE"] {
-        let mut transaction = pool.begin_with(sqlx::AssertSqlSafe(format!("BEGIN ISOLATION LEVEL {level}"))).await.unwrap();
+        let mut transaction =
+            pool.begin_with(sqlx::AssertSqlSafe(format!("BEGIN ISOLATION LEVEL {level}"))).await.unwrap();
         let error = append_one(&mut transaction, owners[0], "stream", 0, "c-1").await.unwrap_err();
         let eventlog::AppendError::Database(sqlx::Error::Database(refused)) = error else { panic!("{error}") };
         assert_eq!(refused.code().as_deref(), Some("WL002"));

@@ -60,7 +60,8 @@ pub async fn append_one(
 ) -> Result<Appended, AppendError> {
     let event = TrustEvent::Renamed(TrustRenamed { name: format!("name by {command_id}") });
     let cause = cause(command_id);
-    append(connection, Append { owner, stream, expected, cause: &cause, events: &[Occurred { at: then(), event }] }).await
+    append(connection, Append { owner, stream, expected, cause: &cause, events: &[Occurred { at: then(), event }] })
+        .await
 }
 
 /// All offsets of a partition that a reader can see now, after `after`.

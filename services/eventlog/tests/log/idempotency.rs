@@ -70,6 +70,9 @@ async fn of_two_decisions_on_one_version_one_is_stored_and_the_other_learns_the_
     }
     let outcomes = rivals.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
-    assert!(outcomes.iter().any(|o| matches!(o, Err(AppendError::Conflict { expected: 0, actual: 1 }))), "{outcomes:?}");
+    assert!(
+        outcomes.iter().any(|o| matches!(o, Err(AppendError::Conflict { expected: 0, actual: 1 }))),
+        "{outcomes:?}"
+    );
     assert_eq!(read_after(&pool, partition, Offset::START).await.len(), 1);
 }

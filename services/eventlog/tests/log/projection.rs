@@ -26,7 +26,11 @@ impl Projection for Counter {
     const NAME: &'static str = "test.counter";
     const TAKES: i64 = 5;
 
-    async fn apply(&self, connection: &mut PgConnection, records: Vec<(Offset, EventRecord)>) -> Result<(), ProjectionError> {
+    async fn apply(
+        &self,
+        connection: &mut PgConnection,
+        records: Vec<(Offset, EventRecord)>,
+    ) -> Result<(), ProjectionError> {
         // The table is the test's own, so the compiler cannot know it.
         sqlx::query(sqlx::AssertSqlSafe("UPDATE test_counter SET events = events + $1"))
             .bind(i64::try_from(records.len()).unwrap())

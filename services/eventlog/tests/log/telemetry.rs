@@ -22,7 +22,8 @@ async fn a_telemetry_log(lanes: usize) -> (PgConnectOptions, Writer) {
 
 async fn partition(database: &PgConnectOptions, school: u128) -> Partition {
     let pool = connect(database, Role::Directory, 1).await.unwrap();
-    let partition = join(&mut *pool.acquire().await.unwrap(), Owner::School(Uuid::from_u128(school).into())).await.unwrap();
+    let partition =
+        join(&mut pool.acquire().await.unwrap(), Owner::School(Uuid::from_u128(school).into())).await.unwrap();
     pool.close().await;
     partition
 }
@@ -42,7 +43,8 @@ fn batch(partition: Partition, school: u128, id: &str, body: &str) -> NewBatch {
 
 async fn stored(database: &PgConnectOptions, partition: Partition) -> Vec<(i64, String, Vec<Vec<u8>>)> {
     let pool = connect(database, Role::Projections, 1).await.unwrap();
-    let records = TelemetryLog::read(&mut *pool.acquire().await.unwrap(), partition, Offset::START, i64::MAX).await.unwrap();
+    let records =
+        TelemetryLog::read(&mut pool.acquire().await.unwrap(), partition, Offset::START, i64::MAX).await.unwrap();
     pool.close().await;
     records.into_iter().map(|(offset, record)| (offset.number(), record.batch_id, record.slices)).collect()
 }
@@ -70,7 +72,9 @@ async fn a_batch_sent_many_times_at_once_is_stored_once_and_every_answer_is_the_
     for n in 0..60 {
         let writer = writers[n % writers.len()].clone();
         let id = format!("b-{}", n / 6);
-        sends.spawn(async move { (id.clone(), writer.append(batch(home, 1, &id, &format!("body of {id}"))).await.unwrap()) });
+        sends.spawn(async move {
+            (id.clone(), writer.append(batch(home, 1, &id, &format!("body of {id}"))).await.unwrap())
+        });
     }
     let answers = sends.join_all().await;
     assert_eq!(answers.iter().filter(|(_, answer)| answer.is_new).count(), 10);
@@ -115,7 +119,13 @@ async fn dropping_a_day_drops_its_payloads_and_keeps_the_permanent_rows() {
     let pool: PgPool = connect(&database, Role::Projections, 1).await.unwrap();
     #[expect(clippy::disallowed_methods, reason = "the log's day is the server's real one")]
     let today = Utc::now().date_naive();
-    assert!(drop_days(&pool, today, today).await.unwrap().iter().all(|name| !name.contains(&today.format("%Y%m%d").to_string())));
+    assert!(
+        drop_days(&pool, today, today)
+            .await
+            .unwrap()
+            .iter()
+            .all(|name| !name.contains(&today.format("%Y%m%d").to_string()))
+    );
     assert_eq!(stored(&database, home).await[0].2.len(), 2);
     let after = today + Days::new(2);
     assert!(!drop_days(&pool, after, after).await.unwrap().is_empty());

@@ -77,7 +77,11 @@ pub(super) struct Answer {
         (status = 503, description = "Send the same batch again; see Retry-After", body = ProblemDetails, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn events(door: web::Data<Door>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+pub(super) async fn events(
+    door: web::Data<Door>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
     let shape = match request::media_type(request.headers()).as_str() {
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Shape::Ndjson),
         "application/json" => Some(Shape::JsonArray),
@@ -100,7 +104,11 @@ pub(super) async fn events(door: web::Data<Door>, request: HttpRequest, payload:
         (status = "default", description = "As for /v1/filter-events", body = ProblemDetails, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn logs(door: web::Data<Door>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+pub(super) async fn logs(
+    door: web::Data<Door>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
     let Ok(format) = parameter(&request, "format").parse() else {
         door.source(request.headers()).await?;
         return Err(Problem::new(ErrorCode::NotFound).detail("expected the format squid or e2guardian"));
@@ -124,10 +132,8 @@ async fn receive(
     })?;
     let batch_id = request::batch_id(headers)?;
     let encoding = request::encoding(headers)?;
-    let ticket = door
-        .admission
-        .admit(source.source, request::needs(headers, encoding)?, Instant::now())
-        .map_err(busy)?;
+    let ticket =
+        door.admission.admit(source.source, request::needs(headers, encoding)?, Instant::now()).map_err(busy)?;
     let wire = request::read(payload).await?;
     let body = body::inflate(&wire, encoding).map_err(refused)?;
     let sender = Sender {

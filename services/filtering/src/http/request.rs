@@ -13,7 +13,7 @@ use schema::CommandId;
 use crate::body::{Encoding, INFLATED, WIRE};
 
 /// A body that takes longer to arrive is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The batch id, from `Idempotency-Key`.
 pub(super) fn batch_id(headers: &HeaderMap) -> Result<CommandId, Problem> {
@@ -22,7 +22,11 @@ pub(super) fn batch_id(headers: &HeaderMap) -> Result<CommandId, Problem> {
             .detail("expected an Idempotency-Key of 1 to 128 visible ASCII characters: the batch's id")
             .member("field", "Idempotency-Key")
     };
-    headers.get("Idempotency-Key").and_then(|value| value.to_str().ok()).and_then(|id| id.parse().ok()).ok_or_else(wrong)
+    headers
+        .get("Idempotency-Key")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|id| id.parse().ok())
+        .ok_or_else(wrong)
 }
 
 /// The media type without its parameters, lower-case.
@@ -33,7 +37,11 @@ pub(super) fn media_type(headers: &HeaderMap) -> String {
 
 /// The body's encoding on the wire.
 pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
-    match headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase()).as_deref() {
+    match headers
+        .get(CONTENT_ENCODING)
+        .map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase())
+        .as_deref()
+    {
         None | Some("identity") => Ok(Encoding::Identity),
         Some("gzip" | "x-gzip") => Ok(Encoding::Gzip),
         Some("zstd") => Ok(Encoding::Zstd),
@@ -62,7 +70,8 @@ pub(super) async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
     let read = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Problem::new(ErrorCode::BadRequest).detail("the body ended before it was complete"))?;
+            let chunk = chunk
+                .map_err(|_| Problem::new(ErrorCode::BadRequest).detail("the body ended before it was complete"))?;
             if body.len() + chunk.len() > WIRE {
                 return Err(too_large());
             }
@@ -70,9 +79,9 @@ pub(super) async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
         }
         Ok(body)
     };
-    tokio::time::timeout(PATIENCE, read)
-        .await
-        .unwrap_or_else(|_| Err(Problem::new(ErrorCode::BadRequest).detail("expected the whole body within 60 seconds")))
+    tokio::time::timeout(PATIENCE, read).await.unwrap_or_else(|_| {
+        Err(Problem::new(ErrorCode::BadRequest).detail("expected the whole body within 60 seconds"))
+    })
 }
 
 fn too_large() -> Problem {

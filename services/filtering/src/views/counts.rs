@@ -29,7 +29,7 @@ pub struct Counts;
 pub(crate) struct Batch {
     pub(crate) school: SchoolId,
     pub(crate) source: SourceId,
-    pub(crate) batch_id: String,
+    pub(crate) id: String,
     pub(crate) day: NaiveDate,
     pub(crate) records: Vec<Record>,
 }
@@ -41,7 +41,11 @@ impl Projection for Counts {
 
     const TAKES: i64 = 64;
 
-    async fn apply(&self, connection: &mut PgConnection, records: Vec<(Offset, BatchRecord)>) -> Result<(), ProjectionError> {
+    async fn apply(
+        &self,
+        connection: &mut PgConnection,
+        records: Vec<(Offset, BatchRecord)>,
+    ) -> Result<(), ProjectionError> {
         let batches = records.into_iter().map(decode).collect::<Result<Vec<Batch>, _>>()?;
         let mut unseen = remember(connection, &batches).await?;
         let mut tally = Tally::default();
@@ -75,7 +79,7 @@ pub(crate) fn decode((offset, batch): (Offset, BatchRecord)) -> Result<Batch, Pr
         .iter()
         .map(|slice| Record::decode(slice).map_err(|error| poison(error.to_string())))
         .collect::<Result<_, _>>()?;
-    Ok(Batch { school: batch.school, source: batch.source, batch_id: batch.batch_id, day: batch.day, records })
+    Ok(Batch { school: batch.school, source: batch.source, id: batch.batch_id, day: batch.day, records })
 }
 
 /// Per source, the ids among `batches` that it had not sent before.

@@ -35,8 +35,13 @@ pub(super) async fn remember(
     }
     let mut sorted: Vec<i64> = unseen.iter().copied().collect();
     sorted.sort_unstable();
-    sqlx::query!("INSERT INTO filtering.seen (source_id, event_hash, day) SELECT $1, unnest($2::bigint[]), $3", source, &sorted, day)
-        .execute(connection)
-        .await?;
+    sqlx::query!(
+        "INSERT INTO filtering.seen (source_id, event_hash, day) SELECT $1, unnest($2::bigint[]), $3",
+        source,
+        &sorted,
+        day
+    )
+    .execute(connection)
+    .await?;
     Ok(unseen)
 }

@@ -25,7 +25,8 @@ async fn each_line_is_answered_for_itself_and_a_bad_one_harms_no_other() {
     let door = house.open();
     let late = json!({ "time": "2020-01-01T00:00:00Z", "action": "allowed", "host": "a.org" });
     let body = format!("{}\nnot json\n{late}\n{}\n", event(), event());
-    let (status, answer) = post(format!("{door}/v1/filter-events"), &filter.key, "b-1", "application/x-ndjson", body).await;
+    let (status, answer) =
+        post(format!("{door}/v1/filter-events"), &filter.key, "b-1", "application/x-ndjson", body).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     assert_eq!(
         answer,
@@ -166,8 +167,10 @@ async fn names_become_pseudonyms_and_are_nowhere_in_the_database() {
     same["user"] = json!("CANARY-User");
     post(url, &filter.key, "b-1", "application/x-ndjson", format!("{canary}\n{same}")).await;
     house.count().await;
-    let pseudonyms =
-        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM filtering.pseudonym"#).fetch_one(&house.filtering).await.unwrap();
+    let pseudonyms = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM filtering.pseudonym"#)
+        .fetch_one(&house.filtering)
+        .await
+        .unwrap();
     assert_eq!(pseudonyms, 3, "a user in two spellings, a device, an address");
     let slices = sqlx::query_scalar!("SELECT data FROM telemetry.payload").fetch_all(&house.projections).await.unwrap();
     for slice in slices {

@@ -26,7 +26,11 @@ struct History {
 
 fn histories() -> impl Strategy<Value = History> {
     (1_usize..6).prop_flat_map(|count| {
-        (vec(vec(0_u8..40, 1..25), count), vec(any::<prop::sample::Index>(), count..3 * count), vec(any::<bool>(), 3 * count))
+        (
+            vec(vec(0_u8..40, 1..25), count),
+            vec(any::<prop::sample::Index>(), count..3 * count),
+            vec(any::<bool>(), 3 * count),
+        )
             .prop_map(|(batches, sends, folds)| History { batches, sends, folds })
     })
 }
@@ -98,7 +102,10 @@ fn counts_are_those_of_the_set_of_distinct_events() {
                 }
                 house.count().await;
                 let counts = house.counts(filter.sender.school).await;
-                counts.into_iter().map(|(category, action, events)| ((category, action), events)).collect::<BTreeMap<_, _>>()
+                counts
+                    .into_iter()
+                    .map(|(category, action, events)| ((category, action), events))
+                    .collect::<BTreeMap<_, _>>()
             });
             prop_assert_eq!(counted, distinct(&history));
             Ok(())

@@ -41,8 +41,9 @@ impl House {
     pub async fn filter(&self) -> Filter {
         let (school, source) = (SchoolId::from(random_id()), SourceId::from(random_id()));
         let key = IngestKey::from_random(rand::random());
+        let hash = key.hash();
         let directory = connect(&self.database, Role::Directory, 1).await.unwrap();
-        let partition: Partition = join(&mut *directory.acquire().await.unwrap(), Owner::School(school)).await.unwrap();
+        let partition: Partition = join(&mut directory.acquire().await.unwrap(), Owner::School(school)).await.unwrap();
         directory.close().await;
         sqlx::query!(
             "INSERT INTO directory.source (source_id, school_id, name, vocabulary) VALUES ($1, $2, 'filter', 'general')",
@@ -57,7 +58,7 @@ impl House {
             random_id(),
             Uuid::from(source),
             Uuid::from(school),
-            key.hash().as_bytes().as_slice(),
+            hash.as_bytes().as_slice(),
         )
         .execute(&self.projections)
         .await

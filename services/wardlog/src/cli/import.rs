@@ -32,7 +32,8 @@ impl Import {
         let pool = connect(&database, Role::Directory, 4).await?;
         let projections = connect(&database, Role::Projections, 4).await?;
         let now = clock::now();
-        let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} schools, {eta} left")?);
+        let bar =
+            ProgressBar::new(0).with_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} schools, {eta} left")?);
         bar.enable_steady_tick(Duration::from_millis(200));
         let imported = directory::import(
             &pool,
@@ -62,7 +63,11 @@ impl Import {
         for refused in &imported.refused {
             eprintln!("line {}: {}: {}", refused.line, refused.field, refused.reason);
         }
-        anyhow::ensure!(imported.refused.is_empty(), "{} rows were refused; mend them and import the file again", imported.refused.len());
+        anyhow::ensure!(
+            imported.refused.is_empty(),
+            "{} rows were refused; mend them and import the file again",
+            imported.refused.len()
+        );
         Ok(())
     }
 }

@@ -71,12 +71,7 @@ async fn issue(pool: &PgPool, urn: Urn, name: Name, vocabulary: Vocabulary) -> R
     Ok(())
 }
 
-async fn register(
-    pool: &PgPool,
-    school: SchoolId,
-    name: Name,
-    vocabulary: Vocabulary,
-) -> Result<SourceId> {
+async fn register(pool: &PgPool, school: SchoolId, name: Name, vocabulary: Vocabulary) -> Result<SourceId> {
     let source = SourceId::from(clock::random_id());
     let command = RegisterSource { source, school, name, vocabulary };
     commands::register_source(pool, command, cause()?, clock::now()).await?;

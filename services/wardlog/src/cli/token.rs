@@ -48,7 +48,11 @@ impl Token {
         let scope = match (self.role, self.trust, self.urn) {
             (Bearer::MatLead, Some(uid), _) => {
                 let known = trust::by_uid(&mut connection).await?;
-                Scope::Trust(*known.get(&uid).with_context(|| format!("no trust has the uid {uid}: import the register first"))?)
+                Scope::Trust(
+                    *known
+                        .get(&uid)
+                        .with_context(|| format!("no trust has the uid {uid}: import the register first"))?,
+                )
             }
             (role @ (Bearer::Dsl | Bearer::Governor), _, Some(urn)) => {
                 let school = school::holder(&mut connection, urn)

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::town::{Town, event, this_month};
 
-const OF_TRUST: &str = "query($id: UUID!, $month: String!) { trust(id: $id) { name schools(month: $month) { school { name }
+const OF_TRUST: &str =
+    "query($id: UUID!, $month: String!) { trust(id: $id) { name schools(month: $month) { school { name }
     figures { requests blocks highConcernBlocks blocksPer100Pupils blocksPer1000Requests roundedTo
               categories { category riskArea highConcern requests blocks } } } } }";
 const OF_SCHOOL: &str = "query($id: UUID!, $month: String!, $day: NaiveDate!) { school(id: $id) { name pupils
@@ -22,7 +23,8 @@ async fn the_trust_sees_rounded_months_the_dsl_exact_days_and_a_silent_school_ha
     let town = Town::start().await;
     let key = town.records.filter(100_002).await;
     let (trust, school) = (town.records.trust("11").await, town.records.school(100_002).await);
-    let events = [times(93, "education", "allowed"), times(12, "self-harm-suicide", "blocked"), times(2, "Knitting", "blocked")];
+    let events =
+        [times(93, "education", "allowed"), times(12, "self-harm-suicide", "blocked"), times(2, "Knitting", "blocked")];
     town.send(&key, "b-1", &events.concat()).await;
     let (month, day) = (this_month(), schema::london_day(web::clock::now()).to_string());
 

@@ -52,7 +52,11 @@ async fn every_acknowledged_event_is_counted_exactly_once_however_often_somethin
     forget_views(&victims).await;
     catch_up(&pool, &Counts).await.unwrap();
     assert_eq!(dump(&pool).await, view, "the views and a replay");
-    println!("{kills} kills, {} batches acknowledged, {} events counted", sent.acknowledged_batches, counted.values().sum::<i64>());
+    println!(
+        "{kills} kills, {} batches acknowledged, {} events counted",
+        sent.acknowledged_batches,
+        counted.values().sum::<i64>()
+    );
     victims.end();
 }
 

@@ -47,7 +47,10 @@ async fn a_former_trust_keeps_the_months_of_its_own_time_and_a_new_one_gets_thos
         let query = "query($id: UUID!, $month: String!) { trust(id: $id) { schools(month: $month) { school { id } figures { blocks } } } }";
         let seen = town.ask(Scope::Trust(trust), query, json!({ "id": trust, "month": this_month() })).await;
         let schools = seen["trust"]["schools"].as_array().unwrap().clone();
-        schools.into_iter().find(|school| school["school"]["id"] == json!(beech)).map(|school| school["figures"].clone())
+        schools
+            .into_iter()
+            .find(|school| school["school"]["id"] == json!(beech))
+            .map(|school| school["figures"].clone())
     };
     assert_eq!(months(north).await, Some(json!({ "blocks": 5 })));
     assert_eq!(months(south).await, None);
@@ -76,14 +79,17 @@ async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_sc
     let beech = town.records.school(100_002).await;
     for table in TABLES {
         let own = schools_in(&gateway, Some(Scope::School(ash)), table).await;
-        let exact = !["directory.membership", "published.membership_v1", "published.filter_month_rounded_v1"].contains(table);
+        let exact =
+            !["directory.membership", "published.membership_v1", "published.filter_month_rounded_v1"].contains(table);
         assert_eq!(own, if exact { vec![ash] } else { vec![] }, "{table} as a DSL");
         let trusts = schools_in(&gateway, Some(Scope::Trust(north)), table).await;
         let mut members = [ash, beech];
         members.sort();
         match *table {
             "published.filter_month_rounded_v1" => assert_eq!(trusts, [ash], "{table} as a MAT lead"),
-            _ if table.contains("filter") || table.contains("telemetry") => assert_eq!(trusts, [], "{table} as a MAT lead"),
+            _ if table.contains("filter") || table.contains("telemetry") => {
+                assert_eq!(trusts, [], "{table} as a MAT lead")
+            }
             _ => assert_eq!(trusts, members, "{table} as a MAT lead"),
         }
         let governed = schools_in(&gateway, Some(Scope::GovernedSchool(ash)), table).await;

@@ -60,11 +60,11 @@ impl Records {
 
     pub async fn school(&self, urn: u32) -> SchoolId {
         let urn = Urn::try_from(urn).unwrap();
-        views::school::holder(&mut *self.directory.acquire().await.unwrap(), urn).await.unwrap().unwrap()
+        views::school::holder(&mut self.directory.acquire().await.unwrap(), urn).await.unwrap().unwrap()
     }
 
     pub async fn trust(&self, uid: &str) -> TrustId {
-        views::trust::by_uid(&mut *self.directory.acquire().await.unwrap()).await.unwrap()[&uid.parse().unwrap()]
+        views::trust::by_uid(&mut self.directory.acquire().await.unwrap()).await.unwrap()[&uid.parse().unwrap()]
     }
 
     /// Registers a filter of the school; its key.
@@ -97,7 +97,14 @@ impl Town {
             door_memory: 64 << 20,
         };
         let running = serve::start(settings, stop.clone()).await.unwrap();
-        Self { records, address: running.address, issuer, client: Client::new(), _running: running, _stop: stop.drop_guard() }
+        Self {
+            records,
+            address: running.address,
+            issuer,
+            client: Client::new(),
+            _running: running,
+            _stop: stop.drop_guard(),
+        }
     }
 
     pub fn token(&self, scope: Scope) -> String {

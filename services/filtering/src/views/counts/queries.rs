@@ -76,7 +76,11 @@ pub struct MonthCell {
 }
 
 /// A school's month, exactly.
-pub async fn month(connection: &mut PgConnection, school: SchoolId, month: Month) -> Result<Vec<MonthCell>, sqlx::Error> {
+pub async fn month(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    month: Month,
+) -> Result<Vec<MonthCell>, sqlx::Error> {
     sqlx::query_as!(
         MonthCell,
         r#"SELECT category, sum(events)::bigint AS "requests!",

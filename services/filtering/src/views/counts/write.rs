@@ -10,7 +10,7 @@ use crate::fold::{Outcome, Tally};
 pub(super) async fn outcomes(connection: &mut PgConnection, outcomes: &[(&Batch, Outcome)]) -> Result<(), sqlx::Error> {
     let schools: Vec<Uuid> = outcomes.iter().map(|(batch, _)| batch.school.into()).collect();
     let sources: Vec<Uuid> = outcomes.iter().map(|(batch, _)| batch.source.into()).collect();
-    let batch_ids: Vec<String> = outcomes.iter().map(|(batch, _)| batch.batch_id.clone()).collect();
+    let batch_ids: Vec<String> = outcomes.iter().map(|(batch, _)| batch.id.clone()).collect();
     let counted: Vec<i32> = outcomes.iter().map(|(_, outcome)| outcome.counted).collect();
     let duplicates: Vec<i32> = outcomes.iter().map(|(_, outcome)| outcome.duplicates).collect();
     sqlx::query!(

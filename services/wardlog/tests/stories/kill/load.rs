@@ -69,7 +69,11 @@ impl Sent {
         let stored: BTreeSet<&str> = stored.iter().map(String::as_str).collect();
         let mut events: BTreeMap<(SchoolId, &str), &str> = BTreeMap::new();
         for batch in &self.batches {
-            assert!(!batch.acknowledged || stored.contains(batch.id.as_str()), "{} was acknowledged and is lost", batch.id);
+            assert!(
+                !batch.acknowledged || stored.contains(batch.id.as_str()),
+                "{} was acknowledged and is lost",
+                batch.id
+            );
             if stored.contains(batch.id.as_str()) {
                 events.extend(batch.events.iter().map(|(id, category)| ((batch.school, id.as_str()), *category)));
             }

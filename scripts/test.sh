@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Everything that must hold: format, lints, the SQL against its cache, the tests, the dependencies' arrows.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export SQLX_OFFLINE=true CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"
+step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
+
+step "format"
+cargo fmt --all --check
+step "build what starts the test server"
+cargo build --locked --package database --bins
+step "tests"
+target/debug/with-postgres cargo test --locked --workspace
+step "lints, and SQL against the migrations"
+target/debug/with-postgres scripts/sqlx.sh check
+printf '\nall passed in %ss\n' "$SECONDS"
