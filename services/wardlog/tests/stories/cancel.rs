@@ -30,9 +30,9 @@ impl House {
         let gateway = connect(&records.database, Role::Gateway, 1).await.unwrap();
         let sink = Sink::Log(Writer::start(&door, 1, &Wake::default()));
         let pipeline = Pipeline::new(Secret::new([1; 32]), Pseudonyms::new(door.clone()), sink);
-        let (served, schema) = (Door::new(door.clone(), pipeline, 64 << 20), gateway::schema::build(gateway.clone()));
+        let (opened, schema) = (Door::new(door.clone(), pipeline, 64 << 20), gateway::schema::build(gateway.clone()));
         let server = HttpServer::new(move || {
-            let (door, schema, verifier) = (served.clone(), schema.clone(), verifier.clone());
+            let (door, schema, verifier) = (opened.clone(), schema.clone(), verifier.clone());
             App::new().configure(|cfg| {
                 filtering::http::routes(cfg, door);
                 gateway::http::routes(cfg, schema, verifier);

@@ -20,7 +20,7 @@ const KILLS: usize = 30;
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_event_is_counted_exactly_once_however_often_something_is_killed() {
     let kills = std::env::var("WARDLOG_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
-    let mut victims = Victims::start().await;
+    let mut victims = Victims::start();
     let records = Records::import(victims.database().await, "2026-09-01").await;
     let mut keys = Vec::new();
     for urn in [100_001, 100_002, 100_004] {
@@ -48,7 +48,7 @@ async fn every_acknowledged_event_is_counted_exactly_once_however_often_somethin
     assert_eq!(counted, stored, "counted, and what was acknowledged or found stored");
 
     let view = dump(&pool).await;
-    victims.stop_process().await;
+    victims.stop_process();
     forget_views(&victims).await;
     catch_up(&pool, &Counts).await.unwrap();
     assert_eq!(dump(&pool).await, view, "the views and a replay");
@@ -74,7 +74,7 @@ async fn wait_until_folded(pool: &PgPool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(120), folded).await.expect("the views catch up within 2 minutes");
+    tokio::time::timeout(Duration::from_mins(2), folded).await.expect("the views catch up within 2 minutes");
 }
 
 type ByCategory = BTreeMap<(String, String), i64>;

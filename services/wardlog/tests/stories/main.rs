@@ -1,6 +1,6 @@
 //! Stories over HTTP and GraphQL against the running roles, on a real PostgreSQL.
 
-#![expect(clippy::unwrap_used, reason = "a test that does not get what it starts from has failed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that does not get what it starts from has failed")]
 
 mod cancel;
 mod comparison;

@@ -88,7 +88,7 @@ async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_sc
         match *table {
             "published.filter_month_rounded_v1" => assert_eq!(trusts, [ash], "{table} as a MAT lead"),
             _ if table.contains("filter") || table.contains("telemetry") => {
-                assert_eq!(trusts, [], "{table} as a MAT lead")
+                assert_eq!(trusts, [], "{table} as a MAT lead");
             }
             _ => assert_eq!(trusts, members, "{table} as a MAT lead"),
         }

@@ -129,7 +129,7 @@ impl Town {
 
     /// Sends events as one batch and waits until they are counted.
     pub async fn send(&self, key: &str, batch: &str, events: &[Value]) {
-        let body: String = events.iter().map(|event| format!("{event}\n")).collect();
+        let body = events.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         let request = self.client.post(format!("http://{}/v1/filter-events", self.address)).bearer_auth(key);
         let request = request.header("Idempotency-Key", batch).header("Content-Type", "application/x-ndjson");
         let answer = request.body(body).send().await.unwrap();

@@ -29,7 +29,7 @@ pub struct Victims {
 }
 
 impl Victims {
-    pub async fn start() -> Self {
+    pub fn start() -> Self {
         let directory = temporary("kill");
         let server = PrivateServer::start(&directory.join("postgres")).unwrap();
         // A port that was free a moment ago: the process must come back on the same one each time.
@@ -83,9 +83,8 @@ impl Victims {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        if tokio::time::timeout(Duration::from_secs(60), ready).await.is_err() {
-            panic!("wardlog was not ready within 60 s: {}", self.last_words());
-        }
+        let outcome = tokio::time::timeout(Duration::from_mins(1), ready).await;
+        assert!(outcome.is_ok(), "wardlog was not ready within a minute: {}", self.last_words());
     }
 
     fn last_words(&self) -> String {
@@ -111,11 +110,11 @@ impl Victims {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), started).await.expect("PostgreSQL starts again within 60 s");
+        tokio::time::timeout(Duration::from_mins(1), started).await.expect("PostgreSQL starts again within a minute");
         self.wait_until_ready().await;
     }
 
-    pub async fn stop_process(&mut self) {
+    pub fn stop_process(&mut self) {
         let mut process = self.process.take().unwrap();
         kill(Pid::from_raw(i32::try_from(process.id()).unwrap()), Signal::SIGTERM).unwrap();
         assert!(process.wait().unwrap().success(), "an orderly stop");
