@@ -4,7 +4,9 @@
 # Usage: scripts/sabotage.sh [NAME …]   (names of patches in sabotage/, without .patch; default: all)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" SQLX_OFFLINE=true RUST_BACKTRACE=0
+# A patch may change SQL that the compiler checks, so it is checked against the server and not against .sqlx.
+export DATABASE_URL="${WARDLOG_TEST_DATABASE_URL:?run: make sabotage}" SQLX_OFFLINE=false
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" RUST_BACKTRACE=0
 copy="$CARGO_TARGET_DIR/sabotage"
 rm -rf "$copy" && mkdir -p "$copy"
 # Every file gets the time of its copying, and each patch its own: cargo rebuilds by times.

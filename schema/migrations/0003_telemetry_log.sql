@@ -18,6 +18,9 @@ CREATE TABLE telemetry.batch (
     UNIQUE (source_id, batch_id)
 );
 
+-- The quarantine: a school's batches of which some line could not be read, the latest first.
+CREATE INDEX ON telemetry.batch (school_id, received_at DESC) WHERE rejected <> '[]'::jsonb;
+
 -- A batch's events, compressed, in slices of at most 256 KiB; dropped by the day.
 CREATE TABLE telemetry.payload (
     day        date NOT NULL,

@@ -1,9 +1,12 @@
 //! Filtering's part of the public schema.
 
 use async_graphql::SimpleObject;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::views::counts::{DayCell, UnmappedLabel};
+use crate::views::{
+    counts::{DayCell, UnmappedLabel},
+    quarantine::QuarantinedLine,
+};
 
 /// A school's day, exactly; only the school's own staff see it.
 #[derive(Debug, Clone, SimpleObject)]
@@ -44,6 +47,36 @@ pub struct Unmapped {
 impl From<UnmappedLabel> for Unmapped {
     fn from(row: UnmappedLabel) -> Self {
         Self { vocabulary: row.vocabulary, label: row.label, requests: row.events }
+    }
+}
+
+/// A line of a school's filter that could not be read. The line itself is not kept.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Quarantined {
+    /// When its batch was received.
+    received_at: DateTime<Utc>,
+    /// The filter's own id of the batch.
+    batch: String,
+    /// The line's number in the batch, from 1.
+    line: i32,
+    /// The field at fault, or `line`.
+    field: String,
+    /// What was expected.
+    reason: String,
+    /// A keyed hash of the line: equal lines have equal ones.
+    hash: String,
+}
+
+impl From<QuarantinedLine> for Quarantined {
+    fn from(row: QuarantinedLine) -> Self {
+        Self {
+            received_at: row.received_at,
+            batch: row.batch_id,
+            line: row.line,
+            field: row.field,
+            reason: row.reason,
+            hash: row.hash,
+        }
     }
 }
 

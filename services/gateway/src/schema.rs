@@ -7,7 +7,10 @@ use comparison::{
     figures::{Figures, Precision},
     views::{months, schools},
 };
-use filtering::{graphql as filter, views::counts};
+use filtering::{
+    graphql as filter,
+    views::{counts, quarantine},
+};
 use schema::{Month, SchoolId, TrustId};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -216,6 +219,14 @@ impl School {
         let Some(school) = self.own_staff(context)? else { return Ok(None) };
         let rows = read(context, move |c| Box::pin(counts::unmapped(c, school))).await?;
         Ok(Some(rows.into_iter().map(filter::Unmapped::from).collect()))
+    }
+
+    /// Lines of the school's filters that could not be read, the latest 100. Null unless the caller is of the school's
+    /// own staff.
+    async fn quarantine(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<filter::Quarantined>>> {
+        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let rows = read(context, move |c| Box::pin(quarantine::latest(c, school))).await?;
+        Ok(Some(rows.into_iter().map(filter::Quarantined::from).collect()))
     }
 }
 

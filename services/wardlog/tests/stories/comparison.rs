@@ -68,6 +68,24 @@ async fn the_trust_sees_rounded_months_the_dsl_exact_days_and_a_silent_school_ha
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_cannot_be_read_is_shown_to_its_school_as_field_reason_and_hash() {
+    let town = Town::start().await;
+    let key = town.records.filter(100_001).await;
+    let school = town.records.school(100_001).await;
+    let request = town.client.post(format!("http://{}/v1/filter-events", town.address)).bearer_auth(&key);
+    let request = request.header("Idempotency-Key", "b-1").header("Content-Type", "application/x-ndjson");
+    request.body("{\"user\": \"Secret Name\"}\n").send().await.unwrap();
+    let query = "query($id: UUID!) { school(id: $id) { quarantine { batch line field reason hash } } }";
+    let seen = town.ask(Scope::School(school), query, json!({ "id": school })).await;
+    let line = &seen["school"]["quarantine"][0];
+    assert_eq!((&line["batch"], &line["line"], &line["field"]), (&json!("b-1"), &json!(1), &json!("time")));
+    assert_eq!((&line["reason"], line["hash"].as_str().map(str::len)), (&json!("expected, but absent"), Some(16)));
+    for scope in [Scope::GovernedSchool(school), Scope::Trust(town.records.trust("11").await)] {
+        assert_eq!(town.ask(scope, query, json!({ "id": school })).await["school"]["quarantine"], json!(null));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_argument_is_named_and_a_month_without_events_has_no_figures() {
     let town = Town::start().await;
     let (trust, school) = (town.records.trust("11").await, town.records.school(100_001).await);

@@ -16,7 +16,9 @@ fn the_demo_counts_exactly_what_it_sent_and_prints_what_a_visitor_needs() {
     let printed = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{printed}\n{errors}");
-    for expected in ["UNITED LEARNING TRUST", "generated", "/graphql", "MAT lead", "DSL", "governor"] {
+    for expected in
+        ["UNITED LEARNING TRUST", "generated", "/graphql", "MAT lead", "DSL", "Governor", " squid: ", " e2guardian: "]
+    {
         assert!(printed.contains(expected), "{expected} is missing from:\n{printed}");
     }
     let _ = std::fs::remove_dir_all(home);
