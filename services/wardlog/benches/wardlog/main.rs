@@ -1,0 +1,64 @@
+//! `make bench`: what each promise costs, beside the limit of what carries it, measured in the same run.
+
+mod append;
+mod body;
+mod connection;
+mod door;
+mod events_door;
+mod load;
+mod memory;
+mod options;
+mod process;
+mod report;
+mod sources;
+mod sustained;
+mod visible;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use mimalloc::MiMalloc;
+use options::Options;
+use report::{Measurement, Report};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// A benchmark measures and does not judge: it fails only where it could not measure.
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(&options)));
+    if let Err(error) = outcome {
+        eprintln!("bench: {error:#}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+async fn run(options: &Options) -> Result<()> {
+    let effort = options.effort();
+    let mut report = Report::default();
+    if options.wants("ingest_door") {
+        report.add(events_door::measure(effort).await?);
+    }
+    if options.wants("ingest_sustained") {
+        report.add(sustained::measure(effort).await?);
+    }
+    if options.wants("append") {
+        report.add(append::measure(effort).await?);
+    }
+    if options.wants("visible_latency") {
+        report.add(visible::measure(effort).await?);
+    }
+    if options.wants("memory_idle") || options.wants("memory_full") {
+        memory::measure(effort).await?.into_iter().for_each(|measured: Measurement| report.add(measured));
+    }
+    println!("{}", report.table());
+    println!("written to {}", report.write()?.display());
+    Ok(())
+}
