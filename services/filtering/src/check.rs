@@ -38,11 +38,25 @@ pub fn check(event: &FilterEvent<'_>, now: DateTime<Utc>) -> Result<(), Refusal>
     if event.labels.iter().any(|label| label.is_empty() || label.len() > LABEL) {
         return Err(Refusal::new("category", "expected categories of 1 to 128 bytes"));
     }
+    // PostgreSQL keeps no NUL in a text, and no label, host or policy has another control character either.
+    if has_control(&event.host) {
+        return Err(Refusal::new("host", "expected no control characters"));
+    }
+    if event.labels.iter().any(|label| has_control(label)) {
+        return Err(Refusal::new("category", "expected no control characters"));
+    }
+    if event.policy.as_deref().is_some_and(has_control) {
+        return Err(Refusal::new("policy", "expected no control characters"));
+    }
     bounded("id", event.id.as_ref(), ID, "expected 1 to 128 bytes")?;
     bounded("user", event.user.as_ref(), NAME, "expected 1 to 256 bytes")?;
     bounded("device", event.device.as_ref(), NAME, "expected 1 to 256 bytes")?;
     bounded("address", event.address.as_ref(), NAME, "expected 1 to 256 bytes")?;
     bounded("policy", event.policy.as_ref(), NAME, "expected 1 to 256 bytes")
+}
+
+fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
 }
 
 fn bounded(
@@ -103,5 +117,18 @@ mod tests {
         assert_eq!(refused(&|e| e.device = Some("".into())), "device");
         assert_eq!(refused(&|e| e.labels = vec![long.clone()]), "category");
         assert_eq!(refused(&|e| e.labels = vec!["a".into(); 17]), "category");
+    }
+
+    #[test]
+    fn what_is_kept_as_text_holds_no_control_character() {
+        let now = "2026-11-20T09:00:00Z".parse().unwrap();
+        let refused = |change: &dyn Fn(&mut FilterEvent<'static>)| {
+            let mut wrong = event(now);
+            change(&mut wrong);
+            check(&wrong, now).unwrap_err().field
+        };
+        assert_eq!(refused(&|e| e.host = "a\0.org".into()), "host");
+        assert_eq!(refused(&|e| e.labels = vec!["Gambling\0".into()]), "category");
+        assert_eq!(refused(&|e| e.policy = Some("\u{1b}[2J".into())), "policy");
     }
 }

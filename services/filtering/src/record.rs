@@ -103,9 +103,11 @@ impl Record {
     /// The bytes to keep.
     pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
         let plain = postcard::to_stdvec(self).map_err(|_| RecordError::Shape)?;
-        let mut bytes = Vec::with_capacity(plain.len() / 2 + 64);
-        bytes.push(VERSION);
-        zstd::stream::copy_encode(plain.as_slice(), &mut bytes, LEVEL).map_err(|_| RecordError::Compression)?;
+        // In one piece, so that the frame says how large it will be, and reading it takes no more memory than that.
+        let mut bytes = vec![VERSION; 1 + zstd::zstd_safe::compress_bound(plain.len())];
+        let written =
+            zstd::bulk::compress_to_buffer(&plain, &mut bytes[1..], LEVEL).map_err(|_| RecordError::Compression)?;
+        bytes.truncate(1 + written);
         Ok(bytes)
     }
 

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::given::{a_log, append_one, owners_of_one_partition, read_after};
 
 const WRITERS: usize = 8;
+/// How many appends each makes; `WARDLOG_APPENDS` asks for more (`make prove`).
 const APPENDS: usize = 60;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +64,8 @@ async fn eight_writers_with_slow_commits_and_aborts_make_no_reader_skip_or_repea
 async fn write_with_aborts(pool: PgPool, owner: eventlog::Owner) -> Vec<(String, i64)> {
     let stream = format!("{owner:?}");
     let mut committed = Vec::new();
-    for n in 0..APPENDS {
+    let appends = std::env::var("WARDLOG_APPENDS").ok().and_then(|appends| appends.parse().ok()).unwrap_or(APPENDS);
+    for n in 0..appends {
         let (linger, abort) = {
             let mut random = rand::rng();
             (random.random_range(0.0..0.004), random.random_ratio(1, 10))

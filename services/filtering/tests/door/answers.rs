@@ -40,6 +40,21 @@ async fn each_line_is_answered_for_itself_and_a_bad_one_harms_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_label_that_postgresql_cannot_keep_is_refused_and_stops_no_view() {
+    let house = House::build().await;
+    let filter = house.filter().await;
+    let door = house.open();
+    let mut hostile = event();
+    hostile["category"] = json!(["unknown \u{0} label"]);
+    let body = format!("{hostile}\n{}\n", event());
+    let (status, answer) =
+        post(format!("{door}/v1/filter-events"), &filter.key, "b-1", "application/x-ndjson", body).await;
+    assert_eq!((status, &answer["rejected"][0]["field"]), (StatusCode::ACCEPTED, &json!("category")));
+    house.count().await;
+    assert_eq!(house.counts(filter.sender.school).await, [("gambling".to_owned(), "blocked".to_owned(), 1)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_json_array_plain_gzip_and_zstd_are_all_read() {
     use std::io::Write;
     let house = House::build().await;
