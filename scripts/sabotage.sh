@@ -6,8 +6,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # A patch may change SQL that the compiler checks, so it is checked against the server and not against .sqlx.
 export DATABASE_URL="${WARDLOG_TEST_DATABASE_URL:?run: make sabotage}" SQLX_OFFLINE=false
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" RUST_BACKTRACE=0
-copy="$CARGO_TARGET_DIR/sabotage"
+# The copy has a target directory of its own: cargo takes two checkouts in one directory for the same packages, and
+# would leave sabotaged ones behind for the next ordinary build.
+main="${CARGO_TARGET_DIR:-$PWD/target}"
+export CARGO_TARGET_DIR="$main/sabotage/target" RUST_BACKTRACE=0
+copy="$main/sabotage/tree"
 rm -rf "$copy" && mkdir -p "$copy"
 # Every file gets the time of its copying, and each patch its own: cargo rebuilds by times.
 git archive HEAD | tar --extract --touch --directory="$copy"

@@ -60,16 +60,18 @@ BEGIN
 END
 $$;
 
--- What an event's hash covers: the hash before it in its stream, its header line by line, its payload's bytes.
--- Instants are microseconds since 1970, absent values are empty lines, so that a stranger can compute it too.
+-- What an event's hash covers: the hash before it in its stream, its header, its payload's bytes. The header is, a line
+-- each: owner, version, type version, instants (microseconds since 1970), and the length in bytes and the text of
+-- stream, type, actor and command id, so that a stranger can compute it too and no text can pass for two.
 CREATE FUNCTION log.event_hash(
-    p_previous bytea, p_stream text, p_version bigint, p_type text, p_type_version smallint, p_actor text,
+    p_previous bytea, p_owner uuid, p_stream text, p_version bigint, p_type text, p_type_version smallint, p_actor text,
     p_occurred timestamptz, p_recorded timestamptz, p_command text, p_payload bytea
 ) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT sha256(p_previous
-        || convert_to(concat_ws(E'\n', p_stream, p_version, p_type, p_type_version, p_actor,
+        || convert_to(concat_ws(E'\n', p_owner, p_version, p_type_version,
                (extract(epoch FROM p_occurred) * 1000000)::bigint, (extract(epoch FROM p_recorded) * 1000000)::bigint,
-               p_command) || E'\n', 'UTF8')
+               octet_length(p_stream), p_stream, octet_length(p_type), p_type, octet_length(p_actor), p_actor,
+               octet_length(p_command), p_command) || E'\n', 'UTF8')
         || p_payload)
 $$;
 
@@ -126,7 +128,7 @@ BEGIN
     at_hash := coalesce(at_hash, decode(repeat('00', 32), 'hex'));
 
     FOR i IN 1 .. cardinality(p_types) LOOP
-        new_hash := log.event_hash(at_hash, p_stream, p_expected + i, p_types[i], p_type_versions[i], p_actor,
+        new_hash := log.event_hash(at_hash, p_owner, p_stream, p_expected + i, p_types[i], p_type_versions[i], p_actor,
                                    p_occurred[i], recorded, p_command, p_payloads[i]);
         INSERT INTO log.event (partition, "offset", owner_id, trust_id, school_id, stream, version, type, type_version,
                                actor, occurred_at, recorded_at, command_id, command_event, correlation_id, causation_id,

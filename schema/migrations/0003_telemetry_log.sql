@@ -32,9 +32,10 @@ CREATE TABLE telemetry.payload (
 ) PARTITION BY RANGE (day);
 ALTER TABLE telemetry.payload ALTER COLUMN data SET STORAGE EXTERNAL;
 
--- Makes the day partitions from the day before p_day to the 14th after it, of payloads and of the ids seen.
+-- An hour's try that meets a long reader gives up, rather than make every append wait behind it; there are 14 days of
+-- tries. Makes the day partitions from the day before p_day to the 14th after it, of payloads and of the ids seen.
 CREATE FUNCTION telemetry.make_days(p_day date) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
     made date;
     parent text;
@@ -53,21 +54,34 @@ BEGIN
 END
 $$;
 
--- Drops whole days: payloads received before p_payloads_before, ids seen before p_seen_before. Returns the names dropped.
-CREATE FUNCTION telemetry.drop_days(p_payloads_before date, p_seen_before date) RETURNS SETOF text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Drops whole days: payloads received more than p_keep_payloads days before the log's latest day, ids seen more than
+-- p_keep_seen days before it; and nothing that a batch not yet counted needs. Days are the log's own, so that no jump of
+-- a clock drops anything. Returns the names dropped.
+CREATE FUNCTION telemetry.drop_days(p_keep_payloads integer, p_keep_seen integer) RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
     child text;
+    latest date;
+    uncounted date;
 BEGIN
     PERFORM pg_advisory_xact_lock(1465009993, 0);
+    SELECT max(b.day) INTO latest FROM generate_series(0, 63) p CROSS JOIN LATERAL
+        (SELECT day FROM telemetry.batch WHERE partition = p ORDER BY "offset" DESC LIMIT 1) b;
+    SELECT min(b.day) INTO uncounted
+    FROM generate_series(0, 63) p
+    LEFT JOIN log.checkpoint c ON c.view = 'filtering.counts' AND c.partition = p
+    CROSS JOIN LATERAL (SELECT day FROM telemetry.batch WHERE partition = p AND "offset" > coalesce(c."offset", 0)
+                        ORDER BY "offset" LIMIT 1) b;
+    uncounted := coalesce(uncounted, latest);
+    -- Payloads before ids, as the projection reads them: two that lock in one order never wait for one another.
     FOR child IN
         SELECT i.inhrelid::regclass::text
         FROM pg_inherits i
         WHERE (i.inhparent = 'telemetry.payload'::regclass
-               AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < p_payloads_before)
+               AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < least(latest - p_keep_payloads, uncounted))
            OR (i.inhparent = 'filtering.seen'::regclass
-               AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < p_seen_before)
-        ORDER BY 1
+               AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < least(latest, uncounted) - p_keep_seen)
+        ORDER BY i.inhparent = 'filtering.seen'::regclass, 1
     LOOP
         EXECUTE format('DROP TABLE %s', child);
         RETURN NEXT child;

@@ -11,6 +11,13 @@ CREATE TABLE filtering.pseudonym (
     UNIQUE (school_id, pseudonym)
 );
 
+-- Which secret name_hash and the ids' hashes are keyed with, as a fingerprint: a door with another one would give known
+-- people new pseudonyms and count known events again, so it does not open.
+CREATE TABLE filtering.secret (
+    fingerprint  bytea PRIMARY KEY CHECK (length(fingerprint) = 32),
+    only_one     boolean NOT NULL DEFAULT true UNIQUE CHECK (only_one)
+);
+
 -- The ids of events that a source has sent, as 64-bit keyed hashes, by the day on which they arrived.
 CREATE TABLE filtering.seen (
     source_id   uuid NOT NULL,
@@ -82,7 +89,7 @@ GRANT SELECT ON filtering.batch_outcome TO wardlog_filtering;
 ALTER TABLE filtering.pseudonym ENABLE ROW LEVEL SECURITY;
 ALTER TABLE filtering.pseudonym FORCE ROW LEVEL SECURITY;
 CREATE POLICY door ON filtering.pseudonym TO wardlog_filtering USING (true) WITH CHECK (true);
-GRANT SELECT, INSERT ON filtering.pseudonym TO wardlog_filtering;
+GRANT SELECT, INSERT ON filtering.pseudonym, filtering.secret TO wardlog_filtering;
 GRANT SELECT, INSERT ON filtering.seen TO wardlog_projections;
 
 CREATE POLICY rounding ON filtering.count_monthly FOR SELECT TO wardlog_rounding USING (true);

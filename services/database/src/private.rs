@@ -4,7 +4,7 @@ mod programs;
 
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, chown},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, lchown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -146,8 +146,17 @@ impl PrivateServer {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(wrong(error)),
             _ => {}
         }
+        // Somebody may have been here first: what is found must be a directory, ours, and closed.
+        let found = fs::symlink_metadata(&self.directory).map_err(wrong)?;
+        let owner = self.runs_as.as_ref().map_or_else(Uid::effective, |user| user.uid).as_raw();
+        let ours = found.uid() == owner || found.uid() == Uid::effective().as_raw();
+        if !found.is_dir() || !ours || found.mode() & 0o077 != 0 {
+            return Err(wrong(io::Error::other(
+                "expected a directory of our own that is closed to others (mode 0700)",
+            )));
+        }
         if let Some(user) = &self.runs_as {
-            chown(&self.directory, Some(user.uid.as_raw()), Some(user.gid.as_raw())).map_err(wrong)?;
+            lchown(&self.directory, Some(user.uid.as_raw()), Some(user.gid.as_raw())).map_err(wrong)?;
         }
         Ok(())
     }
@@ -162,7 +171,13 @@ impl PrivateServer {
         // The server inherits its starter's pipes: a captured one would stay open for the server's life.
         let output_file = self.directory.join(format!("{program}.out"));
         let wrong = |source| PrivateError::File { path: output_file.clone(), source };
-        let output = fs::File::create(&output_file).map_err(wrong)?;
+        let output = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(&output_file)
+            .map_err(wrong)?;
         let status = command
             .current_dir(&self.directory)
             .stdin(Stdio::null())

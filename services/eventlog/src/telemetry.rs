@@ -41,14 +41,10 @@ pub async fn make_days(pool: &PgPool, today: NaiveDate) -> Result<(), sqlx::Erro
     sqlx::query_scalar!("SELECT telemetry.make_days($1)", today).fetch_one(pool).await.map(|_| ())
 }
 
-/// Drops the payloads received before `payloads_before` and the ids seen before `seen_before`, by whole days; the
-/// permanent rows stay. Returns the names of what was dropped.
-pub async fn drop_days(
-    pool: &PgPool,
-    payloads_before: NaiveDate,
-    seen_before: NaiveDate,
-) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT telemetry.drop_days($1, $2) AS "dropped!""#, payloads_before, seen_before)
+/// Drops the payloads and the ids seen that are older than so many days before the log's latest, by whole days and never
+/// what is yet to be counted; the permanent rows stay. Returns the names of what was dropped.
+pub async fn drop_days(pool: &PgPool, keep_payloads: i32, keep_seen: i32) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT telemetry.drop_days($1, $2) AS "dropped!""#, keep_payloads, keep_seen)
         .fetch_all(pool)
         .await
 }

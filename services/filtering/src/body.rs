@@ -1,7 +1,11 @@
 //! A request's body: its limits, its encoding, and its lines.
 
-use std::{borrow::Cow, io::Read};
+use std::{borrow::Cow, fmt, io::Read};
 
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, SeqAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use crate::{FilterEvent, Refusal, formats::Format, json};
@@ -138,7 +142,7 @@ fn short(line: &str) -> Result<&str, Refusal> {
 }
 
 fn elements(body: &[u8]) -> Result<Vec<Line<'_>>, BodyError> {
-    let elements: Vec<&RawValue> = serde_json::from_slice(body).map_err(|_| BodyError::NotAnArray)?;
+    let Elements(elements) = serde_json::from_slice(body).map_err(|_| BodyError::NotAnArray)?;
     if elements.len() > EVENTS {
         return Err(BodyError::TooMany);
     }
@@ -150,6 +154,36 @@ fn elements(body: &[u8]) -> Result<Vec<Line<'_>>, BodyError> {
             event: short(element.get()).and_then(json::parse).map(Some),
         })
         .collect())
+}
+
+/// The elements of an array as text; of an array with too many, one too many.
+struct Elements<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Elements<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Elements<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Elements<'de>, A::Error> {
+                let mut elements = Vec::new();
+                while elements.len() <= EVENTS
+                    && let Some(element) = array.next_element()?
+                {
+                    elements.push(element);
+                }
+                while array.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Elements(elements))
+            }
+        }
+
+        deserializer.deserialize_seq(Collect)
+    }
 }
 
 #[cfg(test)]

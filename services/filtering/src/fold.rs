@@ -7,6 +7,12 @@ use schema::{Action, Category, Month, SchoolId, UserGroup, Vocabulary, categorie
 
 use crate::record::Record;
 
+/// How many distinct unmapped labels one tally lists; a sender that makes up labels must not grow it without end.
+const UNMAPPED: usize = 500;
+
+/// The label under which the rest of them are counted.
+const OTHERS: &str = "(others)";
+
 /// A cell of the hourly counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hourly {
@@ -69,8 +75,7 @@ impl Tally {
             }
             outcome.counted += 1;
             for &label in event.labels.iter().filter(|&&label| categories[label as usize].is_none()) {
-                let unmapped = (school, record.vocabulary, record.texts[label as usize].clone());
-                *self.unmapped.entry(unmapped).or_default() += 1;
+                self.add_unmapped(school, record.vocabulary, &record.texts[label as usize]);
             }
             let category = event.labels.iter().filter_map(|&label| categories[label as usize]).min();
             let next = Hourly {
@@ -91,6 +96,15 @@ impl Tally {
         }
         self.flush(cell);
         outcome
+    }
+
+    fn add_unmapped(&mut self, school: SchoolId, vocabulary: Vocabulary, label: &str) {
+        let key = (school, vocabulary, label.to_owned());
+        if self.unmapped.len() < UNMAPPED || self.unmapped.contains_key(&key) {
+            *self.unmapped.entry(key).or_default() += 1;
+        } else {
+            *self.unmapped.entry((school, vocabulary, OTHERS.to_owned())).or_default() += 1;
+        }
     }
 
     fn flush(&mut self, cell: Option<(Hourly, i64)>) {
@@ -151,6 +165,17 @@ mod tests {
             [(Category::SelfHarmSuicide, 1), (Category::Gambling, 1), (Category::Uncategorised, 1)]
         );
         assert_eq!(tally.unmapped, BTreeMap::from([((school(), Vocabulary::General, "Beekeeping".into()), 2)]));
+    }
+
+    #[test]
+    fn labels_without_end_are_counted_under_one() {
+        let mut many = record(&[(0, None, &[])]);
+        many.texts = (0..2_000).map(|n| format!("label {n}")).collect();
+        many.labels = vec![(0..2_000).collect()];
+        let mut tally = Tally::default();
+        tally.add(school(), &many, &mut HashSet::new());
+        assert_eq!(tally.unmapped.len(), UNMAPPED + 1);
+        assert_eq!(tally.unmapped[&(school(), Vocabulary::General, OTHERS.to_owned())], 1_500);
     }
 
     #[test]

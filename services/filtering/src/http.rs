@@ -8,7 +8,6 @@ use std::{sync::Arc, time::Instant};
 
 use access::{KeyRing, KnownSource};
 use actix_web::{
-    HttpRequest,
     http::header::{AUTHORIZATION, HeaderMap},
     web::{self, Data, ServiceConfig},
 };
@@ -86,8 +85,3 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     ))
 )]
 struct Description;
-
-/// The path of a request, as its handler declared it; for reading a parameter without a panic.
-fn parameter<'r>(request: &'r HttpRequest, name: &str) -> &'r str {
-    request.match_info().get(name).unwrap_or_default()
-}

@@ -20,6 +20,10 @@ use crate::{
     record::{Record, RecordError},
 };
 
+/// How many refused lines of a batch are listed, in its answer and in the quarantine; a batch with more is not one of
+/// events, and its first lines tell why.
+const LISTED: usize = 1_000;
+
 /// A line that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Rejected {
@@ -155,6 +159,7 @@ impl Pipeline {
             });
             match checked {
                 Ok(event) => events.extend(event),
+                Err(_) if rejected.len() == LISTED => {}
                 Err(Refusal { field, reason }) => rejected.push(Rejected {
                     line: line.number,
                     field: field.to_owned(),

@@ -20,6 +20,25 @@ impl Secret {
         Self(bytes)
     }
 
+    /// Whether this is the secret that the database's hashes are keyed with; the first one to ask is.
+    pub async fn is_the_databases(&self, pool: &PgPool) -> Result<bool, sqlx::Error> {
+        let fingerprint = blake3::derive_key("Wardlog 2026 fingerprint of the secret", &self.0).to_vec();
+        database::transact(pool, move |connection| {
+            Box::pin(async move {
+                sqlx::query!(
+                    "INSERT INTO filtering.secret (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING",
+                    fingerprint
+                )
+                .execute(&mut *connection)
+                .await?;
+                let stored =
+                    sqlx::query_scalar!("SELECT fingerprint FROM filtering.secret").fetch_one(connection).await?;
+                Ok(stored == fingerprint)
+            })
+        })
+        .await
+    }
+
     fn key(&self, purpose: &str, of: Uuid) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key(purpose);
         hasher.update(&self.0).update(of.as_bytes());

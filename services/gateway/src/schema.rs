@@ -2,7 +2,7 @@
 
 use access::{Caller, Scope, tenant};
 use async_graphql::{Context, EmptyMutation, EmptySubscription, Enum, Object, SimpleObject};
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use comparison::{
     figures::{Figures, Precision},
     views::{months, schools},
@@ -23,8 +23,18 @@ pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>
 /// The introspection query of common clients nests this deep; nothing else that can be asked does.
 const DEPTH: usize = 15;
 
-/// The most fields that one document may select.
-const COMPLEXITY: usize = 500;
+/// The most that one document may cost: a field costs 1, one that asks the database [`READ`], and what stands under a
+/// trust's schools as much as for [`SCHOOLS`] of them.
+const COMPLEXITY: usize = 5_000;
+
+/// What a field that asks the database costs.
+const READ: usize = 25;
+
+/// For how many schools a trust's are reckoned; few trusts have more.
+const SCHOOLS: usize = 50;
+
+/// The years that can be asked about.
+const YEARS: std::ops::Range<i32> = 2000..2100;
 
 /// The most days that one answer shows.
 const DAYS: i64 = 366;
@@ -114,6 +124,7 @@ impl Trust {
     }
 
     /// The schools that were the trust's on the last day of a month (`YYYY-MM`), with that month's figures, by name.
+    #[graphql(complexity = "READ + SCHOOLS * child_complexity")]
     async fn schools(&self, context: &Context<'_>, month: String) -> async_graphql::Result<Vec<SchoolMonth>> {
         let month = parse_month(&month)?;
         let trust = TrustId::from(self.row.trust_id);
@@ -188,6 +199,7 @@ impl School {
     }
 
     /// A month (`YYYY-MM`): exact for the school's own staff, rounded for anyone else. Null when nothing was counted.
+    #[graphql(complexity = "READ + child_complexity")]
     async fn month(&self, context: &Context<'_>, month: String) -> async_graphql::Result<Option<Figures>> {
         let month = parse_month(&month)?;
         let school = self.row.school_id;
@@ -199,12 +211,16 @@ impl School {
 
     /// London days from one to another, both included, at most 366; days without requests are absent. Null unless the
     /// caller is of the school's own staff: figures of a day are too fine to be shown to anyone else.
+    #[graphql(complexity = "READ + child_complexity")]
     async fn days(
         &self,
         context: &Context<'_>,
         from: NaiveDate,
         to: NaiveDate,
     ) -> async_graphql::Result<Option<Vec<filter::Day>>> {
+        if !(YEARS.contains(&from.year()) && YEARS.contains(&to.year())) {
+            return Err(bad_input("from", "expected days of this century"));
+        }
         if to < from || (to - from).num_days() >= DAYS {
             return Err(bad_input("to", "expected a day from `from` to 365 days after it"));
         }
@@ -215,6 +231,7 @@ impl School {
 
     /// Labels of the school's filters that no category is known for, the most frequent first. Null unless the caller is
     /// of the school's own staff.
+    #[graphql(complexity = "READ + child_complexity")]
     async fn unmapped_labels(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<filter::Unmapped>>> {
         let Some(school) = self.own_staff(context)? else { return Ok(None) };
         let rows = read(context, move |c| Box::pin(counts::unmapped(c, school))).await?;
@@ -223,6 +240,7 @@ impl School {
 
     /// Lines of the school's filters that could not be read, the latest 100. Null unless the caller is of the school's
     /// own staff.
+    #[graphql(complexity = "READ + child_complexity")]
     async fn quarantine(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<filter::Quarantined>>> {
         let Some(school) = self.own_staff(context)? else { return Ok(None) };
         let rows = read(context, move |c| Box::pin(quarantine::latest(c, school))).await?;

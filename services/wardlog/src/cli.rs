@@ -9,6 +9,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use database::private::PrivateServer;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::{
@@ -72,12 +73,30 @@ impl Place {
     }
 
     /// The database, up to date: the given one, or the private server's.
-    async fn database(&self) -> Result<PgConnectOptions> {
-        if let Some(database) = &self.database_url {
-            database::migrate(database).await?;
-            return Ok(database.clone());
+    async fn database(&self) -> Result<Database> {
+        if let Some(options) = &self.database_url {
+            database::migrate(options).await?;
+            return Ok(Database { options: options.clone(), server: None });
         }
-        home::prepare(&self.home()?.postgres()?.options(), home::DATABASE).await
+        let server = self.home()?.postgres()?;
+        let options = home::prepare(&server.options(), home::DATABASE).await?;
+        Ok(Database { options, server: Some(server) })
+    }
+}
+
+/// A database that is open for one command.
+struct Database {
+    options: PgConnectOptions,
+    server: Option<PrivateServer>,
+}
+
+impl Database {
+    /// Stops the private server, unless somebody else uses it.
+    async fn close(self) -> Result<()> {
+        match self.server {
+            Some(server) => home::stop_if_unused(&server).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use access::{IssuerName, dev_issuer::DevIssuer};
@@ -76,6 +77,22 @@ pub async fn prepare(server: &PgConnectOptions, name: &'static str) -> Result<Pg
     let database = server.clone().database(name);
     database::migrate(&database).await?;
     Ok(database)
+}
+
+/// Stops the private server, unless another process stays connected to it; our own connections take a moment to close.
+pub async fn stop_if_unused(server: &PrivateServer) -> Result<()> {
+    let mut connection = PgConnection::connect_with(&server.options()).await?;
+    for _ in 0..40 {
+        let others = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "n!" FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"#
+        );
+        if others.fetch_one(&mut connection).await? == 0 {
+            connection.close().await?;
+            return Ok(server.stop()?);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
 }
 
 /// Makes the database `name` anew.

@@ -52,12 +52,22 @@ pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
     tasks: JoinSet<()>,
+    stop: CancellationToken,
 }
 
 impl Running {
-    /// Waits until everything has stopped in order.
-    pub async fn finished(mut self) {
-        while self.tasks.join_next().await.is_some() {}
+    /// Waits until everything has stopped in order; a part that ends before it was told to stops the rest, for a
+    /// process that goes on without it would say that it is well.
+    pub async fn finished(mut self) -> Result<()> {
+        let mut outcome = Ok(());
+        while let Some(ended) = self.tasks.join_next().await {
+            if !self.stop.is_cancelled() {
+                let why = ended.err().map_or_else(|| "ended".to_owned(), |error| error.to_string());
+                outcome = Err(anyhow::anyhow!("a part of the process {why} before it was told to: see the log"));
+                self.stop.cancel();
+            }
+        }
+        outcome
     }
 }
 
@@ -74,7 +84,13 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     let mut edge = Edge::default();
     if settings.roles.contains(&Role::Filtering) {
         let pool = connect(&settings, database::Role::Filtering, 10).await?;
-        let sink = Sink::Log(Writer::start(&pool, LANES, &wakes.telemetry));
+        anyhow::ensure!(
+            settings.secret.is_the_databases(&pool).await?,
+            "pseudonym.key in WARDLOG_HOME is not the secret that this database was filled with: bring the first one's file here"
+        );
+        // The writers have connections of their own: whoever floods the door with keys waits for others.
+        let writers = connect(&settings, database::Role::Filtering, u32::try_from(LANES)?).await?;
+        let sink = Sink::Log(Writer::start(&writers, LANES, &wakes.telemetry));
         let pipeline = Pipeline::new(settings.secret.clone(), Pseudonyms::new(pool.clone()), sink);
         edge.door = Some(Door::new(pool.clone(), pipeline, settings.door_memory));
         edge.pools.push(pool);
@@ -88,8 +104,8 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         edge.gateway = Some((gateway::schema::build(pool.clone()), verifier));
         edge.pools.push(pool);
     }
-    let address = edge.listen(settings.listen, &mut tasks, stop)?;
-    Ok(Running { address, tasks })
+    let address = edge.listen(settings.listen, &mut tasks, stop.clone())?;
+    Ok(Running { address, tasks, stop })
 }
 
 async fn connect(settings: &Settings, role: database::Role, max: u32) -> Result<PgPool> {
@@ -142,7 +158,7 @@ impl Edge {
         let readiness = self.pools.into_iter().fold(Readiness::default(), |readiness, pool| {
             readiness.with("database", move || {
                 let pool = pool.clone();
-                async move { pool.acquire().await.is_ok() }
+                async move { sqlx::query_scalar!("SELECT 1").fetch_one(&pool).await.is_ok() }
             })
         });
         web::health::routes(cfg, actix_web::web::Data::new(readiness));

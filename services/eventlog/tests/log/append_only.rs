@@ -36,7 +36,7 @@ async fn a_stranger_can_check_the_chain_of_a_stream_from_its_rows_alone() {
         transaction.commit().await.unwrap();
     }
     let rows = sqlx::query!(
-        "SELECT stream, version, type, type_version, actor, occurred_at, recorded_at, command_id, payload, previous_hash, hash
+        "SELECT owner_id, stream, version, type, type_version, actor, occurred_at, recorded_at, command_id, payload, previous_hash, hash
          FROM log.event WHERE stream = 'stream' ORDER BY version"
     )
     .fetch_all(&pool)
@@ -46,16 +46,16 @@ async fn a_stranger_can_check_the_chain_of_a_stream_from_its_rows_alone() {
     let mut previous = vec![0; 32];
     for row in rows {
         assert_eq!(row.previous_hash, previous);
+        let texts =
+            [&row.stream, &row.r#type, &row.actor, &row.command_id].map(|text| format!("{}\n{text}\n", text.len()));
         let header = format!(
-            "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n",
-            row.stream,
+            "{}\n{}\n{}\n{}\n{}\n{}",
+            row.owner_id,
             row.version,
-            row.r#type,
             row.type_version,
-            row.actor,
             row.occurred_at.timestamp_micros(),
             row.recorded_at.timestamp_micros(),
-            row.command_id
+            texts.concat()
         );
         previous = digest(&SHA256, &[&previous, header.as_bytes(), &row.payload].concat()).as_ref().to_vec();
         assert_eq!(row.hash, previous);

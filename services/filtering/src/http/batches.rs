@@ -8,7 +8,7 @@ use schema::CommandId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Door, parameter, unavailable};
+use super::{Door, unavailable};
 use crate::{Rejected, views::counts};
 
 /// A batch.
@@ -38,10 +38,14 @@ pub(super) struct BatchStatus {
         (status = 404, description = "This source has sent no such batch", body = ProblemDetails, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn one(door: web::Data<Door>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn one(
+    door: web::Data<Door>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     let source = door.source(request.headers()).await?;
     let absent = || Problem::new(ErrorCode::NotFound);
-    let batch: CommandId = parameter(&request, "id").parse().map_err(|_| absent())?;
+    let batch: CommandId = id.parse().map_err(|_| absent())?;
     let failed = |error: sqlx::Error| {
         tracing::error!(%error, "cannot look up a batch");
         unavailable()

@@ -9,7 +9,7 @@ use schema::CommandId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Door, parameter, request, unavailable};
+use super::{Door, request, unavailable};
 use crate::{
     Busy, IngestError, Rejected, Sender, Shape, Taken,
     body::{self, BodyError},
@@ -106,10 +106,11 @@ pub(super) async fn events(
 )]
 pub(super) async fn logs(
     door: web::Data<Door>,
+    format: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Ok(format) = parameter(&request, "format").parse() else {
+    let Ok(format) = format.parse() else {
         door.source(request.headers()).await?;
         return Err(Problem::new(ErrorCode::NotFound).detail("expected the format squid or e2guardian"));
     };

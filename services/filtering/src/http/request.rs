@@ -15,6 +15,9 @@ use crate::body::{Encoding, INFLATED, WIRE};
 /// A body that takes longer to arrive is given up.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// What even the smallest request is charged for: its answer may be larger than itself.
+const LEAST: usize = 256 * 1024;
+
 /// The batch id, from `Idempotency-Key`.
 pub(super) fn batch_id(headers: &HeaderMap) -> Result<CommandId, Problem> {
     let wrong = || {
@@ -60,8 +63,8 @@ pub(super) fn needs(headers: &HeaderMap, encoding: Encoding) -> Result<usize, Pr
     }
     Ok(match encoding {
         // The body, and what is parsed out of it.
-        Encoding::Identity => wire * 3,
-        Encoding::Gzip | Encoding::Zstd => (wire * 120).min(INFLATED * 2),
+        Encoding::Identity => (wire * 3).max(LEAST),
+        Encoding::Gzip | Encoding::Zstd => (wire * 120).clamp(4 * LEAST, INFLATED * 2),
     })
 }
 
@@ -70,8 +73,7 @@ pub(super) async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
     let read = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk
-                .map_err(|_| Problem::new(ErrorCode::BadRequest).detail("the body ended before it was complete"))?;
+            let chunk = chunk.map_err(|_| too_slow())?;
             if body.len() + chunk.len() > WIRE {
                 return Err(too_large());
             }
@@ -79,9 +81,12 @@ pub(super) async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
         }
         Ok(body)
     };
-    tokio::time::timeout(PATIENCE, read).await.unwrap_or_else(|_| {
-        Err(Problem::new(ErrorCode::BadRequest).detail("expected the whole body within 60 seconds"))
-    })
+    tokio::time::timeout(PATIENCE, read).await.unwrap_or_else(|_| Err(too_slow()))
+}
+
+/// Not the sender's fault for good: it still has its file, and may send it again.
+fn too_slow() -> Problem {
+    Problem::new(ErrorCode::Unavailable).detail("expected the whole body within 60 seconds").retry_after(5)
 }
 
 fn too_large() -> Problem {

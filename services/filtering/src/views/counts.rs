@@ -39,7 +39,8 @@ impl Projection for Counts {
 
     const NAME: &'static str = "filtering.counts";
 
-    const TAKES: i64 = 64;
+    // At most 200,000 events in one transaction, for a batch has at most 10,000.
+    const TAKES: i64 = 20;
 
     async fn apply(
         &self,

@@ -30,7 +30,7 @@ pub async fn latest(connection: &mut PgConnection, school: SchoolId) -> Result<V
                   l.item ->> 'reason' AS "reason!", l.item ->> 'hash' AS "hash!"
            FROM (SELECT received_at, batch_id, rejected FROM telemetry.batch
                  WHERE school_id = $1 AND rejected <> '[]'::jsonb ORDER BY received_at DESC LIMIT 100) b
-           CROSS JOIN LATERAL jsonb_array_elements(b.rejected) AS l (item)
+           CROSS JOIN LATERAL (SELECT * FROM jsonb_array_elements(b.rejected) LIMIT 100) AS l (item)
            ORDER BY b.received_at DESC, b.batch_id, 3 LIMIT 100"#,
         Uuid::from(school),
     )

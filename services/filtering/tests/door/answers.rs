@@ -1,5 +1,6 @@
 //! What the door says, event by event, and what it says again.
 
+use filtering::Secret;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
@@ -141,6 +142,9 @@ async fn a_batch_can_be_asked_after_by_the_source_that_sent_it_and_by_no_other()
     assert_eq!((&after["counted"], &after["duplicates"]), (&json!(2), &json!(1)));
     assert_eq!(get(&other.key, "b-1").await, get(&other.key, "b-none").await, "another's is as absent as none");
     assert_eq!(get(&other.key, "b-1").await.0, StatusCode::NOT_FOUND);
+    let odd = "2026-11-20/b+1%";
+    post(format!("{door}/v1/filter-events"), &filter.key, odd, "application/x-ndjson", event().to_string()).await;
+    assert_eq!(get(&filter.key, "2026-11-20%2Fb%2B1%25").await.1["batch"], odd);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,4 +197,12 @@ async fn names_become_pseudonyms_and_are_nowhere_in_the_database() {
         let text = String::from_utf8_lossy(&plain).to_lowercase();
         assert!(text.contains("host.example") && !text.contains("canary"), "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_with_another_secret_than_the_databases_is_known_for_one() {
+    let house = House::build().await;
+    assert!(Secret::new([7; 32]).is_the_databases(&house.filtering).await.unwrap());
+    assert!(Secret::new([7; 32]).is_the_databases(&house.filtering).await.unwrap());
+    assert!(!Secret::new([8; 32]).is_the_databases(&house.filtering).await.unwrap());
 }

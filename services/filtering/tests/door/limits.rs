@@ -1,7 +1,10 @@
 //! Refusals before and while the body is read; each names what was expected.
 
+use std::time::Duration;
+
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use crate::given::{House, event};
 
@@ -87,12 +90,53 @@ async fn a_log_that_cannot_be_reached_is_503_with_a_time_to_come_back() {
     let house = House::build().await;
     let filter = house.filter().await;
     let url = format!("{}/v1/filter-events", house.open());
-    let send = async || {
-        let request = Client::new().post(&url).bearer_auth(&filter.key).header("Idempotency-Key", "b-1");
+    let send = async |batch: &'static str| {
+        let request = Client::new().post(&url).bearer_auth(&filter.key).header("Idempotency-Key", batch);
         request.header("Content-Type", "application/x-ndjson").body(event().to_string()).send().await.unwrap()
     };
+    // The key and the names are known from the first batch, so that the second comes as far as the log.
+    assert_eq!(send("b-1").await.status(), StatusCode::ACCEPTED);
     house.filtering.close().await;
-    let response = send().await;
+    let response = send("b-2").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(response.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_holds_its_share_is_told_to_wait_while_another_is_let_in() {
+    let house = House::build().await;
+    let (noisy, quiet) = (house.filter().await, house.filter().await);
+    let door = house.open();
+    let url = format!("{door}/v1/filter-events");
+    // A request that never ends: 5 MiB announced, of a share of 16 MiB for what it may come to need.
+    let mut unending = TcpStream::connect(door.trim_start_matches("http://")).await.unwrap();
+    let head = format!(
+        "POST /v1/filter-events HTTP/1.1\r\nHost: door\r\nAuthorization: Bearer {}\r\nIdempotency-Key: b-0\r\n\
+         Content-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n",
+        noisy.key,
+        5 * 1024 * 1024
+    );
+    unending.write_all(head.as_bytes()).await.unwrap();
+
+    let send = async |key: &str, batch: usize| {
+        let body = event().to_string() + &"\n".repeat(1024 * 1024);
+        let request = Client::new().post(&url).bearer_auth(key).header("Idempotency-Key", format!("b-{batch}"));
+        request.header("Content-Type", "application/x-ndjson").body(body).send().await.unwrap()
+    };
+    // Until the door has read the unending request's head, the noisy source is let in.
+    let turned_away = async {
+        for batch in 1.. {
+            let response = send(&noisy.key, batch).await;
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                return response;
+            }
+        }
+        unreachable!("the loop has no end")
+    };
+    let response = timeout(Duration::from_secs(30), turned_away).await.expect("turned away within 30 s");
+    assert!(response.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap() >= 1);
+    assert_eq!(send(&quiet.key, 1).await.status(), StatusCode::ACCEPTED);
+    drop(unending);
+    let let_in = async { while send(&noisy.key, 1_000_000).await.status() != StatusCode::ACCEPTED {} };
+    timeout(Duration::from_secs(30), let_in).await.expect("let in again within 30 s");
 }

@@ -63,7 +63,7 @@ async fn count_all(bodies: &Arc<Vec<Body>>, batches: u64) -> Result<(f64, Rememb
     }
     let took = began.elapsed();
     stop.cancel();
-    running.finished().await;
+    running.finished().await?;
     eprintln!("  {events} events: accepted in {accepted:.1?}, counted in {took:.1?}");
     let remembered = Remembered::read(&projections).await?;
     projections.close().await;

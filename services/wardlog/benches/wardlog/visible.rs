@@ -65,7 +65,7 @@ async fn run(bodies: &Arc<Vec<Body>>, effort: Effort) -> Result<Vec<f64>> {
         }
     }
     stop.cancel();
-    running.finished().await;
+    running.finished().await?;
     place.remove().await?;
     Ok(times)
 }

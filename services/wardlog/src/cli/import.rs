@@ -29,8 +29,8 @@ impl Import {
         let Self::Register { file, on } = self;
         let reader = File::open(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let database = place.database().await?;
-        let pool = connect(&database, Role::Directory, 4).await?;
-        let projections = connect(&database, Role::Projections, 4).await?;
+        let pool = connect(&database.options, Role::Directory, 4).await?;
+        let projections = connect(&database.options, Role::Projections, 4).await?;
         let now = clock::now();
         let bar =
             ProgressBar::new(0).with_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} schools, {eta} left")?);
@@ -63,6 +63,9 @@ impl Import {
         for refused in &imported.refused {
             eprintln!("line {}: {}: {}", refused.line, refused.field, refused.reason);
         }
+        pool.close().await;
+        projections.close().await;
+        database.close().await?;
         anyhow::ensure!(
             imported.refused.is_empty(),
             "{} rows were refused; mend them and import the file again",

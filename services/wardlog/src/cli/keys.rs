@@ -41,15 +41,17 @@ pub(super) enum Key {
 impl Key {
     pub(super) async fn run(self, place: &Place) -> Result<()> {
         let database = place.database().await?;
-        let pool = connect(&database, Role::Directory, 2).await?;
-        let projections = connect(&database, Role::Projections, 2).await?;
+        let pool = connect(&database.options, Role::Directory, 2).await?;
+        let projections = connect(&database.options, Role::Projections, 2).await?;
         catch_up(&projections, &DirectoryView).await?;
         match self {
             Self::Issue { urn, source, vocabulary } => issue(&pool, urn, source, vocabulary).await?,
             Self::Revoke { key } => revoke(&pool, key).await?,
         }
         catch_up(&projections, &DirectoryView).await?;
-        Ok(())
+        pool.close().await;
+        projections.close().await;
+        database.close().await
     }
 }
 

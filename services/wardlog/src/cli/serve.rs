@@ -34,18 +34,20 @@ impl Serve {
     pub(super) async fn run(self, place: &Place) -> Result<()> {
         let issuers = self.issuers(place)?;
         let stop = shutdown::on_signal()?;
+        let database = place.database().await?;
         let settings = Settings {
-            database: place.database().await?,
+            database: database.options.clone(),
             listen: self.listen,
-            roles: self.roles.into_iter().collect(),
+            roles: self.roles.iter().copied().collect(),
             issuers,
             secret: place.home()?.secret()?,
             door_memory: self.door_memory * 1024 * 1024,
         };
         let running = serve::start(settings, stop).await?;
         tracing::info!(address = %running.address, "listening");
-        running.finished().await;
-        Ok(())
+        let outcome = running.finished().await;
+        database.close().await?;
+        outcome
     }
 
     /// The issuers of the file; in the embedded default, the development issuer.
@@ -55,6 +57,7 @@ impl Serve {
                 let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
                 serde_json::from_slice(&text).with_context(|| format!("{}: expected a list of issuers", path.display()))
             }
+            None if !self.roles.contains(&Role::Gateway) => Ok(Vec::new()),
             None if place.database_url.is_some() => {
                 bail!("with DATABASE_URL the trusted issuers must be given too: --issuers FILE (or WARDLOG_ISSUERS)")
             }
@@ -92,7 +95,7 @@ pub(super) async fn demo(place: &Place, options: &demo::Options) -> Result<ExitC
         stop.cancelled().await;
     }
     stop.cancel();
-    running.finished().await;
-    server.stop()?;
+    running.finished().await?;
+    home::stop_if_unused(&server).await?;
     Ok(if outcome? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

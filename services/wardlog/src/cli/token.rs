@@ -43,7 +43,8 @@ impl Token {
         if place.database_url.is_some() {
             bail!("the development issuer belongs to the embedded default: unset DATABASE_URL");
         }
-        let pool = connect(&place.database().await?, Role::Directory, 1).await?;
+        let database = place.database().await?;
+        let pool = connect(&database.options, Role::Directory, 1).await?;
         let mut connection = pool.acquire().await?;
         let scope = match (self.role, self.trust, self.urn) {
             (Bearer::MatLead, Some(uid), _) => {
@@ -65,6 +66,8 @@ impl Token {
         };
         let subject: Subject = "operator".parse()?;
         println!("{}", place.home()?.dev_issuer()?.mint(&subject, scope, clock::now(), LIFETIME));
-        Ok(())
+        drop(connection);
+        pool.close().await;
+        database.close().await
     }
 }

@@ -44,12 +44,12 @@ impl Expected {
         cell.blocks += i64::from(action == Action::Blocked);
     }
 
-    /// The cells as anyone but the school's own staff sees them: each rounded to 5 for itself.
+    /// The cells as anyone but the school's own staff sees them: each rounded to 5 for itself, and none that is zero then.
     pub fn rounded(&self) -> Cells {
         let round = |(category, cell): (&String, &Cell)| {
             (category.clone(), Cell { requests: to_5(cell.requests), blocks: to_5(cell.blocks) })
         };
-        self.cells.iter().map(round).collect()
+        self.cells.iter().map(round).filter(|(_, cell)| cell.requests > 0).collect()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::Days;
 use eventlog::telemetry::{drop_days, make_days};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -10,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 /// How often it is asked.
 const EVERY: Duration = Duration::from_hours(1);
 
-/// How long the payloads of batches are kept.
-const PAYLOADS: Days = Days::new(90);
+/// For how many days the payloads of batches are kept.
+const PAYLOADS: i32 = 90;
 
-/// How long ids are remembered: 8 whole days, and the one that is running.
-const SEEN: Days = Days::new(9);
+/// For how many days ids are remembered: 8 whole ones, and the one that is running.
+const SEEN: i32 = 9;
 
 /// Keeps house until `stop`.
 pub async fn run(pool: PgPool, stop: CancellationToken) {
@@ -23,7 +22,7 @@ pub async fn run(pool: PgPool, stop: CancellationToken) {
         if let Err(error) = make_days(&pool, today).await {
             tracing::error!(%error, "cannot make the telemetry log's days ahead");
         }
-        match drop_days(&pool, today - PAYLOADS, today - SEEN).await {
+        match drop_days(&pool, PAYLOADS, SEEN).await {
             Ok(dropped) if dropped.is_empty() => {}
             Ok(dropped) => tracing::info!(tables = dropped.len(), "dropped old days"),
             Err(error) => tracing::error!(%error, "cannot drop old days"),

@@ -68,7 +68,8 @@ async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_sc
     let town = Town::start().await;
     for urn in [100_001, 100_003] {
         let key = town.records.filter(urn).await;
-        town.send(&key, "b-1", &[event("gambling", "blocked"), event("Knitting", "allowed")]).await;
+        let events = [vec![event("gambling", "blocked"); 5], vec![event("Knitting", "allowed")]].concat();
+        town.send(&key, "b-1", &events).await;
     }
     let (north, ash) = (town.records.trust("11").await, town.records.school(100_001).await);
     let gateway = connect(&town.records.database, Role::Gateway, 1).await.unwrap();
