@@ -1,7 +1,7 @@
 //! Appending batches, several in one transaction: the commit is what costs, so whoever waits for one shares it.
 
 use schema::{CommandId, SchoolId, SourceId};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -95,7 +95,7 @@ async fn write(pool: PgPool, mut queue: mpsc::Receiver<Waiting>, wake: Wake) {
     let mut waiting = Vec::with_capacity(AT_ONCE);
     while queue.recv_many(&mut waiting, AT_ONCE).await > 0 {
         let (batches, answers): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
-        match write_group(&pool, batches).await {
+        match append(&pool, batches).await {
             Ok(stored) => {
                 wake.all();
                 for (answer, stored) in answers.into_iter().zip(stored) {
@@ -112,15 +112,11 @@ async fn write(pool: PgPool, mut queue: mpsc::Receiver<Waiting>, wake: Wake) {
     }
 }
 
-async fn write_group(pool: &PgPool, batches: Vec<NewBatch>) -> Result<Vec<StoredBatch>, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
-    let stored = append(&mut transaction, batches).await?;
-    transaction.commit().await?;
-    Ok(stored)
-}
-
-/// One call of `telemetry.append`; the results come in the order of `batches`.
-async fn append(connection: &mut PgConnection, batches: Vec<NewBatch>) -> Result<Vec<StoredBatch>, sqlx::Error> {
+/// One call of `telemetry.append`; the results come in the order of `batches`, after the commit.
+///
+/// The statement is its own transaction, so that the partitions' locks are never held while PostgreSQL waits for this
+/// process: with BEGIN and COMMIT around it, that wait was most of the transaction.
+async fn append(pool: &PgPool, batches: Vec<NewBatch>) -> Result<Vec<StoredBatch>, sqlx::Error> {
     let mut columns = Columns::default();
     for (ordinal, batch) in (1..).zip(batches) {
         columns.push(ordinal, batch);
@@ -139,7 +135,7 @@ async fn append(connection: &mut PgConnection, batches: Vec<NewBatch>) -> Result
         &columns.slice,
         &columns.slice_data,
     )
-    .fetch_all(connection)
+    .fetch_all(pool)
     .await?;
     Ok(rows
         .into_iter()
@@ -181,5 +177,42 @@ impl Columns {
             self.slice.push(slice);
             self.slice_data.push(data);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use database::{Role, connect, scratch};
+    use sqlx::{Connection, Executor, PgConnection};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_commit_that_fails_after_the_rows_have_come_is_not_taken_for_stored() {
+        let database = scratch::database().await;
+        let mut owner = PgConnection::connect_with(&database).await.unwrap();
+        owner
+            .execute(
+                "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+                 CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON telemetry.batch DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW EXECUTE FUNCTION public.refuse()",
+            )
+            .await
+            .unwrap();
+        let pool = connect(&database, Role::Filtering, 2).await.unwrap();
+        let batch = || NewBatch {
+            partition: Partition(0),
+            school: Uuid::from_u128(1).into(),
+            source: Uuid::from_u128(2).into(),
+            batch_id: "b-1".parse().unwrap(),
+            digest: [0; 32],
+            accepted: 0,
+            rejected: serde_json::json!([]),
+            slices: Vec::new(),
+        };
+        let writer = Writer::start(&pool, 1, &Wake::default());
+        assert_eq!(writer.append(batch()).await.unwrap_err(), WriterError::Unavailable);
+        owner.execute("DROP TRIGGER at_commit ON telemetry.batch").await.unwrap();
+        assert!(writer.append(batch()).await.unwrap().is_new);
     }
 }

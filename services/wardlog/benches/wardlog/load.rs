@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::{body::Body, connection::Connection, options::Effort, sources::Source};
 
 /// How many connections send at once.
-const CONNECTIONS: usize = 32;
+const CONNECTIONS: usize = 64;
 
 /// What all senders share.
 pub struct Load {
