@@ -116,19 +116,12 @@ impl Pseudonyms {
         names: &[(Kind, &str)],
     ) -> Result<Vec<i64>, sqlx::Error> {
         let hashes: Vec<[u8; 32]> = names.iter().map(|(kind, name)| name_hash(key, *kind, name)).collect();
-        let mut unseen: Vec<[u8; 32]> =
-            hashes.iter().filter(|hash| self.cache.get(&(school, **hash)).is_none()).copied().collect();
-        if !unseen.is_empty() {
-            unseen.sort_unstable();
-            unseen.dedup();
-            return self.store(school, unseen, &hashes).await;
+        let cached: Vec<Option<i64>> = hashes.iter().map(|hash| self.cache.get(&(school, *hash))).collect();
+        if let Some(pseudonyms) = cached.iter().copied().collect() {
+            return Ok(pseudonyms);
         }
-        let cached: Option<Vec<i64>> = hashes.iter().map(|hash| self.cache.get(&(school, *hash))).collect();
-        match cached {
-            Some(pseudonyms) => Ok(pseudonyms),
-            // Evicted between the two looks: ask for all of them.
-            None => self.store(school, hashes.clone(), &hashes).await,
-        }
+        let unseen = hashes.iter().zip(cached).filter(|(_, cached)| cached.is_none()).map(|(hash, _)| *hash);
+        self.store(school, unseen.collect(), &hashes).await
     }
 
     async fn store(&self, school: SchoolId, unseen: Vec<[u8; 32]>, all: &[[u8; 32]]) -> Result<Vec<i64>, sqlx::Error> {
