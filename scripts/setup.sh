@@ -8,7 +8,7 @@ missing=() welcome=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 need cc build-essential
 need make build-essential
-ls /usr/lib/postgresql/1[5-9]/bin/initdb /usr/lib/postgresql/[2-9][0-9]/bin/initdb >/dev/null 2>&1 ||
+compgen -G '/usr/lib/postgresql/1[5-9]/bin/initdb' >/dev/null || compgen -G '/usr/lib/postgresql/[2-9][0-9]/bin/initdb' >/dev/null ||
     { [ -n "${WARDLOG_POSTGRES_BIN:-}" ] && [ -x "$WARDLOG_POSTGRES_BIN/initdb" ]; } || command -v initdb >/dev/null 2>&1 ||
     missing+=(postgresql)
 [ -x /usr/sbin/squid ] || welcome+=(squid)
