@@ -140,3 +140,26 @@ async fn an_old_day_is_dropped_once_it_is_counted_and_its_permanent_rows_are_kep
     assert_eq!(slices().await, [0, 2], "today stays");
     assert!(!writer.append(batch(home, 1, "b-1", "body")).await.unwrap().is_new, "still known");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_appended_while_another_of_its_partition_commits_comes_after_it() {
+    let (database, writer) = a_telemetry_log(1).await;
+    let home = partition(&database, 1).await;
+    let mut owner = PgConnection::connect_with(&database).await.unwrap();
+    let slow = format!(
+        "BEGIN; SELECT telemetry.append(ARRAY[{home}]::smallint[], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()],
+            ARRAY['slow'], ARRAY[sha256('')], ARRAY[0], ARRAY['[]']::jsonb[], ARRAY[]::integer[], ARRAY[]::smallint[],
+            ARRAY[]::bytea[])"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(slow)).execute(&mut owner).await.unwrap();
+    let second = tokio::spawn(async move { writer.append(batch(home, 1, "b-1", "body")).await });
+    let waits =
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut owner).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+    sqlx::raw_sql("COMMIT").execute(&mut owner).await.unwrap();
+    assert!(second.await.unwrap().unwrap().is_new);
+    let stored: Vec<_> = stored(&database, home).await.into_iter().map(|(offset, id, _)| (offset, id)).collect();
+    assert_eq!(stored, [(1, "slow".to_owned()), (2, "b-1".to_owned())]);
+}
