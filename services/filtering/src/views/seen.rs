@@ -22,11 +22,15 @@ pub(super) async fn remember(
     }
     let source = Uuid::from(source);
     let mut unseen: HashSet<i64> = ids.iter().copied().collect();
+    // Days are made 14 ahead: without an upper bound every one of them would be asked too. The day after is asked for a
+    // clock that was set back across midnight.
     let known = sqlx::query_scalar!(
-        "SELECT event_hash FROM filtering.seen WHERE source_id = $1 AND event_hash = ANY($2) AND day >= $3",
+        "SELECT event_hash FROM filtering.seen
+         WHERE source_id = $1 AND event_hash = ANY($2) AND day BETWEEN $3 AND $4",
         source,
         ids,
         day - REMEMBERED,
+        day + Days::new(1),
     )
     .fetch_all(&mut *connection)
     .await?;
