@@ -92,13 +92,14 @@ $$;
 -- Appends batches, of any schools, in one transaction: parallel arrays give the batches (in p_… order), and the slices,
 -- each with the ordinal (from 1) of its batch. Returns a row per batch, by ordinal: its offset, whether it is new, and
 -- the digest, answer and counts stored under its id. The partitions' locks are taken in ascending order, each before
--- anything that it protects is read.
+-- anything that it protects is read. Its plans are kept by each connection, from a time when the tables may have been small:
+-- without sequential scans a kept plan does not grow slow with them.
 CREATE FUNCTION telemetry.append(
     p_partition smallint[], p_school uuid[], p_source uuid[], p_batch text[], p_digest bytea[], p_accepted integer[],
     p_rejected jsonb[], p_slice_batch integer[], p_slice smallint[], p_slice_data bytea[]
 ) RETURNS TABLE (ordinal integer, stored_offset bigint, is_new boolean, stored_digest bytea, stored_accepted integer,
                  stored_rejected jsonb)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     locked smallint;
     received timestamptz;
