@@ -66,7 +66,7 @@ $$;
 CREATE FUNCTION log.event_hash(
     p_previous bytea, p_owner uuid, p_stream text, p_version bigint, p_type text, p_type_version smallint, p_actor text,
     p_occurred timestamptz, p_recorded timestamptz, p_command text, p_payload bytea
-) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$ -- STABLE as concat_ws is: else no caller could inline it
     SELECT sha256(p_previous
         || convert_to(concat_ws(E'\n', p_owner, p_version, p_type_version,
                (extract(epoch FROM p_occurred) * 1000000)::bigint, (extract(epoch FROM p_recorded) * 1000000)::bigint,
@@ -80,17 +80,16 @@ $$;
 --         | 'conflict' (version is the stream's actual one) | 'command_id_reused' (by another stream).
 -- Each statement of this function sees a fresh snapshot under READ COMMITTED, so what is read after the lock is what
 -- the lock protects. Under any stricter level the snapshot would be older than the lock; that is refused.
+-- What costs here is the number of statements, so all that is read under the lock is read by one.
 CREATE FUNCTION log.append(
     p_owner uuid, p_trust uuid, p_school uuid, p_stream text, p_expected bigint, p_actor text, p_command text,
     p_correlation uuid, p_causation uuid, p_traceparent text,
-    p_types text[], p_type_versions smallint[], p_occurred timestamptz[], p_payloads bytea[]
-) RETURNS TABLE (outcome text, home smallint, first_offset bigint, last_offset bigint, last_version bigint, recorded timestamptz)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    p_types text[], p_type_versions smallint[], p_occurred timestamptz[], p_payloads bytea[],
+    OUT outcome text, OUT home smallint, OUT last_offset bigint, OUT last_version bigint, OUT recorded timestamptz
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     stored record;
-    at_version bigint;
     at_hash bytea;
-    at_offset bigint;
     new_hash bytea;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -105,42 +104,49 @@ BEGIN
 
     PERFORM pg_advisory_xact_lock(1465009991, home);
 
-    SELECT min(e."offset") AS lo, max(e."offset") AS hi, max(e.version) AS version, max(e.recorded_at) AS recorded_at,
-           min(e.stream) AS stream
-    INTO stored FROM log.event e WHERE e.owner_id = p_owner AND e.command_id = p_command;
-    IF stored.lo IS NOT NULL THEN
-        RETURN QUERY SELECT CASE WHEN stored.stream = p_stream THEN 'replayed' ELSE 'command_id_reused' END,
-                            home, stored.lo, stored.hi, stored.version, stored.recorded_at;
+    SELECT command.stream, command."offset", command.version, command.recorded_at,
+           coalesce(head.version, 0) AS head_version, coalesce(head.hash, decode(repeat('00', 32), 'hex')) AS head_hash,
+           coalesce(tail."offset", 0) AS tail_offset, greatest(tail.recorded_at, clock_timestamp()) AS now
+    INTO stored
+    FROM (VALUES (1)) AS one
+    LEFT JOIN LATERAL (SELECT e.stream, e."offset", e.version, e.recorded_at FROM log.event e
+                       WHERE e.owner_id = p_owner AND e.command_id = p_command
+                       ORDER BY e.command_event DESC LIMIT 1) AS command ON true
+    LEFT JOIN LATERAL (SELECT e.version, e.hash FROM log.event e
+                       WHERE e.partition = home AND e.stream = p_stream
+                       ORDER BY e.version DESC LIMIT 1) AS head ON true
+    LEFT JOIN LATERAL (SELECT e."offset", e.recorded_at FROM log.event e
+                       WHERE e.partition = home
+                       ORDER BY e."offset" DESC LIMIT 1) AS tail ON true;
+    IF stored.stream IS NOT NULL THEN
+        outcome := CASE WHEN stored.stream = p_stream THEN 'replayed' ELSE 'command_id_reused' END;
+        last_offset := stored."offset";
+        last_version := stored.version;
+        recorded := stored.recorded_at;
+        RETURN;
+    END IF;
+    IF stored.head_version <> p_expected THEN
+        outcome := 'conflict';
+        last_version := stored.head_version;
         RETURN;
     END IF;
 
-    SELECT e.version, e.hash INTO at_version, at_hash
-    FROM log.event e WHERE e.partition = home AND e.stream = p_stream ORDER BY e.version DESC LIMIT 1;
-    IF coalesce(at_version, 0) <> p_expected THEN
-        RETURN QUERY SELECT 'conflict', home, NULL::bigint, NULL::bigint, coalesce(at_version, 0), NULL::timestamptz;
-        RETURN;
-    END IF;
-
-    SELECT e."offset", greatest(e.recorded_at, clock_timestamp()) INTO at_offset, recorded
-    FROM log.event e WHERE e.partition = home ORDER BY e."offset" DESC LIMIT 1;
-    at_offset := coalesce(at_offset, 0);
-    recorded := coalesce(recorded, clock_timestamp());
-    at_hash := coalesce(at_hash, decode(repeat('00', 32), 'hex'));
-
+    recorded := stored.now;
+    at_hash := stored.head_hash;
     FOR i IN 1 .. cardinality(p_types) LOOP
         new_hash := log.event_hash(at_hash, p_owner, p_stream, p_expected + i, p_types[i], p_type_versions[i], p_actor,
                                    p_occurred[i], recorded, p_command, p_payloads[i]);
         INSERT INTO log.event (partition, "offset", owner_id, trust_id, school_id, stream, version, type, type_version,
                                actor, occurred_at, recorded_at, command_id, command_event, correlation_id, causation_id,
                                traceparent, previous_hash, hash, payload)
-        VALUES (home, at_offset + i, p_owner, p_trust, p_school, p_stream, p_expected + i, p_types[i],
+        VALUES (home, stored.tail_offset + i, p_owner, p_trust, p_school, p_stream, p_expected + i, p_types[i],
                 p_type_versions[i], p_actor, p_occurred[i], recorded, p_command, i, p_correlation, p_causation,
                 p_traceparent, at_hash, new_hash, p_payloads[i]);
         at_hash := new_hash;
     END LOOP;
-
-    RETURN QUERY SELECT 'appended', home, at_offset + 1, at_offset + cardinality(p_types),
-                        p_expected + cardinality(p_types), recorded;
+    outcome := 'appended';
+    last_offset := stored.tail_offset + cardinality(p_types);
+    last_version := p_expected + cardinality(p_types);
 END
 $$;
 
