@@ -155,16 +155,58 @@ GRANT EXECUTE ON FUNCTION log.join, log.append TO wardlog_directory;
 GRANT SELECT ON log.event, log.home TO wardlog_directory, wardlog_projections;
 GRANT SELECT ON log.home TO wardlog_filtering;
 
--- How far a view has folded a log's partition. Moved in the view's own transaction, from the offset that was read.
+-- How far a view has folded a log's partition, and who folds it now. Moved in the view's own transaction, from the
+-- offset that was read and in the epoch that it was leased in: the epoch counts up whenever the partition changes hands,
+-- so a follower that slept through it can move nothing any more.
 CREATE TABLE log.checkpoint (
     view       text COLLATE "C" NOT NULL,
     partition  smallint NOT NULL,
     "offset"   bigint NOT NULL CHECK ("offset" >= 0),
+    epoch      bigint NOT NULL DEFAULT 0,
+    follower   uuid,
     moved_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (view, partition)
 ) WITH (fillfactor = 50);
 
+-- The processes that fold a view. beats counts up while one lives; how long it has stood still is for each of the others
+-- to measure, so no two clocks are ever compared.
+CREATE TABLE log.follower (
+    view      text COLLATE "C" NOT NULL,
+    follower  uuid NOT NULL,
+    beats     bigint NOT NULL,
+    PRIMARY KEY (view, follower)
+) WITH (fillfactor = 50);
+
+-- An event that a view cannot fold: the view waits before it in that partition, and goes on in all others.
+CREATE TABLE log.stopped (
+    view       text COLLATE "C" NOT NULL,
+    partition  smallint NOT NULL,
+    "offset"   bigint NOT NULL,
+    reason     text NOT NULL,
+    since      timestamptz NOT NULL,
+    tried_at   timestamptz NOT NULL,
+    tries      integer NOT NULL,
+    PRIMARY KEY (view, partition)
+);
+
+-- The decisions to pass an event over, for ever: a rebuild keeps to them.
+CREATE TABLE log.skip (
+    view        text COLLATE "C" NOT NULL,
+    partition   smallint NOT NULL,
+    "offset"    bigint NOT NULL,
+    reason      text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1000),
+    actor       text NOT NULL CHECK (length(actor) BETWEEN 1 AND 128),
+    decided_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (view, partition, "offset")
+);
+CREATE TRIGGER skip_is_append_only BEFORE UPDATE OR DELETE ON log.skip
+    FOR EACH ROW EXECUTE FUNCTION log.refuse_change();
+CREATE TRIGGER skip_is_never_truncated BEFORE TRUNCATE ON log.skip
+    FOR EACH STATEMENT EXECUTE FUNCTION log.refuse_change();
+
 GRANT SELECT ON log.checkpoint TO wardlog_directory, wardlog_filtering;
 GRANT SELECT, INSERT, UPDATE ON log.checkpoint TO wardlog_projections;
+GRANT SELECT, INSERT, UPDATE, DELETE ON log.follower, log.stopped TO wardlog_projections;
+GRANT SELECT ON log.skip TO wardlog_projections;
 
 RESET ROLE;

@@ -29,6 +29,15 @@ impl Role {
             Self::Gateway => "wardlog_gateway",
         }
     }
+
+    /// How long PostgreSQL lets a transaction wait for its client. One that folds holds its partition's checkpoint, and
+    /// must have let go of it by the time that another may take over (10 s, see `eventlog`).
+    const fn idle_in_transaction(self) -> &'static str {
+        match self {
+            Self::Projections => "8s",
+            Self::Directory | Self::Filtering | Self::Gateway => "60s",
+        }
+    }
 }
 
 /// A pool of at most `max` connections that act as `role` from their first statement on.
@@ -37,8 +46,9 @@ impl Role {
 pub async fn connect(database: &PgConnectOptions, role: Role, max: u32) -> Result<PgPool, sqlx::Error> {
     let options = database.clone().application_name(role.as_str()).options([
         ("role", role.as_str()),
-        ("idle_in_transaction_session_timeout", "60s"),
+        ("idle_in_transaction_session_timeout", role.idle_in_transaction()),
         ("statement_timeout", "60s"),
+        ("client_connection_check_interval", "2s"),
     ]);
     PgPoolOptions::new()
         .max_connections(max)

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use schema::{DecodeError, DomainEvent, SchoolId, TrustId};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use crate::{Log, Offset, Partition};
+use crate::{Behind, Log, Offset, Partition};
 
 /// The domain log, as a projection follows it.
 #[derive(Debug, Clone, Copy)]
@@ -77,16 +78,21 @@ impl Log for DomainLog {
 
     async fn behind(
         connection: &mut PgConnection,
-        view: &'static str,
-    ) -> Result<Vec<(Partition, Offset)>, sqlx::Error> {
+        view: &str,
+        follower: Option<Uuid>,
+    ) -> Result<Vec<Behind>, sqlx::Error> {
         let rows = sqlx::query!(
-            r#"SELECT c.partition, c."offset" FROM log.checkpoint c
+            r#"SELECT c.partition, c."offset", c.epoch, s.view IS NOT NULL AS "stopped!"
+               FROM log.checkpoint c LEFT JOIN log.stopped s ON s.view = c.view AND s.partition = c.partition
                WHERE c.view = $1
+                 AND ($2::uuid IS NULL
+                      OR c.follower = $2 AND (s.view IS NULL OR s.tried_at < clock_timestamp() - interval '1 minute'))
                  AND EXISTS (SELECT FROM log.event e WHERE e.partition = c.partition AND e."offset" > c."offset")"#,
             view,
+            follower,
         )
         .fetch_all(connection)
         .await?;
-        Ok(rows.into_iter().map(|row| (Partition(row.partition), Offset(row.offset))).collect())
+        Ok(rows.into_iter().map(|row| Behind::of_row(row.partition, row.offset, row.epoch, row.stopped)).collect())
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 /// How many partitions each log has.
 pub const PARTITIONS: i16 = 64;
@@ -37,6 +38,11 @@ impl Offset {
     /// Before the first record.
     pub const START: Self = Self(0);
 
+    /// The offset that a row names; the database checks that it is one.
+    pub const fn of_row(number: i64) -> Self {
+        Self(number)
+    }
+
     /// As a number.
     pub const fn number(self) -> i64 {
         self.0
@@ -62,9 +68,27 @@ pub trait Log: Send + Sync + 'static {
         limit: i64,
     ) -> impl Future<Output = Result<Vec<(Offset, Self::Record)>, sqlx::Error>> + Send;
 
-    /// The partitions in which `view` has records yet to fold, each with the offset that it has reached.
+    /// The partitions in which `view` has records yet to fold: those that `follower` holds and that are not stopped, or
+    /// all of them.
     fn behind(
         connection: &mut PgConnection,
-        view: &'static str,
-    ) -> impl Future<Output = Result<Vec<(Partition, Offset)>, sqlx::Error>> + Send;
+        view: &str,
+        follower: Option<Uuid>,
+    ) -> impl Future<Output = Result<Vec<Behind>, sqlx::Error>> + Send;
+}
+
+/// How far a view has folded a partition that holds more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behind {
+    pub(crate) partition: Partition,
+    pub(crate) offset: Offset,
+    pub(crate) epoch: i64,
+    pub(crate) stopped: bool,
+}
+
+impl Behind {
+    /// As a row of `log.checkpoint` says, and whether `log.stopped` has one beside it.
+    pub(crate) const fn of_row(partition: i16, offset: i64, epoch: i64, stopped: bool) -> Self {
+        Self { partition: Partition(partition), offset: Offset(offset), epoch, stopped }
+    }
 }

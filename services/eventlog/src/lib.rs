@@ -6,14 +6,18 @@
 mod append;
 mod domain;
 mod follow;
+mod follower;
+mod lease;
 mod project;
+mod stop;
 mod stream;
 pub mod telemetry;
 mod wake;
 
 pub use append::{Append, AppendError, Appended, Cause, Occurred, Owner, append, join};
 pub use domain::{DomainLog, EventRecord};
-pub use follow::{Log, Offset, PARTITIONS, Partition};
+pub use follow::{Behind, Log, Offset, PARTITIONS, Partition};
 pub use project::{Projection, ProjectionError, catch_up, run};
+pub use stop::{SkipError, Stop, skip, stops};
 pub use stream::{Stored, StreamError, load};
 pub use wake::Wake;

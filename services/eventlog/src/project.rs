@@ -1,13 +1,17 @@
 //! Folding a log into a view: the view's rows and how far it has read move in one transaction.
 
+mod fold;
+
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use schema::DecodeError;
 use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::{Log, Offset, PARTITIONS, Partition, Wake};
+use crate::{Behind, Log, Offset, Wake, follower::Follower, stop};
+use fold::fold;
 
 /// How long an idle projection waits before it asks again: at first, and at most.
 const IDLE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
@@ -37,7 +41,7 @@ pub trait Projection: Send + Sync + 'static {
 /// Why a view did not move.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionError {
-    /// Another process moved this checkpoint; what was folded here is rolled back.
+    /// Another process moved this checkpoint or holds its lease now; what was folded here is rolled back.
     #[error("another process has folded this partition meanwhile")]
     Overtaken,
     /// The log broke its promise of dense offsets.
@@ -48,8 +52,8 @@ pub enum ProjectionError {
         /// The one that did.
         found: i64,
     },
-    /// A record cannot be read: the partition stops here for this view.
-    #[error("offset {offset} cannot be read: {reason}")]
+    /// A record cannot be folded: the partition stops here for this view.
+    #[error("offset {offset} cannot be folded: {reason}")]
     Poison {
         /// Where it is.
         offset: i64,
@@ -68,17 +72,28 @@ impl ProjectionError {
     }
 }
 
-/// Folds until `stop`; what fails is logged and tried again, and a partition that fails does not hold up the others.
-pub async fn run<P: Projection>(pool: PgPool, projection: Arc<P>, wake: Wake, stop: CancellationToken) {
+/// Folds as `follower`, an id of this run's own, the partitions that fall to it beside the view's other followers, until
+/// `stop`. What fails is tried again, and a partition that fails does not hold up the others.
+pub async fn run<P: Projection>(pool: PgPool, projection: Arc<P>, wake: Wake, follower: Uuid, stop: CancellationToken) {
+    let folded = CancellationToken::new();
+    let folding = async {
+        fold_until(&pool, projection.as_ref(), &wake, follower, &stop).await;
+        folded.cancel();
+    };
+    tokio::join!(folding, Follower::new(P::NAME, follower).tend(&pool, folded.clone()));
+}
+
+async fn fold_until<P: Projection>(
+    pool: &PgPool,
+    projection: &P,
+    wake: &Wake,
+    follower: Uuid,
+    stop: &CancellationToken,
+) {
     let mut idle = IDLE.0;
     while !stop.is_cancelled() {
         let woken = wake.woken();
-        let round = tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            round = fold_all(&pool, projection.as_ref(), &stop) => round,
-        };
-        match round {
+        match fold_all(pool, projection, follower, stop).await {
             Ok(Round { folded: 1.., failed: 0 }) => idle = IDLE.0,
             Ok(Round { failed: 0, .. }) => idle = (idle * 2).min(IDLE.1),
             Ok(_) => idle = IDLE.1,
@@ -95,16 +110,16 @@ pub async fn run<P: Projection>(pool: PgPool, projection: Arc<P>, wake: Wake, st
     }
 }
 
-/// Folds everything that the log holds now; for a command that must not answer from an old view.
+/// Folds everything that the log holds now, whoever else folds it; for a command that must not answer from an old view.
 pub async fn catch_up<P: Projection>(pool: &PgPool, projection: &P) -> Result<(), ProjectionError> {
-    start_checkpoints::<P>(&mut *pool.acquire().await?).await?;
+    start_checkpoints(&mut *pool.acquire().await?, P::NAME).await?;
     loop {
-        let behind = P::Log::behind(&mut *pool.acquire().await?, P::NAME).await?;
+        let behind = P::Log::behind(&mut *pool.acquire().await?, P::NAME, None).await?;
         if behind.is_empty() {
             return Ok(());
         }
-        for (partition, after) in behind {
-            match fold_some(pool, projection, partition, after).await {
+        for partition in behind {
+            match fold(pool, projection, P::NAME, partition, P::TAKES).await {
                 Ok(_) | Err(ProjectionError::Overtaken) => {}
                 Err(error) => return Err(error),
             }
@@ -120,23 +135,20 @@ struct Round {
 async fn fold_all<P: Projection>(
     pool: &PgPool,
     projection: &P,
+    follower: Uuid,
     stop: &CancellationToken,
 ) -> Result<Round, sqlx::Error> {
-    let behind = {
-        let mut connection = pool.acquire().await?;
-        start_checkpoints::<P>(&mut connection).await?;
-        P::Log::behind(&mut connection, P::NAME).await?
-    };
+    let behind = P::Log::behind(&mut *pool.acquire().await?, P::NAME, Some(follower)).await?;
     let outcomes = stream::iter(behind)
         .take_while(|_| std::future::ready(!stop.is_cancelled()))
-        .map(|(partition, after)| async move { (partition, fold_some(pool, projection, partition, after).await) })
+        .map(|behind| async move { (behind, fold_or_stop(pool, projection, behind).await) })
         .buffer_unordered(AT_ONCE);
-    let round = outcomes.fold(Round { folded: 0, failed: 0 }, |mut round, (partition, outcome)| async move {
+    let round = outcomes.fold(Round { folded: 0, failed: 0 }, |mut round, (behind, outcome)| async move {
         match outcome {
             Ok(count) => round.folded += count,
             Err(ProjectionError::Overtaken) => {}
             Err(error) => {
-                tracing::error!(view = P::NAME, %partition, %error, "cannot fold; this partition waits");
+                tracing::error!(view = P::NAME, partition = %behind.partition, %error, "cannot fold; this partition waits");
                 round.failed += 1;
             }
         }
@@ -145,49 +157,37 @@ async fn fold_all<P: Projection>(
     Ok(round.await)
 }
 
-/// One transaction: read, move the checkpoint from where it was read, apply. Returns how many records were folded.
-async fn fold_some<P: Projection>(
-    pool: &PgPool,
-    projection: &P,
-    partition: Partition,
-    after: Offset,
-) -> Result<usize, ProjectionError> {
-    let mut transaction = pool.begin().await?;
-    let records = P::Log::read(&mut transaction, partition, after, P::TAKES).await?;
-    let Some(&(last, _)) = records.last() else { return Ok(0) };
-    for (expected, (found, _)) in (after.0 + 1..).zip(&records) {
-        if found.0 != expected {
-            return Err(ProjectionError::Gap { expected, found: found.0 });
+/// Folds what comes next; when a record among it cannot be folded, all up to that one, and the partition stops there.
+async fn fold_or_stop<P: Projection>(pool: &PgPool, projection: &P, behind: Behind) -> Result<usize, ProjectionError> {
+    match fold(pool, projection, P::NAME, behind, P::TAKES).await {
+        Err(error) if stop::is_of_a_record(&error) => {}
+        outcome => return outcome,
+    }
+    let (mut next, mut folded) = (behind, 0);
+    loop {
+        match fold(pool, projection, P::NAME, next, 1).await {
+            Ok(0) => return Ok(folded),
+            Ok(_) => {
+                folded += 1;
+                next.offset.0 += 1;
+                next.stopped = false;
+            }
+            Err(error) if stop::is_of_a_record(&error) => {
+                stop::record(pool, P::NAME, next, &stop::reason(&error)).await?;
+                return Ok(folded);
+            }
+            Err(error) => return Err(error),
         }
     }
-    // The checkpoint moves first: a second process that folds the same partition waits here for its lock, and then finds
-    // itself overtaken before it has touched the view.
-    let moved = sqlx::query!(
-        r#"UPDATE log.checkpoint SET "offset" = $4, moved_at = clock_timestamp()
-           WHERE view = $1 AND partition = $2 AND "offset" = $3"#,
-        P::NAME,
-        partition.0,
-        after.0,
-        last.0,
-    )
-    .execute(&mut *transaction)
-    .await?;
-    if moved.rows_affected() != 1 {
-        return Err(ProjectionError::Overtaken);
-    }
-    let count = records.len();
-    projection.apply(&mut transaction, records).await?;
-    transaction.commit().await?;
-    Ok(count)
 }
 
-async fn start_checkpoints<P: Projection>(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn start_checkpoints(connection: &mut PgConnection, view: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"INSERT INTO log.checkpoint (view, partition, "offset")
            SELECT $1, p, 0 FROM generate_series(0, $2) p
            WHERE NOT EXISTS (SELECT FROM log.checkpoint c WHERE c.view = $1) ON CONFLICT DO NOTHING"#,
-        P::NAME,
-        i32::from(PARTITIONS) - 1,
+        view,
+        i32::from(crate::PARTITIONS) - 1,
     )
     .execute(connection)
     .await

@@ -14,7 +14,7 @@ use filtering::{Pipeline, Pseudonyms, Secret, Sink, http::Door, views::Counts};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use web::{health::Readiness, problem, requests};
+use web::{clock, health::Readiness, problem, requests};
 
 /// What a process of Wardlog may do. No role asks whether another runs beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -77,8 +77,8 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     let wakes = Wakes::default();
     if settings.roles.contains(&Role::Projections) {
         let pool = connect(&settings, database::Role::Projections, 8).await?;
-        tasks.spawn(run(pool.clone(), Arc::new(DirectoryView), wakes.domain.clone(), stop.clone()));
-        tasks.spawn(run(pool.clone(), Arc::new(Counts), wakes.telemetry.clone(), stop.clone()));
+        tasks.spawn(run(pool.clone(), Arc::new(DirectoryView), wakes.domain.clone(), clock::random_id(), stop.clone()));
+        tasks.spawn(run(pool.clone(), Arc::new(Counts), wakes.telemetry.clone(), clock::random_id(), stop.clone()));
         tasks.spawn(housekeeping::run(pool, stop.clone()));
     }
     let mut edge = Edge::default();
@@ -98,7 +98,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     if settings.roles.contains(&Role::Gateway) {
         let pool = connect(&settings, database::Role::Gateway, 10).await?;
         let verifier = Verifier::new(settings.issuers.clone())?;
-        if !verifier.load_keys(web::clock::now()).await {
+        if !verifier.load_keys(clock::now()).await {
             tracing::warn!("the keys of an issuer cannot be read yet; they are asked for again with its first token");
         }
         edge.gateway = Some((gateway::schema::build(pool.clone()), verifier));

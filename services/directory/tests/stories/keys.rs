@@ -98,8 +98,9 @@ async fn a_revoked_key_is_refused_within_five_seconds() {
     issue_key(&house.directory, (school, source), (id, key.clone()), because("key"), now()).await.unwrap();
     house.catch_up().await;
     let stop = CancellationToken::new();
+    let (follower, view) = (uuid::Uuid::from_u128(1), Arc::new(DirectoryView));
     let projection =
-        tokio::spawn(eventlog::run(house.projections.clone(), Arc::new(DirectoryView), Wake::default(), stop.clone()));
+        tokio::spawn(eventlog::run(house.projections.clone(), view, Wake::default(), follower, stop.clone()));
     let ring = KeyRing::new(house.door.clone());
     assert!(ring.source_of(&bearer(&key), Instant::now()).await.unwrap().is_some());
 

@@ -69,3 +69,8 @@ pub async fn read_after(pool: &PgPool, partition: Partition, after: Offset) -> V
     let mut connection = pool.acquire().await.unwrap();
     eventlog::DomainLog::read(&mut connection, partition, after, i64::MAX).await.unwrap()
 }
+
+/// Waits for `done`, which must come within `limit`.
+pub async fn within(limit: std::time::Duration, what: &str, done: impl Future<Output = ()>) {
+    assert!(tokio::time::timeout(limit, done).await.is_ok(), "expected {what} within {limit:?}");
+}

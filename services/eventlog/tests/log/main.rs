@@ -6,6 +6,9 @@
 mod append_only;
 mod commit_order;
 mod given;
+mod given_view;
 mod idempotency;
+mod lease;
+mod poison;
 mod projection;
 mod telemetry;

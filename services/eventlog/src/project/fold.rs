@@ -1,0 +1,69 @@
+//! One transaction of a projection: read, move the checkpoint from where it was read, apply.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use sqlx::PgConnection;
+use sqlx::PgPool;
+
+use super::{Projection, ProjectionError};
+use crate::{Behind, Log, Offset};
+
+/// Folds at most `takes` records into `view`, a table set of `projection`'s; how many, counting those that are skipped.
+pub(crate) async fn fold<P: Projection>(
+    pool: &PgPool,
+    projection: &P,
+    view: &str,
+    from: Behind,
+    takes: i64,
+) -> Result<usize, ProjectionError> {
+    let mut transaction = pool.begin().await?;
+    let mut records = P::Log::read(&mut transaction, from.partition, from.offset, takes).await?;
+    let Some(&(last, _)) = records.last() else { return Ok(0) };
+    for (expected, (found, _)) in (from.offset.0 + 1..).zip(&records) {
+        if found.0 != expected {
+            return Err(ProjectionError::Gap { expected, found: found.0 });
+        }
+    }
+    let count = records.len();
+    // The checkpoint moves first: a second process that folds the same partition waits here for its lock, and then finds
+    // itself overtaken before it has touched the view.
+    let skipped = advance(&mut transaction, P::NAME, view, from, last).await?;
+    records.retain(|(offset, _)| !skipped.contains(&offset.0));
+    AssertUnwindSafe(projection.apply(&mut transaction, records)).catch_unwind().await.unwrap_or_else(|_| {
+        Err(ProjectionError::Poison { offset: last.0, reason: "the projection panicked: see the log".to_owned() })
+    })?;
+    transaction.commit().await?;
+    Ok(count)
+}
+
+/// Moves the checkpoint, if it is where it was read and in the same hands; which offsets on the way are to be skipped.
+async fn advance(
+    connection: &mut PgConnection,
+    name: &str,
+    view: &str,
+    from: Behind,
+    to: Offset,
+) -> Result<Vec<i64>, ProjectionError> {
+    let skipped = sqlx::query_scalar!(
+        r#"UPDATE log.checkpoint SET "offset" = $6, moved_at = clock_timestamp()
+           WHERE view = $2 AND partition = $3 AND "offset" = $4 AND epoch = $5
+           RETURNING ARRAY(SELECT s."offset" FROM log.skip s
+                           WHERE s.view = $1 AND s.partition = $3 AND s."offset" BETWEEN $4 + 1 AND $6) AS "skipped!""#,
+        name,
+        view,
+        from.partition.0,
+        from.offset.0,
+        from.epoch,
+        to.0,
+    )
+    .fetch_optional(&mut *connection)
+    .await?
+    .ok_or(ProjectionError::Overtaken)?;
+    if from.stopped {
+        sqlx::query!("DELETE FROM log.stopped WHERE view = $1 AND partition = $2", view, from.partition.0)
+            .execute(connection)
+            .await?;
+    }
+    Ok(skipped)
+}
