@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # A patch may change SQL that the compiler checks, so it is checked against the server and not against .sqlx.
-export DATABASE_URL="${WARDLOG_TEST_DATABASE_URL:?run: make sabotage}" SQLX_OFFLINE=false
+export DATABASE_URL="${WARDLOG_TEST_DATABASE_URL:?run: make sabotage}&options=-csearch_path%3Ddirectory,filtering" SQLX_OFFLINE=false
 # The copy has a target directory of its own: cargo takes two checkouts in one directory for the same packages, and
 # would leave sabotaged ones behind for the next ordinary build.
 main="${CARGO_TARGET_DIR:-$PWD/target}"

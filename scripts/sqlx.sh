@@ -7,7 +7,7 @@ fresh="${CARGO_TARGET_DIR:-target}/sqlx"
 rm -rf "$fresh" && mkdir -p "$fresh"
 # What was compiled against the cache must be compiled against the database.
 find schema services -name '*.rs' -newermt @0 -exec grep -l 'query' {} + | xargs touch --no-create
-SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$PWD/$fresh" DATABASE_URL="${WARDLOG_TEST_DATABASE_URL:?run: make sqlx}" \
+SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$PWD/$fresh" DATABASE_URL="${WARDLOG_TEST_DATABASE_URL:?run: make sqlx}&options=-csearch_path%3Ddirectory,filtering" \
     cargo clippy --locked --workspace --all-targets -- --deny warnings
 if [ "${1:-}" = check ]; then
     diff --recursive --brief .sqlx "$fresh" || { echo "the SQL has changed: run 'make sqlx' and commit .sqlx" >&2; exit 1; }

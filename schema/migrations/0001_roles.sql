@@ -26,6 +26,7 @@ CREATE SCHEMA telemetry AUTHORIZATION wardlog_owner;
 CREATE SCHEMA directory AUTHORIZATION wardlog_owner;
 CREATE SCHEMA filtering AUTHORIZATION wardlog_owner;
 CREATE SCHEMA published AUTHORIZATION wardlog_owner;
+CREATE SCHEMA rounding AUTHORIZATION wardlog_rounding;
 
 GRANT USAGE ON SCHEMA log TO wardlog_directory, wardlog_filtering, wardlog_projections;
 GRANT USAGE ON SCHEMA telemetry TO wardlog_filtering, wardlog_projections, wardlog_gateway;

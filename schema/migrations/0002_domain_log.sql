@@ -204,9 +204,108 @@ CREATE TRIGGER skip_is_append_only BEFORE UPDATE OR DELETE ON log.skip
 CREATE TRIGGER skip_is_never_truncated BEFORE TRUNCATE ON log.skip
     FOR EACH STATEMENT EXECUTE FUNCTION log.refuse_change();
 
+-- The generations of a view's tables. A generation is a schema of its own (directory_1, directory_2, …), made whole by
+-- the view's own function, so that one can be filled beside the one that is shown. Nobody else names these schemas: what
+-- is shown is known by a view over each table, and showing another generation replaces those.
+CREATE TABLE log.generation (
+    view        text COLLATE "C" NOT NULL,
+    generation  integer NOT NULL CHECK (generation > 0),
+    state       text NOT NULL CHECK (state IN ('building', 'shown', 'kept')),
+    since       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (view, generation)
+);
+CREATE UNIQUE INDEX ON log.generation (view) WHERE state = 'shown';
+CREATE UNIQUE INDEX ON log.generation (view) WHERE state = 'building';
+
+CREATE FUNCTION log.generation_schema(p_view text, p_generation integer) RETURNS text LANGUAGE sql IMMUTABLE AS
+    $$ SELECT replace(p_view, '.', '_') || '_' || p_generation $$;
+
+-- Makes the next generation of a view's tables, empty, with log.make_<view>(). Runs as its caller, who migrates: the
+-- others may not make schemas.
+CREATE FUNCTION log.make_generation(p_view text) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET role = wardlog_owner AS $$
+DECLARE
+    made integer;
+    home text;
+BEGIN
+    INSERT INTO log.generation (view, generation, state)
+    SELECT p_view, coalesce(max(g.generation), 0) + 1, 'building' FROM log.generation g WHERE g.view = p_view
+    RETURNING generation INTO made;
+    home := log.generation_schema(p_view, made);
+    PERFORM set_config('role', session_user, true);
+    EXECUTE format('CREATE SCHEMA %I AUTHORIZATION wardlog_owner', home);
+    PERFORM set_config('role', 'wardlog_owner', true);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO wardlog_directory, wardlog_filtering, wardlog_projections, wardlog_gateway,
+                    wardlog_rounding', home);
+    PERFORM set_config('search_path', home, true);
+    EXECUTE format('SELECT log.%I()', 'make_' || replace(p_view, '.', '_'));
+    RETURN made;
+END
+$$;
+
+-- Shows a generation instead of the one that is shown now, which is kept as it is, with how far it has folded. From here
+-- to the commit nobody folds the view. What is shown must not fall behind, unless p_back says that it is meant to. Runs
+-- as its caller, who migrates, and shows with log.show_<view>(schema).
+CREATE FUNCTION log.show_generation(p_view text, p_generation integer, p_back boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET role = wardlog_owner SET lock_timeout = '2s' AS $$
+DECLARE
+    shown integer;
+    hidden text := p_view || '@' || p_generation;
+    made text := log.generation_schema(p_view, p_generation);
+BEGIN
+    PERFORM FROM log.checkpoint c WHERE c.view = p_view ORDER BY c.partition FOR UPDATE;
+    SELECT g.generation INTO shown FROM log.generation g WHERE g.view = p_view AND g.state = 'shown';
+    IF NOT p_back AND EXISTS (SELECT FROM log.checkpoint c JOIN log.checkpoint h ON h.view = hidden AND h.partition = c.partition
+                              WHERE c.view = p_view AND c."offset" > h."offset") THEN
+        RAISE EXCEPTION 'generation % of % has not folded all that the shown one has', p_generation, p_view USING ERRCODE = 'WL004';
+    END IF;
+    EXECUTE format('SELECT log.%I(%L)', 'show_' || replace(p_view, '.', '_'), made);
+    UPDATE log.generation SET state = 'kept', since = clock_timestamp() WHERE view = p_view AND generation = shown;
+    UPDATE log.generation SET state = 'shown', since = clock_timestamp() WHERE view = p_view AND generation = p_generation;
+    INSERT INTO log.checkpoint (view, partition, "offset")
+    SELECT p_view || '@' || shown, c.partition, c."offset" FROM log.checkpoint c WHERE c.view = p_view AND shown IS NOT NULL;
+    UPDATE log.checkpoint c SET "offset" = h."offset"
+    FROM log.checkpoint h WHERE c.view = p_view AND h.view = hidden AND h.partition = c.partition;
+    DELETE FROM log.checkpoint WHERE view = hidden;
+END
+$$;
+
+-- Drops a generation that is not shown.
+CREATE FUNCTION log.drop_generation(p_view text, p_generation integer) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET role = wardlog_owner SET lock_timeout = '2s' AS $$
+BEGIN
+    DELETE FROM log.generation WHERE view = p_view AND generation = p_generation AND state <> 'shown';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'generation % of % is shown, or not there', p_generation, p_view USING ERRCODE = 'WL004';
+    END IF;
+    DELETE FROM log.checkpoint WHERE view = p_view || '@' || p_generation;
+    DELETE FROM log.stopped WHERE view = p_view || '@' || p_generation;
+    EXECUTE format('DROP SCHEMA %I CASCADE', log.generation_schema(p_view, p_generation));
+END
+$$;
+
+-- Replaces what is known as <schema>.<table> by a view over the table of another schema; an invoker's, so that the
+-- table's row-level security holds for whoever reads.
+CREATE FUNCTION log.show_table(p_known_as text, p_table text, p_schema text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('CREATE OR REPLACE VIEW %I.%I WITH (security_invoker = true) AS SELECT * FROM %I.%I',
+                   p_known_as, p_table, p_schema, p_table);
+END
+$$;
+
+-- The same for the views that may see every school: a view over the table that reads as wardlog_rounding.
+CREATE FUNCTION log.show_table_for_rounding(p_table text, p_schema text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET role = wardlog_rounding AS $$
+BEGIN
+    EXECUTE format('CREATE OR REPLACE VIEW rounding.%I AS SELECT * FROM %I.%I', p_table, p_schema, p_table);
+END
+$$;
+REVOKE ALL ON FUNCTION log.make_generation, log.show_generation, log.drop_generation FROM PUBLIC;
+
 GRANT SELECT ON log.checkpoint TO wardlog_directory, wardlog_filtering;
 GRANT SELECT, INSERT, UPDATE ON log.checkpoint TO wardlog_projections;
 GRANT SELECT, INSERT, UPDATE, DELETE ON log.follower, log.stopped TO wardlog_projections;
-GRANT SELECT ON log.skip TO wardlog_projections;
+GRANT SELECT ON log.skip, log.generation TO wardlog_projections;
 
 RESET ROLE;

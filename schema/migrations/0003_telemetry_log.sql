@@ -32,31 +32,42 @@ CREATE TABLE telemetry.payload (
 ) PARTITION BY RANGE (day);
 ALTER TABLE telemetry.payload ALTER COLUMN data SET STORAGE EXTERNAL;
 
--- An hour's try that meets a long reader gives up, rather than make every append wait behind it; there are 14 days of
--- tries. Makes the day partitions from the day before p_day to the 14th after it, of payloads and of the ids seen.
-CREATE FUNCTION telemetry.make_days(p_day date) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
+-- The ids seen, of every generation of the view that keeps them.
+CREATE FUNCTION telemetry.seen_tables() RETURNS SETOF regclass LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = 'seen' AND c.relkind = 'p' AND n.nspname ~ '^filtering_counts_[0-9]+$' ORDER BY n.nspname
+$$;
+
+-- Makes the day partitions of p_parent from p_from to p_to where they are missing.
+CREATE FUNCTION telemetry.make_days_of(p_parent regclass, p_from date, p_to date) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     made date;
-    parent text;
     child text;
 BEGIN
-    PERFORM pg_advisory_xact_lock(1465009993, 0);
-    FOREACH parent IN ARRAY ARRAY['telemetry.payload', 'filtering.seen'] LOOP
-        FOR n IN -1 .. 14 LOOP
-            made := p_day + n;
-            child := parent || to_char(made, '_YYYYMMDD');
-            IF to_regclass(child) IS NULL THEN
-                EXECUTE format('CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (%L) TO (%L)', child, parent, made, made + 1);
-            END IF;
-        END LOOP;
+    FOR made IN SELECT p_from + n FROM generate_series(0, p_to - p_from) n LOOP
+        child := p_parent || to_char(made, '_YYYYMMDD');
+        IF to_regclass(child) IS NULL THEN
+            EXECUTE format('CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (%L) TO (%L)', child, p_parent, made, made + 1);
+        END IF;
     END LOOP;
 END
 $$;
 
+-- An hour's try that meets a long reader gives up, rather than make every append wait behind it; there are 14 days of
+-- tries. Makes the day partitions from the day before p_day to the 14th after it, of payloads and of the ids seen.
+CREATE FUNCTION telemetry.make_days(p_day date) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1465009993, 0);
+    PERFORM telemetry.make_days_of(parent, p_day - 1, p_day + 14)
+    FROM (SELECT 'telemetry.payload'::regclass UNION ALL SELECT telemetry.seen_tables()) AS t (parent);
+END
+$$;
+
 -- Drops whole days: payloads received more than p_keep_payloads days before the log's latest day, ids seen more than
--- p_keep_seen days before it; and nothing that a batch not yet counted needs. Days are the log's own, so that no jump of
--- a clock drops anything. Returns the names dropped.
+-- p_keep_seen days before it; and nothing that a batch needs which the shown generation, or one that is being built, has
+-- not counted. Days are the log's own, so that no jump of a clock drops anything. Returns the names dropped.
 CREATE FUNCTION telemetry.drop_days(p_keep_payloads integer, p_keep_seen integer) RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
@@ -68,10 +79,13 @@ BEGIN
     SELECT max(b.day) INTO latest FROM generate_series(0, 63) p CROSS JOIN LATERAL
         (SELECT day FROM telemetry.batch WHERE partition = p ORDER BY "offset" DESC LIMIT 1) b;
     SELECT min(b.day) INTO uncounted
-    FROM generate_series(0, 63) p
-    LEFT JOIN log.checkpoint c ON c.view = 'filtering.counts' AND c.partition = p
+    FROM log.generation g
+    CROSS JOIN generate_series(0, 63) p
+    LEFT JOIN log.checkpoint c
+        ON c.partition = p AND c.view = CASE g.state WHEN 'shown' THEN g.view ELSE g.view || '@' || g.generation END
     CROSS JOIN LATERAL (SELECT day FROM telemetry.batch WHERE partition = p AND "offset" > coalesce(c."offset", 0)
-                        ORDER BY "offset" LIMIT 1) b;
+                        ORDER BY "offset" LIMIT 1) b
+    WHERE g.view = 'filtering.counts' AND g.state IN ('shown', 'building');
     uncounted := coalesce(uncounted, latest);
     -- Payloads before ids, as the projection reads them: two that lock in one order never wait for one another.
     FOR child IN
@@ -79,9 +93,9 @@ BEGIN
         FROM pg_inherits i
         WHERE (i.inhparent = 'telemetry.payload'::regclass
                AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < least(latest - p_keep_payloads, uncounted))
-           OR (i.inhparent = 'filtering.seen'::regclass
+           OR (i.inhparent IN (SELECT telemetry.seen_tables())
                AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < least(latest, uncounted) - p_keep_seen)
-        ORDER BY i.inhparent = 'filtering.seen'::regclass, 1
+        ORDER BY i.inhparent <> 'telemetry.payload'::regclass, 1
     LOOP
         EXECUTE format('DROP TABLE %s', child);
         RETURN NEXT child;

@@ -1,97 +1,118 @@
--- The directory's views: trusts, schools with their dated URNs and memberships, ingest sources and keys.
+-- The directory's view: trusts, schools with their dated URNs and memberships, ingest sources and keys.
 -- Days are London days; a period holds from from_day up to, and not including, to_day (NULL: it still holds).
 SET LOCAL ROLE wardlog_owner;
 
-CREATE TABLE directory.trust (
-    trust_id  uuid PRIMARY KEY,
-    uid       text NOT NULL,
-    name      text NOT NULL
-);
-CREATE INDEX ON directory.trust (uid);
-
-CREATE TABLE directory.school (
-    school_id        uuid PRIMARY KEY,
-    name             text NOT NULL,
-    local_authority  text NOT NULL,
-    phase            text NOT NULL,
-    kind             text NOT NULL,
-    status           text NOT NULL,
-    pupils           integer CHECK (pupils >= 0)
-);
-
-CREATE TABLE directory.school_urn (
-    school_id  uuid NOT NULL,
-    urn        integer NOT NULL,
-    from_day   date NOT NULL,
-    to_day     date,
-    PRIMARY KEY (school_id, urn)
-);
-CREATE INDEX ON directory.school_urn (urn);
-
-CREATE TABLE directory.membership (
-    school_id  uuid NOT NULL,
-    trust_id   uuid NOT NULL,
-    from_day   date NOT NULL,
-    to_day     date,
-    PRIMARY KEY (school_id, trust_id, from_day)
-);
-CREATE INDEX ON directory.membership (trust_id);
-
--- One of a school's filters. Its vocabulary says how its category labels are read (schema/categories).
-CREATE TABLE directory.source (
-    source_id   uuid PRIMARY KEY,
-    school_id   uuid NOT NULL,
-    name        text NOT NULL,
-    vocabulary  text NOT NULL
-);
-CREATE INDEX ON directory.source (school_id);
-
--- Only the key's hash is kept; the key itself was shown once.
-CREATE TABLE directory.ingest_key (
-    key_id      uuid PRIMARY KEY,
-    source_id   uuid NOT NULL,
-    school_id   uuid NOT NULL,
-    hash        bytea NOT NULL CHECK (length(hash) = 32),
-    issued_at   timestamptz NOT NULL,
-    revoked_at  timestamptz
-);
-CREATE UNIQUE INDEX ON directory.ingest_key (hash);
-
-DO $$
+-- Makes the tables in the schema that search_path names (log.make_generation).
+CREATE FUNCTION log.make_directory() RETURNS void LANGUAGE plpgsql AS $make$
 DECLARE
     t text;
 BEGIN
+    CREATE TABLE trust (
+        trust_id  uuid PRIMARY KEY,
+        uid       text NOT NULL,
+        name      text NOT NULL
+    );
+    CREATE INDEX ON trust (uid);
+
+    CREATE TABLE school (
+        school_id        uuid PRIMARY KEY,
+        name             text NOT NULL,
+        local_authority  text NOT NULL,
+        phase            text NOT NULL,
+        kind             text NOT NULL,
+        status           text NOT NULL,
+        pupils           integer CHECK (pupils >= 0)
+    );
+
+    CREATE TABLE school_urn (
+        school_id  uuid NOT NULL,
+        urn        integer NOT NULL,
+        from_day   date NOT NULL,
+        to_day     date,
+        PRIMARY KEY (school_id, urn)
+    );
+    CREATE INDEX ON school_urn (urn);
+
+    CREATE TABLE membership (
+        school_id  uuid NOT NULL,
+        trust_id   uuid NOT NULL,
+        from_day   date NOT NULL,
+        to_day     date,
+        PRIMARY KEY (school_id, trust_id, from_day)
+    );
+    CREATE INDEX ON membership (trust_id);
+
+    -- One of a school's filters. Its vocabulary says how its category labels are read (schema/categories).
+    CREATE TABLE source (
+        source_id   uuid PRIMARY KEY,
+        school_id   uuid NOT NULL,
+        name        text NOT NULL,
+        vocabulary  text NOT NULL
+    );
+    CREATE INDEX ON source (school_id);
+
+    -- Only the key's hash is kept; the key itself was shown once.
+    CREATE TABLE ingest_key (
+        key_id      uuid PRIMARY KEY,
+        source_id   uuid NOT NULL,
+        school_id   uuid NOT NULL,
+        hash        bytea NOT NULL CHECK (length(hash) = 32),
+        issued_at   timestamptz NOT NULL,
+        revoked_at  timestamptz
+    );
+    CREATE UNIQUE INDEX ON ingest_key (hash);
+
     FOREACH t IN ARRAY ARRAY['trust', 'school', 'school_urn', 'membership', 'source', 'ingest_key'] LOOP
-        EXECUTE format('ALTER TABLE directory.%I ENABLE ROW LEVEL SECURITY', t);
-        EXECUTE format('ALTER TABLE directory.%I FORCE ROW LEVEL SECURITY', t);
-        EXECUTE format('CREATE POLICY projection ON directory.%I TO wardlog_projections USING (true) WITH CHECK (true)', t);
-        EXECUTE format('CREATE POLICY owning_service ON directory.%I FOR SELECT TO wardlog_directory USING (true)', t);
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON directory.%I TO wardlog_projections', t);
-        EXECUTE format('GRANT SELECT ON directory.%I TO wardlog_directory', t);
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
+        EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
+        EXECUTE format('CREATE POLICY owning_service ON %I FOR SELECT TO wardlog_directory USING (true)', t);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO wardlog_projections', t);
+        EXECUTE format('GRANT SELECT ON %I TO wardlog_directory', t);
     END LOOP;
+
+    -- The door reads keys and their sources, and nothing else of the directory.
+    CREATE POLICY door ON ingest_key FOR SELECT TO wardlog_filtering USING (true);
+    CREATE POLICY door ON source FOR SELECT TO wardlog_filtering USING (true);
+    GRANT SELECT ON ingest_key, source TO wardlog_filtering;
+
+    -- A reader has one of three scopes, set for its transaction: wardlog.trust (a MAT lead), wardlog.school (a school's own
+    -- staff, exact figures), wardlog.governed_school (its governors, rounded figures). An unset one reads '' or NULL.
+    CREATE POLICY trust_itself ON trust FOR SELECT TO wardlog_gateway
+        USING (trust_id = nullif(current_setting('wardlog.trust', true), '')::uuid);
+    CREATE POLICY trust_itself ON membership FOR SELECT TO wardlog_gateway
+        USING (trust_id = nullif(current_setting('wardlog.trust', true), '')::uuid);
+    CREATE POLICY readers ON school FOR SELECT TO wardlog_gateway
+        USING (school_id IN (nullif(current_setting('wardlog.school', true), '')::uuid,
+                             nullif(current_setting('wardlog.governed_school', true), '')::uuid)
+               OR school_id IN (SELECT m.school_id FROM membership m));
+    CREATE POLICY readers ON school_urn FOR SELECT TO wardlog_gateway
+        USING (school_id IN (SELECT s.school_id FROM school s));
+    GRANT SELECT ON trust, membership, school, school_urn TO wardlog_gateway;
+
+    CREATE POLICY rounding ON membership FOR SELECT TO wardlog_rounding USING (true);
+    GRANT SELECT ON membership TO wardlog_rounding;
+END
+$make$;
+
+-- Lets readers know the tables of a generation as directory.…
+CREATE FUNCTION log.show_directory(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log.show_table('directory', t, p_schema)
+    FROM unnest(ARRAY['trust', 'school', 'school_urn', 'membership', 'source', 'ingest_key']) t;
+    PERFORM log.show_table_for_rounding('membership', p_schema);
 END
 $$;
 
--- The door reads keys and their sources, and nothing else of the directory.
-CREATE POLICY door ON directory.ingest_key FOR SELECT TO wardlog_filtering USING (true);
-CREATE POLICY door ON directory.source FOR SELECT TO wardlog_filtering USING (true);
+RESET ROLE;
+
+SELECT log.show_generation('directory', log.make_generation('directory'), false);
+
+SET LOCAL ROLE wardlog_owner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON directory.trust, directory.school, directory.school_urn, directory.membership,
+    directory.source, directory.ingest_key TO wardlog_projections;
+GRANT SELECT ON directory.trust, directory.school, directory.school_urn, directory.membership, directory.source,
+    directory.ingest_key TO wardlog_directory;
 GRANT SELECT ON directory.ingest_key, directory.source TO wardlog_filtering;
-
--- A reader has one of three scopes, set for its transaction: wardlog.trust (a MAT lead), wardlog.school (a school's own
--- staff, exact figures), wardlog.governed_school (its governors, rounded figures). An unset one reads '' or NULL.
-CREATE POLICY trust_itself ON directory.trust FOR SELECT TO wardlog_gateway
-    USING (trust_id = nullif(current_setting('wardlog.trust', true), '')::uuid);
-CREATE POLICY trust_itself ON directory.membership FOR SELECT TO wardlog_gateway
-    USING (trust_id = nullif(current_setting('wardlog.trust', true), '')::uuid);
-CREATE POLICY readers ON directory.school FOR SELECT TO wardlog_gateway
-    USING (school_id IN (nullif(current_setting('wardlog.school', true), '')::uuid,
-                         nullif(current_setting('wardlog.governed_school', true), '')::uuid)
-           OR school_id IN (SELECT m.school_id FROM directory.membership m));
-CREATE POLICY readers ON directory.school_urn FOR SELECT TO wardlog_gateway
-    USING (school_id IN (SELECT s.school_id FROM directory.school s));
 GRANT SELECT ON directory.trust, directory.membership, directory.school, directory.school_urn TO wardlog_gateway;
-
-CREATE POLICY rounding ON directory.membership FOR SELECT TO wardlog_rounding USING (true);
-GRANT SELECT ON directory.membership TO wardlog_rounding;
-
 RESET ROLE;

@@ -1,4 +1,4 @@
--- Filtering's own tables: pseudonyms (written at the door), and the views folded from the telemetry log.
+-- Filtering's own tables: pseudonyms (written at the door), and the view folded from the telemetry log.
 SET LOCAL ROLE wardlog_owner;
 
 -- A name's pseudonym at one school. name_hash is keyed with a secret held outside the database; the row is the only
@@ -18,81 +18,104 @@ CREATE TABLE filtering.secret (
     only_one     boolean NOT NULL DEFAULT true UNIQUE CHECK (only_one)
 );
 
--- The ids of events that a source has sent, as 64-bit keyed hashes, by the day on which they arrived.
-CREATE TABLE filtering.seen (
-    source_id   uuid NOT NULL,
-    event_hash  bigint NOT NULL,
-    day         date NOT NULL,
-    PRIMARY KEY (source_id, event_hash, day)
-) PARTITION BY RANGE (day);
-
--- What became of a batch, for GET /v1/batches/{id}.
-CREATE TABLE filtering.batch_outcome (
-    school_id   uuid NOT NULL,
-    source_id   uuid NOT NULL,
-    batch_id    text COLLATE "C" NOT NULL,
-    counted     integer NOT NULL,
-    duplicates  integer NOT NULL,
-    PRIMARY KEY (source_id, batch_id)
-);
-
--- Events by UTC hour (London's offset is whole hours, so London's days are whole hours too).
-CREATE TABLE filtering.count_hourly (
-    school_id   uuid NOT NULL,
-    hour        timestamptz NOT NULL,
-    category    text COLLATE "C" NOT NULL,
-    action      text COLLATE "C" NOT NULL,
-    user_group  text COLLATE "C" NOT NULL,
-    events      bigint NOT NULL CHECK (events > 0),
-    PRIMARY KEY (school_id, hour, category, action, user_group)
-) WITH (fillfactor = 70);
-
--- The same by London calendar month (its first day).
-CREATE TABLE filtering.count_monthly (
-    school_id   uuid NOT NULL,
-    month       date NOT NULL CHECK (extract(day FROM month) = 1),
-    category    text COLLATE "C" NOT NULL,
-    action      text COLLATE "C" NOT NULL,
-    user_group  text COLLATE "C" NOT NULL,
-    events      bigint NOT NULL CHECK (events > 0),
-    PRIMARY KEY (school_id, month, category, action, user_group)
-) WITH (fillfactor = 70);
-
--- Category labels that no file in schema/categories maps, in the vocabulary of the source that sent them.
-CREATE TABLE filtering.unmapped_label (
-    school_id   uuid NOT NULL,
-    vocabulary  text COLLATE "C" NOT NULL,
-    label       text COLLATE "C" NOT NULL,
-    events      bigint NOT NULL CHECK (events > 0),
-    PRIMARY KEY (school_id, vocabulary, label)
-);
-
-DO $$
-DECLARE
-    t text;
-BEGIN
-    FOREACH t IN ARRAY ARRAY['batch_outcome', 'count_hourly', 'count_monthly', 'unmapped_label'] LOOP
-        EXECUTE format('ALTER TABLE filtering.%I ENABLE ROW LEVEL SECURITY', t);
-        EXECUTE format('ALTER TABLE filtering.%I FORCE ROW LEVEL SECURITY', t);
-        EXECUTE format('CREATE POLICY projection ON filtering.%I TO wardlog_projections USING (true) WITH CHECK (true)', t);
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON filtering.%I TO wardlog_projections', t);
-        EXECUTE format('CREATE POLICY school_itself ON filtering.%I FOR SELECT TO wardlog_gateway
-                        USING (school_id = nullif(current_setting(''wardlog.school'', true), '''')::uuid)', t);
-        EXECUTE format('GRANT SELECT ON filtering.%I TO wardlog_gateway', t);
-    END LOOP;
-END
-$$;
-
-CREATE POLICY door ON filtering.batch_outcome FOR SELECT TO wardlog_filtering USING (true);
-GRANT SELECT ON filtering.batch_outcome TO wardlog_filtering;
-
 ALTER TABLE filtering.pseudonym ENABLE ROW LEVEL SECURITY;
 ALTER TABLE filtering.pseudonym FORCE ROW LEVEL SECURITY;
 CREATE POLICY door ON filtering.pseudonym TO wardlog_filtering USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT ON filtering.pseudonym, filtering.secret TO wardlog_filtering;
+
+-- Makes the tables of the view filtering.counts in the schema that search_path names (log.make_generation).
+CREATE FUNCTION log.make_filtering_counts() RETURNS void LANGUAGE plpgsql AS $make$
+DECLARE
+    t text;
+BEGIN
+    -- The ids of events that a source has sent, as 64-bit keyed hashes, by the day on which they arrived.
+    CREATE TABLE seen (
+        source_id   uuid NOT NULL,
+        event_hash  bigint NOT NULL,
+        day         date NOT NULL,
+        PRIMARY KEY (source_id, event_hash, day)
+    ) PARTITION BY RANGE (day);
+
+    -- What became of a batch, for GET /v1/batches/{id}.
+    CREATE TABLE batch_outcome (
+        school_id   uuid NOT NULL,
+        source_id   uuid NOT NULL,
+        batch_id    text COLLATE "C" NOT NULL,
+        counted     integer NOT NULL,
+        duplicates  integer NOT NULL,
+        PRIMARY KEY (source_id, batch_id)
+    );
+
+    -- Events by UTC hour (London's offset is whole hours, so London's days are whole hours too).
+    CREATE TABLE count_hourly (
+        school_id   uuid NOT NULL,
+        hour        timestamptz NOT NULL,
+        category    text COLLATE "C" NOT NULL,
+        action      text COLLATE "C" NOT NULL,
+        user_group  text COLLATE "C" NOT NULL,
+        events      bigint NOT NULL CHECK (events > 0),
+        PRIMARY KEY (school_id, hour, category, action, user_group)
+    ) WITH (fillfactor = 70);
+
+    -- The same by London calendar month (its first day).
+    CREATE TABLE count_monthly (
+        school_id   uuid NOT NULL,
+        month       date NOT NULL CHECK (extract(day FROM month) = 1),
+        category    text COLLATE "C" NOT NULL,
+        action      text COLLATE "C" NOT NULL,
+        user_group  text COLLATE "C" NOT NULL,
+        events      bigint NOT NULL CHECK (events > 0),
+        PRIMARY KEY (school_id, month, category, action, user_group)
+    ) WITH (fillfactor = 70);
+
+    -- Category labels that no file in schema/categories maps, in the vocabulary of the source that sent them.
+    CREATE TABLE unmapped_label (
+        school_id   uuid NOT NULL,
+        vocabulary  text COLLATE "C" NOT NULL,
+        label       text COLLATE "C" NOT NULL,
+        events      bigint NOT NULL CHECK (events > 0),
+        PRIMARY KEY (school_id, vocabulary, label)
+    );
+
+    FOREACH t IN ARRAY ARRAY['batch_outcome', 'count_hourly', 'count_monthly', 'unmapped_label'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
+        EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO wardlog_projections', t);
+        EXECUTE format('CREATE POLICY school_itself ON %I FOR SELECT TO wardlog_gateway
+                        USING (school_id = nullif(current_setting(''wardlog.school'', true), '''')::uuid)', t);
+        EXECUTE format('GRANT SELECT ON %I TO wardlog_gateway', t);
+    END LOOP;
+
+    CREATE POLICY door ON batch_outcome FOR SELECT TO wardlog_filtering USING (true);
+    GRANT SELECT ON batch_outcome TO wardlog_filtering;
+    CREATE POLICY rounding ON count_monthly FOR SELECT TO wardlog_rounding USING (true);
+    GRANT SELECT ON count_monthly TO wardlog_rounding;
+    GRANT SELECT, INSERT ON seen TO wardlog_projections;
+    -- A rebuild begins with the first batch that is kept.
+    PERFORM telemetry.make_days_of('seen'::regclass, least(min(b.day), today.day) - 1, today.day + 14)
+    FROM (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date) AS today (day) LEFT JOIN telemetry.batch b ON true
+    GROUP BY today.day;
+END
+$make$;
+
+-- Lets readers know the tables of a generation as filtering.…
+CREATE FUNCTION log.show_filtering_counts(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log.show_table('filtering', t, p_schema)
+    FROM unnest(ARRAY['seen', 'batch_outcome', 'count_hourly', 'count_monthly', 'unmapped_label']) t;
+    PERFORM log.show_table_for_rounding('count_monthly', p_schema);
+END
+$$;
+
+RESET ROLE;
+
+SELECT log.show_generation('filtering.counts', log.make_generation('filtering.counts'), false);
+
+SET LOCAL ROLE wardlog_owner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON filtering.batch_outcome, filtering.count_hourly, filtering.count_monthly,
+    filtering.unmapped_label TO wardlog_projections;
 GRANT SELECT, INSERT ON filtering.seen TO wardlog_projections;
-
-CREATE POLICY rounding ON filtering.count_monthly FOR SELECT TO wardlog_rounding USING (true);
-GRANT SELECT ON filtering.count_monthly TO wardlog_rounding;
-
+GRANT SELECT ON filtering.batch_outcome TO wardlog_filtering;
+GRANT SELECT ON filtering.batch_outcome, filtering.count_hourly, filtering.count_monthly, filtering.unmapped_label TO wardlog_gateway;
 RESET ROLE;

@@ -40,9 +40,9 @@ CREATE VIEW published.filter_month_rounded_v1 WITH (security_barrier = true) AS
     SELECT c.school_id, c.month, c.category,
            5 * round(sum(c.events) / 5.0)::bigint AS requests,
            5 * round(coalesce(sum(c.events) FILTER (WHERE c.action = 'blocked'), 0) / 5.0)::bigint AS blocks
-    FROM filtering.count_monthly c
+    FROM rounding.count_monthly c
     WHERE c.school_id = nullif(current_setting('wardlog.governed_school', true), '')::uuid
-       OR EXISTS (SELECT FROM directory.membership m
+       OR EXISTS (SELECT FROM rounding.membership m
                   WHERE m.school_id = c.school_id
                     AND m.trust_id = nullif(current_setting('wardlog.trust', true), '')::uuid
                     AND m.from_day < (c.month + interval '1 month')::date

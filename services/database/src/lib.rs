@@ -7,5 +7,5 @@ pub mod scratch;
 mod transact;
 
 pub use migrate::{MIGRATIONS, migrate};
-pub use pool::{Role, connect};
+pub use pool::{Role, connect, connect_to_generation};
 pub use transact::transact;

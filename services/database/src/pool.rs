@@ -44,8 +44,28 @@ impl Role {
 ///
 /// The role is the session's default, so that `RESET ROLE` leads back to it and not to the login.
 pub async fn connect(database: &PgConnectOptions, role: Role, max: u32) -> Result<PgPool, sqlx::Error> {
+    pool(database, role, max, "").await
+}
+
+/// A pool of the projections' whose views' tables are those of the schema `generation`, before those that are shown.
+pub async fn connect_to_generation(
+    database: &PgConnectOptions,
+    generation: &str,
+    max: u32,
+) -> Result<PgPool, sqlx::Error> {
+    pool(database, Role::Projections, max, &format!("{generation},")).await
+}
+
+async fn pool(
+    database: &PgConnectOptions,
+    role: Role,
+    max: u32,
+    before_the_shown: &str,
+) -> Result<PgPool, sqlx::Error> {
     let options = database.clone().application_name(role.as_str()).options([
         ("role", role.as_str()),
+        // A projection names its tables alone, so that it can fill another generation of them; everyone else says which.
+        ("search_path", &format!("{before_the_shown}directory,filtering")),
         ("idle_in_transaction_session_timeout", role.idle_in_transaction()),
         ("statement_timeout", "60s"),
         ("client_connection_check_interval", "2s"),

@@ -5,7 +5,7 @@ use schema::{DecodeError, DomainEvent, SchoolId, TrustId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Behind, Log, Offset, Partition};
+use crate::{Behind, Log, Offset, PARTITIONS, Partition};
 
 /// The domain log, as a projection follows it.
 #[derive(Debug, Clone, Copy)]
@@ -94,5 +94,15 @@ impl Log for DomainLog {
         .fetch_all(connection)
         .await?;
         Ok(rows.into_iter().map(|row| Behind::of_row(row.partition, row.offset, row.epoch, row.stopped)).collect())
+    }
+    async fn heads(connection: &mut PgConnection) -> Result<Vec<(Partition, Offset)>, sqlx::Error> {
+        let rows = sqlx::query!(
+            r#"SELECT p::smallint AS "partition!", head."offset" AS "offset!" FROM generate_series(0, $1) p
+               CROSS JOIN LATERAL (SELECT e."offset" FROM log.event e WHERE e.partition = p
+                                   ORDER BY e."offset" DESC LIMIT 1) head"#,
+            i32::from(PARTITIONS) - 1,
+        );
+        let rows = rows.fetch_all(connection).await?.into_iter();
+        Ok(rows.map(|row| (Partition(row.partition), Offset(row.offset))).collect())
     }
 }

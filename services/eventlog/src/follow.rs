@@ -75,6 +75,11 @@ pub trait Log: Send + Sync + 'static {
         view: &str,
         follower: Option<Uuid>,
     ) -> impl Future<Output = Result<Vec<Behind>, sqlx::Error>> + Send;
+
+    /// The last offset of each partition that has one.
+    fn heads(
+        connection: &mut PgConnection,
+    ) -> impl Future<Output = Result<Vec<(Partition, Offset)>, sqlx::Error>> + Send;
 }
 
 /// How far a view has folded a partition that holds more.

@@ -9,6 +9,7 @@ mod follow;
 mod follower;
 mod lease;
 mod project;
+mod rebuild;
 mod stop;
 mod stream;
 pub mod telemetry;
@@ -18,6 +19,7 @@ pub use append::{Append, AppendError, Appended, Cause, Occurred, Owner, append, 
 pub use domain::{DomainLog, EventRecord};
 pub use follow::{Behind, Log, Offset, PARTITIONS, Partition};
 pub use project::{Projection, ProjectionError, catch_up, run};
+pub use rebuild::{Difference, Filled, Rebuild, RebuildError, go_back};
 pub use stop::{SkipError, Stop, skip, stops};
 pub use stream::{Stored, StreamError, load};
 pub use wake::Wake;

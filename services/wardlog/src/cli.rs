@@ -2,6 +2,7 @@
 
 mod import;
 mod keys;
+mod replay;
 mod serve;
 mod token;
 
@@ -52,6 +53,10 @@ enum Command {
     Key(keys::Key),
     /// Mint a token of the development issuer
     Token(token::Token),
+    /// Fill a view again from the beginning of its log, beside the one that is shown, and show it instead
+    Replay(replay::Replay),
+    /// Decide that a view passes over an event which it cannot fold
+    Skip(replay::Skip),
     /// Write schema/graphql and schema/openapi
     Schema {
         /// The repository's schema directory
@@ -109,6 +114,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Import(import) => import.run(&place).await?,
         Command::Key(key) => key.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
+        Command::Replay(replay) => return replay.run(&place).await,
+        Command::Skip(skip) => skip.run(&place).await?,
         Command::Schema { directory } => crate::schema_files::write(&directory)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -26,7 +26,7 @@ pub(super) async fn apply(
 
 async fn register(c: &mut PgConnection, at: At<'_>, registered: SourceRegistered) -> Result<(), ProjectionError> {
     let written = sqlx::query!(
-        "INSERT INTO directory.source (source_id, school_id, name, vocabulary) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO source (source_id, school_id, name, vocabulary) VALUES ($1, $2, $3, $4)",
         Uuid::from(registered.source),
         Uuid::from(registered.school),
         registered.name,
@@ -41,7 +41,7 @@ async fn issue(c: &mut PgConnection, at: At<'_>, issued: KeyIssued) -> Result<()
     let source = source.ok_or_else(|| at.poison("expected a stream source-<id>"))?;
     let hash: KeyHash = issued.hash.parse().map_err(|_| at.poison("expected a hash of 64 hex digits"))?;
     let written = sqlx::query!(
-        "INSERT INTO directory.ingest_key (key_id, source_id, school_id, hash, issued_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO ingest_key (key_id, source_id, school_id, hash, issued_at) VALUES ($1, $2, $3, $4, $5)",
         Uuid::from(issued.key),
         Uuid::from(source),
         Uuid::from(school),
@@ -53,7 +53,7 @@ async fn issue(c: &mut PgConnection, at: At<'_>, issued: KeyIssued) -> Result<()
 
 async fn revoke(c: &mut PgConnection, at: At<'_>, revoked: KeyRevoked) -> Result<(), ProjectionError> {
     let written = sqlx::query!(
-        "UPDATE directory.ingest_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL",
+        "UPDATE ingest_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL",
         Uuid::from(revoked.key),
         at.record.occurred_at,
     );
@@ -67,7 +67,8 @@ pub async fn source_named(
     name: &Name,
 ) -> Result<Option<SourceId>, sqlx::Error> {
     let found = sqlx::query_scalar!(
-        "SELECT source_id FROM directory.source WHERE school_id = $1 AND name = $2 ORDER BY source_id LIMIT 1",
+        r#"SELECT source_id AS "source_id!" FROM directory.source WHERE school_id = $1 AND name = $2
+           ORDER BY source_id LIMIT 1"#,
         Uuid::from(school),
         name.as_str(),
     );
@@ -76,6 +77,9 @@ pub async fn source_named(
 
 /// The school and source that a key was issued to, revoked or not.
 pub async fn owner(connection: &mut PgConnection, key: KeyId) -> Result<Option<(SchoolId, SourceId)>, sqlx::Error> {
-    let row = sqlx::query!("SELECT school_id, source_id FROM directory.ingest_key WHERE key_id = $1", Uuid::from(key));
+    let row = sqlx::query!(
+        r#"SELECT school_id AS "school_id!", source_id AS "source_id!" FROM directory.ingest_key WHERE key_id = $1"#,
+        Uuid::from(key)
+    );
     Ok(row.fetch_optional(connection).await?.map(|row| (row.school_id.into(), row.source_id.into())))
 }

@@ -41,7 +41,7 @@ async fn insert(
     details: SchoolDetails,
 ) -> Result<(), ProjectionError> {
     let written = sqlx::query!(
-        "INSERT INTO directory.school (school_id, name, local_authority, phase, kind, status, pupils)
+        "INSERT INTO school (school_id, name, local_authority, phase, kind, status, pupils)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
         Uuid::from(school),
         details.name,
@@ -61,7 +61,7 @@ async fn amend(
     details: SchoolDetails,
 ) -> Result<(), ProjectionError> {
     let written = sqlx::query!(
-        "UPDATE directory.school SET name = $2, local_authority = $3, phase = $4, kind = $5, status = $6, pupils = $7
+        "UPDATE school SET name = $2, local_authority = $3, phase = $4, kind = $5, status = $6, pupils = $7
          WHERE school_id = $1",
         Uuid::from(school),
         details.name,
@@ -86,7 +86,7 @@ async fn begin_urn(
     from: NaiveDate,
 ) -> Result<(), ProjectionError> {
     let written = sqlx::query!(
-        "INSERT INTO directory.school_urn (school_id, urn, from_day) VALUES ($1, $2, $3)",
+        "INSERT INTO school_urn (school_id, urn, from_day) VALUES ($1, $2, $3)",
         Uuid::from(school),
         column(urn).map_err(|_| at.poison("expected a URN of six digits"))?,
         from,
@@ -96,7 +96,7 @@ async fn begin_urn(
 
 async fn end_urn(c: &mut PgConnection, at: At<'_>, school: SchoolId, to: NaiveDate) -> Result<(), ProjectionError> {
     let written = sqlx::query!(
-        "UPDATE directory.school_urn SET to_day = $2 WHERE school_id = $1 AND to_day IS NULL",
+        "UPDATE school_urn SET to_day = $2 WHERE school_id = $1 AND to_day IS NULL",
         Uuid::from(school),
         to,
     );
@@ -106,7 +106,7 @@ async fn end_urn(c: &mut PgConnection, at: At<'_>, school: SchoolId, to: NaiveDa
 /// A school that leaves a trust and joins it again on one day finds the row of its empty membership.
 async fn join(c: &mut PgConnection, at: At<'_>, school: SchoolId, joined: JoinedTrust) -> Result<(), ProjectionError> {
     let written = sqlx::query!(
-        "INSERT INTO directory.membership (school_id, trust_id, from_day) VALUES ($1, $2, $3)
+        "INSERT INTO membership (school_id, trust_id, from_day) VALUES ($1, $2, $3)
          ON CONFLICT (school_id, trust_id, from_day) DO UPDATE SET to_day = NULL",
         Uuid::from(school),
         Uuid::from(joined.trust),
@@ -117,7 +117,7 @@ async fn join(c: &mut PgConnection, at: At<'_>, school: SchoolId, joined: Joined
 
 async fn leave(c: &mut PgConnection, at: At<'_>, school: SchoolId, left: LeftTrust) -> Result<(), ProjectionError> {
     let written = sqlx::query!(
-        "UPDATE directory.membership SET to_day = $3 WHERE school_id = $1 AND trust_id = $2 AND to_day IS NULL",
+        "UPDATE membership SET to_day = $3 WHERE school_id = $1 AND trust_id = $2 AND to_day IS NULL",
         Uuid::from(school),
         Uuid::from(left.trust),
         left.to,
@@ -136,9 +136,11 @@ pub struct UrnHolder {
 
 /// Every URN that a school goes or went by.
 pub async fn by_urn(connection: &mut PgConnection) -> Result<HashMap<Urn, UrnHolder>, sqlx::Error> {
-    let rows = sqlx::query!(r#"SELECT urn, school_id, to_day IS NULL AS "holds!" FROM directory.school_urn"#)
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query!(
+        r#"SELECT urn AS "urn!", school_id AS "school_id!", to_day IS NULL AS "holds!" FROM directory.school_urn"#
+    )
+    .fetch_all(connection)
+    .await?;
     rows.into_iter()
         .map(|row| {
             let urn = u32::try_from(row.urn).map_err(unreadable)?;
@@ -151,7 +153,8 @@ pub async fn by_urn(connection: &mut PgConnection) -> Result<HashMap<Urn, UrnHol
 /// The school that goes, or went, by `urn`.
 pub async fn holder(connection: &mut PgConnection, urn: Urn) -> Result<Option<SchoolId>, sqlx::Error> {
     let school = sqlx::query_scalar!(
-        "SELECT school_id FROM directory.school_urn WHERE urn = $1 ORDER BY to_day IS NULL DESC, from_day DESC LIMIT 1",
+        r#"SELECT school_id AS "school_id!" FROM directory.school_urn WHERE urn = $1
+           ORDER BY to_day IS NULL DESC, from_day DESC LIMIT 1"#,
         column(urn)?,
     );
     Ok(school.fetch_optional(connection).await?.map(SchoolId::from))

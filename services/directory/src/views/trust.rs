@@ -16,7 +16,7 @@ pub(super) async fn apply(connection: &mut PgConnection, at: At<'_>, event: Trus
     let written = match event {
         TrustEvent::Registered(TrustRegistered { trust, uid, name }) => {
             sqlx::query!(
-                "INSERT INTO directory.trust (trust_id, uid, name) VALUES ($1, $2, $3)",
+                "INSERT INTO trust (trust_id, uid, name) VALUES ($1, $2, $3)",
                 Uuid::from(trust),
                 String::from(uid),
                 name,
@@ -26,7 +26,7 @@ pub(super) async fn apply(connection: &mut PgConnection, at: At<'_>, event: Trus
         }
         TrustEvent::Renamed(TrustRenamed { name }) => {
             let trust = at.record.trust.ok_or_else(|| at.poison("expected a stream that a trust owns"))?;
-            sqlx::query!("UPDATE directory.trust SET name = $2 WHERE trust_id = $1", Uuid::from(trust), name)
+            sqlx::query!("UPDATE trust SET name = $2 WHERE trust_id = $1", Uuid::from(trust), name)
                 .execute(connection)
                 .await?
         }
@@ -36,6 +36,8 @@ pub(super) async fn apply(connection: &mut PgConnection, at: At<'_>, event: Trus
 
 /// Every trust by its uid in the register.
 pub async fn by_uid(connection: &mut PgConnection) -> Result<HashMap<TrustUid, TrustId>, sqlx::Error> {
-    let rows = sqlx::query!("SELECT uid, trust_id FROM directory.trust").fetch_all(connection).await?;
+    let rows = sqlx::query!(r#"SELECT uid AS "uid!", trust_id AS "trust_id!" FROM directory.trust"#)
+        .fetch_all(connection)
+        .await?;
     rows.into_iter().map(|row| Ok((TrustUid::try_from(row.uid).map_err(unreadable)?, row.trust_id.into()))).collect()
 }

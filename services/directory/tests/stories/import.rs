@@ -33,7 +33,7 @@ async fn the_sample_is_registered_whole() {
     assert_eq!(seen.last(), Some(&Progress { done: 163, total: 163 }));
 
     let members = sqlx::query!(
-        r#"SELECT t.uid, count(*) AS "n!" FROM directory.membership m JOIN directory.trust t USING (trust_id)
+        r#"SELECT t.uid, count(*) AS "n!" FROM directory_1.membership m JOIN directory_1.trust t USING (trust_id)
            WHERE m.to_day IS NULL GROUP BY t.uid ORDER BY 2 DESC, 1 LIMIT 5"#
     );
     let members: Vec<_> =
@@ -89,7 +89,7 @@ async fn an_amended_file_records_exactly_what_changed() {
 
     let moved = house.school(135_671).await;
     let periods = sqlx::query!(
-        "SELECT trust_id, from_day, to_day FROM directory.membership WHERE school_id = $1 ORDER BY from_day",
+        "SELECT trust_id, from_day, to_day FROM directory_1.membership WHERE school_id = $1 ORDER BY from_day",
         uuid::Uuid::from(moved),
     );
     let periods: Vec<_> = periods
@@ -118,7 +118,7 @@ async fn an_import_that_was_cut_short_is_finished_by_the_next() {
     let lines: Vec<_> = SAMPLE.lines().collect();
     // What a crash leaves: events without the views that show them.
     house.import(&lines[..81].join("\n"), 0).await;
-    sqlx::raw_sql("UPDATE log.checkpoint SET \"offset\" = 0; TRUNCATE directory.trust, directory.school, directory.school_urn, directory.membership")
+    sqlx::raw_sql("UPDATE log.checkpoint SET \"offset\" = 0; TRUNCATE directory_1.trust, directory_1.school, directory_1.school_urn, directory_1.membership")
         .execute(&sqlx::PgPool::connect_with(house.options.clone()).await.unwrap())
         .await
         .unwrap();

@@ -156,7 +156,7 @@ async fn neither_the_log_nor_the_view_holds_a_key() {
     let payload = sqlx::query_scalar!("SELECT payload FROM log.event WHERE type = 'ingest-key-issued'");
     let payload = String::from_utf8(payload.fetch_one(&house.directory).await.unwrap()).unwrap();
     let stored =
-        sqlx::query_scalar!("SELECT hash FROM directory.ingest_key").fetch_one(&house.directory).await.unwrap();
+        sqlx::query_scalar!("SELECT hash FROM directory_1.ingest_key").fetch_one(&house.directory).await.unwrap();
     assert!(payload.contains(&key.hash().to_string()) && !payload.contains(&key.reveal()["wlk_".len()..]));
     assert_eq!(stored, key.hash().as_bytes());
 }

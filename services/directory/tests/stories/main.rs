@@ -8,5 +8,6 @@
 mod house;
 mod import;
 mod keys;
+mod rebuild;
 mod tenancy;
 mod views;

@@ -38,7 +38,7 @@ impl Projection for Counter {
         records: Vec<(Offset, EventRecord)>,
     ) -> Result<(), ProjectionError> {
         // The table is the test's own, so the compiler cannot know it.
-        sqlx::query(sqlx::AssertSqlSafe("UPDATE test_counter SET events = events + $1"))
+        sqlx::query(sqlx::AssertSqlSafe("UPDATE public.test_counter SET events = events + $1"))
             .bind(i64::try_from(records.len()).unwrap())
             .execute(connection)
             .await?;
@@ -80,6 +80,10 @@ impl Log for SleepyLog {
         DomainLog::read(connection, partition, after, limit).await
     }
 
+    async fn heads(connection: &mut PgConnection) -> Result<Vec<(Partition, Offset)>, sqlx::Error> {
+        DomainLog::heads(connection).await
+    }
+
     async fn behind(c: &mut PgConnection, view: &str, follower: Option<Uuid>) -> Result<Vec<Behind>, sqlx::Error> {
         DomainLog::behind(c, view, follower).await
     }
@@ -97,7 +101,7 @@ impl Projection for Sleepy {
 
 /// How many events are counted.
 pub async fn counted(pool: &PgPool) -> i64 {
-    sqlx::query_scalar(sqlx::AssertSqlSafe("SELECT events FROM test_counter")).fetch_one(pool).await.unwrap()
+    sqlx::query_scalar(sqlx::AssertSqlSafe("SELECT events FROM public.test_counter")).fetch_one(pool).await.unwrap()
 }
 
 /// Waits until `events` are counted.
@@ -123,8 +127,8 @@ impl Given {
         let (database, appends) = a_log().await;
         let mut superuser = PgConnection::connect_with(&database).await.unwrap();
         sqlx::raw_sql(
-            "CREATE TABLE test_counter (events bigint NOT NULL); INSERT INTO test_counter VALUES (0);
-             GRANT SELECT, UPDATE ON test_counter TO wardlog_projections",
+            "CREATE TABLE public.test_counter (events bigint NOT NULL); INSERT INTO public.test_counter VALUES (0);
+             GRANT SELECT, UPDATE ON public.test_counter TO wardlog_projections",
         )
         .execute(&mut superuser)
         .await

@@ -25,8 +25,8 @@ pub(super) async fn remember(
     // Days are made 14 ahead: without an upper bound every one of them would be asked too. The day after is asked for a
     // clock that was set back across midnight.
     let known = sqlx::query_scalar!(
-        "SELECT event_hash FROM filtering.seen
-         WHERE source_id = $1 AND event_hash = ANY($2) AND day BETWEEN $3 AND $4",
+        r#"SELECT event_hash AS "event_hash!" FROM seen
+           WHERE source_id = $1 AND event_hash = ANY($2) AND day BETWEEN $3 AND $4"#,
         source,
         ids,
         day - REMEMBERED,
@@ -40,7 +40,7 @@ pub(super) async fn remember(
     let mut sorted: Vec<i64> = unseen.iter().copied().collect();
     sorted.sort_unstable();
     sqlx::query!(
-        "INSERT INTO filtering.seen (source_id, event_hash, day) SELECT $1, unnest($2::bigint[]), $3",
+        "INSERT INTO seen (source_id, event_hash, day) SELECT $1, unnest($2::bigint[]), $3",
         source,
         &sorted,
         day

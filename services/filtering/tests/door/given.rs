@@ -89,7 +89,8 @@ impl House {
     /// The school's counts by category and action.
     pub async fn counts(&self, school: SchoolId) -> Vec<(String, String, i64)> {
         sqlx::query!(
-            r#"SELECT category, action, sum(events)::bigint AS "events!" FROM filtering.count_hourly
+            r#"SELECT category AS "category!", action AS "action!", sum(events)::bigint AS "events!"
+               FROM filtering.count_hourly
                WHERE school_id = $1 GROUP BY category, action ORDER BY category, action"#,
             Uuid::from(school),
         )

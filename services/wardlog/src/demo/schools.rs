@@ -81,12 +81,15 @@ impl Directory {
 
     /// A trust and its schools, by URN.
     pub async fn trust(&self, uid: &TrustUid) -> Result<(Trust, Vec<SchoolFacts>)> {
-        let trust = sqlx::query!("SELECT trust_id, name FROM directory.trust WHERE uid = $1", uid.to_string())
-            .fetch_optional(&self.pool)
-            .await?
-            .with_context(|| format!("no trust of the register has the uid {uid}"))?;
-        let schools = self.schools(Some(trust.trust_id)).await?;
-        Ok((Trust { id: trust.trust_id.into(), name: trust.name }, schools))
+        let trust = sqlx::query!(
+            r#"SELECT trust_id AS "id!", name AS "name!" FROM directory.trust WHERE uid = $1"#,
+            uid.to_string()
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .with_context(|| format!("no trust of the register has the uid {uid}"))?;
+        let schools = self.schools(Some(trust.id)).await?;
+        Ok((Trust { id: trust.id.into(), name: trust.name }, schools))
     }
 
     /// A school of no trust.
@@ -97,7 +100,7 @@ impl Directory {
 
     async fn schools(&self, trust: Option<Uuid>) -> Result<Vec<SchoolFacts>> {
         let rows = sqlx::query!(
-            r#"SELECT s.school_id, u.urn, s.name, s.phase, s.status LIKE 'Open%' AS "open!", s.pupils
+            r#"SELECT s.school_id AS "id!", u.urn AS "urn!", s.name AS "name!", s.phase AS "phase!", s.status LIKE 'Open%' AS "open!", s.pupils
              FROM directory.school s
              JOIN directory.school_urn u ON u.school_id = s.school_id AND u.to_day IS NULL
              LEFT JOIN directory.membership m ON m.school_id = s.school_id AND m.to_day IS NULL
@@ -109,7 +112,7 @@ impl Directory {
         rows.into_iter()
             .map(|row| {
                 Ok(SchoolFacts {
-                    id: row.school_id.into(),
+                    id: row.id.into(),
                     urn: u32::try_from(row.urn)?.try_into()?,
                     name: row.name,
                     phase: row.phase,

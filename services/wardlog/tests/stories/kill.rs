@@ -81,7 +81,7 @@ type ByCategory = BTreeMap<(String, String), i64>;
 
 async fn counts(pool: &PgPool) -> ByCategory {
     sqlx::query!(
-        r#"SELECT school_id::text AS "school!", category, sum(events)::bigint AS "events!" FROM filtering.count_hourly GROUP BY 1, 2"#
+        r#"SELECT school_id::text AS "school!", category AS "category!", sum(events)::bigint AS "events!" FROM filtering.count_hourly GROUP BY 1, 2"#
     )
     .fetch_all(pool)
     .await
@@ -109,8 +109,8 @@ async fn forget_views(victims: &Victims) {
     let mut owner = PgConnection::connect_with(&victims.options()).await.unwrap();
     owner
         .execute(
-            "TRUNCATE filtering.count_hourly, filtering.count_monthly, filtering.batch_outcome, filtering.unmapped_label,
-             filtering.seen; DELETE FROM log.checkpoint WHERE view = 'filtering.counts'",
+            "SET search_path = filtering_counts_1;
+             TRUNCATE count_hourly, count_monthly, batch_outcome, unmapped_label, seen; DELETE FROM log.checkpoint WHERE view = 'filtering.counts'",
         )
         .await
         .unwrap();

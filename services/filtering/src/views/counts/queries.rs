@@ -22,7 +22,8 @@ pub async fn batch_outcome(
 ) -> Result<Option<BatchOutcome>, sqlx::Error> {
     sqlx::query_as!(
         BatchOutcome,
-        "SELECT counted, duplicates FROM filtering.batch_outcome WHERE source_id = $1 AND batch_id = $2",
+        r#"SELECT counted AS "counted!", duplicates AS "duplicates!" FROM filtering.batch_outcome
+           WHERE source_id = $1 AND batch_id = $2"#,
         Uuid::from(source),
         batch.as_str(),
     )
@@ -83,7 +84,7 @@ pub async fn month(
 ) -> Result<Vec<MonthCell>, sqlx::Error> {
     sqlx::query_as!(
         MonthCell,
-        r#"SELECT category, sum(events)::bigint AS "requests!",
+        r#"SELECT category AS "category!", sum(events)::bigint AS "requests!",
                   coalesce(sum(events) FILTER (WHERE action = 'blocked'), 0)::bigint AS "blocks!"
            FROM filtering.count_monthly WHERE school_id = $1 AND month = $2 GROUP BY category ORDER BY category"#,
         Uuid::from(school),
@@ -108,8 +109,8 @@ pub struct UnmappedLabel {
 pub async fn unmapped(connection: &mut PgConnection, school: SchoolId) -> Result<Vec<UnmappedLabel>, sqlx::Error> {
     sqlx::query_as!(
         UnmappedLabel,
-        "SELECT vocabulary, label, events FROM filtering.unmapped_label WHERE school_id = $1
-         ORDER BY events DESC, vocabulary, label LIMIT 100",
+        r#"SELECT vocabulary AS "vocabulary!", label AS "label!", events AS "events!" FROM filtering.unmapped_label
+           WHERE school_id = $1 ORDER BY events DESC, vocabulary, label LIMIT 100"#,
         Uuid::from(school),
     )
     .fetch_all(connection)

@@ -14,7 +14,7 @@ pub(super) async fn outcomes(connection: &mut PgConnection, outcomes: &[(&Batch,
     let counted: Vec<i32> = outcomes.iter().map(|(_, outcome)| outcome.counted).collect();
     let duplicates: Vec<i32> = outcomes.iter().map(|(_, outcome)| outcome.duplicates).collect();
     sqlx::query!(
-        "INSERT INTO filtering.batch_outcome (school_id, source_id, batch_id, counted, duplicates)
+        "INSERT INTO batch_outcome (school_id, source_id, batch_id, counted, duplicates)
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::integer[])",
         &schools,
         &sources,
@@ -36,7 +36,7 @@ pub(super) async fn tally(connection: &mut PgConnection, tally: &Tally) -> Resul
         cells.push(cell.school.into(), cell.category.as_str(), cell.action.as_str(), cell.group.as_str(), *events);
     }
     sqlx::query!(
-        "INSERT INTO filtering.count_hourly AS c (school_id, hour, category, action, user_group, events)
+        "INSERT INTO count_hourly AS c (school_id, hour, category, action, user_group, events)
          SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::bigint[])
          ON CONFLICT (school_id, hour, category, action, user_group) DO UPDATE SET events = c.events + excluded.events",
         &cells.schools,
@@ -56,7 +56,7 @@ pub(super) async fn tally(connection: &mut PgConnection, tally: &Tally) -> Resul
         cells.push(cell.school.into(), cell.category.as_str(), cell.action.as_str(), cell.group.as_str(), events);
     }
     sqlx::query!(
-        "INSERT INTO filtering.count_monthly AS c (school_id, month, category, action, user_group, events)
+        "INSERT INTO count_monthly AS c (school_id, month, category, action, user_group, events)
          SELECT * FROM unnest($1::uuid[], $2::date[], $3::text[], $4::text[], $5::text[], $6::bigint[])
          ON CONFLICT (school_id, month, category, action, user_group) DO UPDATE SET events = c.events + excluded.events",
         &cells.schools,
@@ -80,7 +80,7 @@ async fn unmapped(connection: &mut PgConnection, tally: &Tally) -> Result<(), sq
     let labels: Vec<String> = tally.unmapped.keys().map(|(.., label)| label.clone()).collect();
     let events: Vec<i64> = tally.unmapped.values().copied().collect();
     sqlx::query!(
-        "INSERT INTO filtering.unmapped_label AS u (school_id, vocabulary, label, events)
+        "INSERT INTO unmapped_label AS u (school_id, vocabulary, label, events)
          SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[])
          ON CONFLICT (school_id, vocabulary, label) DO UPDATE SET events = u.events + excluded.events",
         &schools,

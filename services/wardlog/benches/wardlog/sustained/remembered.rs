@@ -1,4 +1,4 @@
-//! What a run wrote into `filtering.seen`, to be written again with nothing beside it.
+//! What a run wrote into `filtering_counts_1.seen`, to be written again with nothing beside it.
 
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ impl Remembered {
         let inserted = sqlx::query_as!(
             Inserted,
             r#"SELECT source_id AS source, day, array_agg(event_hash ORDER BY event_hash) AS "ids!"
-               FROM filtering.seen GROUP BY source_id, day, xmin::text ORDER BY min(xmin::text::bigint), source_id"#
+               FROM filtering_counts_1.seen GROUP BY source_id, day, xmin::text ORDER BY min(xmin::text::bigint), source_id"#
         )
         .fetch_all(pool)
         .await?;
@@ -60,7 +60,7 @@ async fn insert(pool: &PgPool, inserted: Inserted) -> Result<(), sqlx::Error> {
     transact(pool, move |connection| {
         Box::pin(async move {
             sqlx::query!(
-                "INSERT INTO filtering.seen (source_id, event_hash, day) SELECT $1, unnest($2::bigint[]), $3",
+                "INSERT INTO filtering_counts_1.seen (source_id, event_hash, day) SELECT $1, unnest($2::bigint[]), $3",
                 inserted.source,
                 &inserted.ids,
                 inserted.day
