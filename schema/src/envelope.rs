@@ -29,16 +29,21 @@ pub enum DecodeError {
 
 /// A family of events: all that one kind of stream can hold.
 pub trait DomainEvent: Sized + Send {
+    /// Every stored type and version that this program reads: each type's versions together, the current one first.
+    ///
+    /// Each has its JSON Schema and its frozen samples in `schema/events`.
+    const RELEASED: &'static [(&'static str, i16)];
+
     /// The stored type, such as `school-registered`.
     fn name(&self) -> &'static str;
 
-    /// The version of the type, from 1.
+    /// The current version of the type, from 1: the one that is written.
     fn version(&self) -> i16;
 
     /// The payload's exact bytes: JSON as serde writes it.
     fn encode(&self) -> Vec<u8>;
 
-    /// Reads a stored event.
+    /// Reads a stored event of any released version, and lifts it to the current one.
     fn decode(name: &str, version: i16, payload: &[u8]) -> Result<Self, DecodeError>;
 
     /// Whether the family has a type of this name.
@@ -51,14 +56,40 @@ pub(crate) fn to_payload(payload: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(payload).expect("a plain struct serialises")
 }
 
-/// Reads a payload.
-pub(crate) fn from_payload<T: DeserializeOwned>(name: &str, version: i16, payload: &[u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(payload).map_err(|source| DecodeError::Shape { name: name.to_owned(), version, source })
+/// An event as stored, on its way to be read.
+pub(crate) struct Stored<'a> {
+    pub(crate) family: &'static str,
+    pub(crate) name: &'a str,
+    pub(crate) version: i16,
+    pub(crate) payload: &'a [u8],
+}
+
+impl Stored<'_> {
+    /// Its payload as `T`, the struct of its version.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        serde_json::from_slice(self.payload).map_err(|source| DecodeError::Shape {
+            name: self.name.to_owned(),
+            version: self.version,
+            source,
+        })
+    }
+
+    pub(crate) fn unknown(&self) -> DecodeError {
+        DecodeError::UnknownType { family: self.family, name: self.name.to_owned(), version: self.version }
+    }
 }
 
 /// Declares a family: `family!(SchoolEvent { Registered(SchoolRegistered) = "school-registered" 1, … });`
+///
+/// A released version is not edited. The next one stands beside it, the older ones behind `from`, newest first:
+/// `Registered(SchoolRegistered) = "school-registered" 3 from { 2: SchoolRegisteredV2, 1: SchoolRegisteredV1 }`.
+/// Each payload is lifted one step, to the version after it, by a `From` that is pure and cannot fail; so a new version
+/// adds one step and touches none. A payload writes every field, `null` where there is nothing.
 macro_rules! family {
-    ($(#[$doc:meta])* $family:ident { $($(#[$vdoc:meta])* $variant:ident($payload:ty) = $name:literal $version:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $family:ident {
+        $($(#[$vdoc:meta])* $variant:ident($payload:ty) = $name:literal $version:literal
+            $(from { $($older:literal: $was:ty),+ $(,)? })?),+ $(,)?
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum $family {
@@ -66,6 +97,9 @@ macro_rules! family {
         }
 
         impl $crate::DomainEvent for $family {
+            const RELEASED: &'static [(&'static str, i16)] =
+                &[$(($name, $version) $($(, ($name, $older))+)?),+];
+
             fn name(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $name),+ }
             }
@@ -79,9 +113,11 @@ macro_rules! family {
             }
 
             fn decode(name: &str, version: i16, payload: &[u8]) -> Result<Self, $crate::DecodeError> {
-                match (name, version) {
-                    $(($name, $version) => $crate::envelope::from_payload(name, version, payload).map(Self::$variant),)+
-                    _ => Err($crate::DecodeError::UnknownType { family: stringify!($family), name: name.to_owned(), version }),
+                let stored = $crate::envelope::Stored { family: stringify!($family), name, version, payload };
+                match name {
+                    $($name => $crate::envelope::lifted!(stored; $version: $payload $($(, $older: $was)+)?)
+                        .map(Self::$variant),)+
+                    _ => Err(stored.unknown()),
                 }
             }
 
@@ -92,4 +128,22 @@ macro_rules! family {
     };
 }
 
-pub(crate) use family;
+/// The payload of the first version listed, from bytes of any that is; `lifted!(stored; 2: New, 1: Old)` is a
+/// `Result<New, DecodeError>`.
+macro_rules! lifted {
+    ($stored:ident; $version:literal: $payload:ty) => {
+        if $stored.version == $version { $stored.read::<$payload>() } else { Err($stored.unknown()) }
+    };
+    ($stored:ident; $version:literal: $payload:ty, $($older:tt)+) => {
+        if $stored.version == $version {
+            $stored.read::<$payload>()
+        } else {
+            $crate::envelope::lifted!($stored; $($older)+).map(<$payload>::from)
+        }
+    };
+}
+
+pub(crate) use {family, lifted};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! Every frozen sample of the directory's events, of every version, folds for ever; no database is needed.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot read the corpus has failed")]
+
+use std::{fmt::Debug, fs, path::PathBuf};
+
+use chrono::NaiveDate;
+use directory::domain::{
+    Aggregate,
+    school::{Membership, Registered, School},
+    source::{KeyState, Source},
+    trust::Trust,
+};
+use schema::{
+    DomainEvent, Vocabulary,
+    directory::{SchoolDetails, SourceRegistered},
+};
+use uuid::Uuid;
+
+fn directory(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../schema/events")).join(name)
+}
+
+/// The samples of one version of a type.
+fn samples<E: DomainEvent>(name: &str, version: i16) -> Vec<E> {
+    let files = fs::read_dir(directory(name)).unwrap().map(|entry| entry.unwrap().path());
+    let of_version =
+        |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(&format!("v{version}.sample"));
+    let samples = files.filter(of_version).map(|path| E::decode(name, version, &fs::read(path).unwrap()).unwrap());
+    samples.collect()
+}
+
+/// The first sample of each type in its current version, in the family's order, which is that of a life.
+fn life<E: DomainEvent>() -> Vec<E> {
+    let current = E::RELEASED.chunk_by(|(a, _), (b, _)| a == b).map(|versions| versions[0]);
+    let first = |(name, version)| {
+        let payload = fs::read(directory(name).join(format!("v{version}.sample.json"))).unwrap();
+        E::decode(name, version, &payload).unwrap()
+    };
+    current.map(first).collect()
+}
+
+/// Folds every sample at its place in the life, and expects that it is not passed over.
+fn every_sample_changes<A: Aggregate + Debug + PartialEq>() {
+    let life = life::<A::Event>();
+    for &(name, version) in A::Event::RELEASED {
+        let before = || A::after(life.iter().take_while(|event| event.name() != name));
+        let samples = samples::<A::Event>(name, version);
+        assert!(!samples.is_empty(), "{name} {version}");
+        for sample in samples {
+            assert_ne!(before().evolve(&sample), before(), "{name} {version}");
+        }
+    }
+}
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn id<I: From<Uuid>>(end: u128) -> I {
+    Uuid::from_u128(0x4000_8000_0000_0000_0000 + end).into()
+}
+
+#[test]
+fn every_sample_of_a_trust_changes_it() {
+    every_sample_changes::<Trust>();
+}
+
+#[test]
+fn every_sample_of_a_school_changes_it() {
+    every_sample_changes::<School>();
+}
+
+#[test]
+fn every_sample_of_a_source_changes_it() {
+    every_sample_changes::<Source>();
+}
+
+#[test]
+fn the_life_of_a_trust_folds_to_what_its_samples_tell() {
+    let (uid, name) = ("990001".parse().unwrap(), "Nowhere & Elsewhere Example Trust".into());
+    assert_eq!(Trust::after(&life()), Trust::Registered { uid, name });
+}
+
+#[test]
+fn the_life_of_a_school_folds_to_what_its_samples_tell() {
+    let details = SchoolDetails {
+        name: "St Fictitia’s Example Academy".into(),
+        local_authority: "Nowhereshire".into(),
+        phase: "Secondary".into(),
+        kind: "Academy converter".into(),
+        status: "Open".into(),
+        pupils: Some(1051),
+    };
+    let school = Registered {
+        details,
+        urn: ("990103".parse().unwrap(), day("2027-01-01")),
+        former_urns: vec!["990101".parse().unwrap()],
+        membership: Membership::Former { trust: id(0xa001), to: day("2028-02-29") },
+    };
+    assert_eq!(School::after(&life()), School::Registered(school));
+}
+
+#[test]
+fn the_life_of_a_source_folds_to_what_its_samples_tell() {
+    let registered = SourceRegistered {
+        source: id(0xc001),
+        school: id(0xb001),
+        name: "Example filter, main gate".into(),
+        vocabulary: Vocabulary::E2guardian,
+    };
+    let keys = vec![(id(0xd001), KeyState::Revoked)];
+    assert_eq!(Source::after(&life()), Source::Registered { registered, keys });
+}
