@@ -2,7 +2,7 @@
 //! the event is passed over.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::{Behind, Offset, Partition, ProjectionError};
 
@@ -71,6 +71,7 @@ pub(crate) async fn record(pool: &PgPool, view: &str, at: Behind, reason: &str) 
         r#"INSERT INTO log.stopped AS s (view, partition, "offset", reason, since, tried_at, tries)
            SELECT $1, $2, $4::bigint, $5, clock_timestamp(), clock_timestamp(), 1 FROM log.checkpoint c
            WHERE c.view = $1 AND c.partition = $2 AND c.epoch = $3 AND c."offset" = $4::bigint - 1
+             AND NOT EXISTS (SELECT FROM log.skip k WHERE k.view = $1 AND k.partition = $2 AND k."offset" = $4)
            ON CONFLICT (view, partition) DO UPDATE
            SET "offset" = excluded."offset", reason = excluded.reason, tried_at = excluded.tried_at,
                since = CASE WHEN s."offset" = excluded."offset" THEN s.since ELSE excluded.since END,
@@ -123,13 +124,15 @@ pub async fn skip(
     actor: &str,
     reason: &str,
 ) -> Result<(), SkipError> {
+    // At once: a view that is tried again between the two would wait another minute.
+    let mut transaction = connection.begin().await?;
     let stopped = sqlx::query!(
         r#"DELETE FROM log.stopped WHERE view = $1 AND partition = $2 AND "offset" = $3"#,
         view,
         partition.0,
         offset.0,
     );
-    if stopped.execute(&mut *connection).await?.rows_affected() != 1 {
+    if stopped.execute(&mut *transaction).await?.rows_affected() != 1 {
         return Err(SkipError::NotStopped { view: view.to_owned(), partition, offset });
     }
     sqlx::query!(
@@ -140,7 +143,8 @@ pub async fn skip(
         reason,
         actor,
     )
-    .execute(connection)
+    .execute(&mut *transaction)
     .await?;
+    transaction.commit().await?;
     Ok(())
 }

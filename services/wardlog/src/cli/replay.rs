@@ -108,10 +108,8 @@ impl Skip {
     pub(super) async fn run(self, place: &Place) -> Result<()> {
         let database = place.database().await?;
         let mut connection = PgConnection::connect_with(&database.options).await?;
-        let mut transaction = connection.begin().await?;
         let at = (Partition::of_row(self.partition), Offset::of_row(self.offset));
-        skip(&mut transaction, &self.view, at, &self.by, &self.reason).await?;
-        transaction.commit().await?;
+        skip(&mut connection, &self.view, at, &self.by, &self.reason).await?;
         println!("{} passes over offset {} of partition {} from now on", self.view, self.offset, self.partition);
         connection.close().await?;
         database.close().await
