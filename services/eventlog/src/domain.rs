@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use schema::{DecodeError, DomainEvent, SchoolId, TrustId};
 use sqlx::PgConnection;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::{Behind, Log, Offset, PARTITIONS, Partition};
 
@@ -14,6 +14,10 @@ pub struct DomainLog;
 /// An event of any family, as stored.
 #[derive(Debug, Clone)]
 pub struct EventRecord {
+    /// Where it is.
+    pub partition: Partition,
+    /// Where it is in the partition.
+    pub offset: Offset,
     /// Its stream.
     pub stream: String,
     /// Its version in the stream.
@@ -26,12 +30,20 @@ pub struct EventRecord {
     pub occurred_at: DateTime<Utc>,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
+    /// Ties together all that one request led to.
+    pub correlation_id: Uuid,
     name: String,
     type_version: i16,
     payload: Vec<u8>,
 }
 
 impl EventRecord {
+    /// An id for it, made of its position and for ever its own.
+    pub fn id(&self) -> Uuid {
+        let position = u128::from(self.partition.0.unsigned_abs()) << 64 | u128::from(self.offset.0.unsigned_abs());
+        Builder::from_custom_bytes(position.to_be_bytes()).into_uuid()
+    }
+
     /// The event, if it is of family `E`.
     pub fn decode<E: DomainEvent>(&self) -> Result<Option<E>, DecodeError> {
         if E::knows(&self.name) { E::decode(&self.name, self.type_version, &self.payload).map(Some) } else { Ok(None) }
@@ -49,7 +61,7 @@ impl Log for DomainLog {
     ) -> Result<Vec<(Offset, EventRecord)>, sqlx::Error> {
         let rows = sqlx::query!(
             r#"SELECT e."offset", e.stream, e.version, e.trust_id, e.school_id, e.type, e.type_version, e.occurred_at,
-                      e.recorded_at, e.payload
+                      e.recorded_at, e.correlation_id, e.payload
                FROM log.event e WHERE e.partition = $1 AND e."offset" > $2 ORDER BY e."offset" LIMIT $3"#,
             partition.0,
             after.0,
@@ -61,6 +73,9 @@ impl Log for DomainLog {
             .into_iter()
             .map(|row| {
                 let record = EventRecord {
+                    partition,
+                    offset: Offset(row.offset),
+                    correlation_id: row.correlation_id,
                     stream: row.stream,
                     version: row.version,
                     trust: row.trust_id.map(TrustId::from),

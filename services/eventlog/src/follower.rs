@@ -1,6 +1,6 @@
 //! One process's part in folding a view: it shows that it lives, watches the others, and takes or gives partitions.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, marker::PhantomData};
 
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::Instant;
@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    PARTITIONS, Partition,
+    Partition, Projection,
     lease::{Lease, Move, Pulse, TEND, Watch, moves},
+    project::start,
 };
 
 /// The class of the advisory locks by which followers show that they are connected (`pg_locks`).
@@ -18,17 +19,17 @@ const CONNECTED: i32 = 1_465_009_995;
 /// The SQLSTATE of a lock that was not given within `lock_timeout`.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// A process that folds `view`.
-pub(crate) struct Follower<'a> {
-    view: &'a str,
+/// A process that folds a view.
+pub(crate) struct Follower<P> {
     id: Uuid,
     watch: Watch,
     looked: Instant,
+    of: PhantomData<P>,
 }
 
-impl<'a> Follower<'a> {
-    pub(crate) fn new(view: &'a str, id: Uuid) -> Self {
-        Self { view, id, watch: Watch::default(), looked: Instant::now() }
+impl<P: Projection> Follower<P> {
+    pub(crate) fn new(id: Uuid) -> Self {
+        Self { id, of: PhantomData, watch: Watch::default(), looked: Instant::now() }
     }
 
     /// Looks after the leases until `done`, then hands over what it holds. Errors are logged and tried again.
@@ -38,7 +39,7 @@ impl<'a> Follower<'a> {
     pub(crate) async fn tend(mut self, pool: &PgPool, done: CancellationToken) {
         while !done.is_cancelled() {
             if let Err(error) = self.tend_connected(pool, &done).await {
-                tracing::warn!(view = self.view, %error, "cannot look after the view's leases; tried again in a second");
+                tracing::warn!(view = P::NAME, %error, "cannot look after the view's leases; tried again in a second");
                 wait(&done).await;
             }
         }
@@ -70,15 +71,7 @@ impl<'a> Follower<'a> {
         if !entered.fetch_one(&mut *connection).await? {
             return Err(sqlx::Error::Protocol("expected the follower's former connection to be gone".to_owned()));
         }
-        sqlx::query!(
-            r#"INSERT INTO log.checkpoint (view, partition, "offset")
-               SELECT $1, p, 0 FROM generate_series(0, $2) p ON CONFLICT DO NOTHING"#,
-            self.view,
-            i32::from(PARTITIONS) - 1,
-        )
-        .execute(connection)
-        .await
-        .map(|_| ())
+        start::<P>(connection).await
     }
 
     /// Shows that it lives, and sees who else does.
@@ -86,7 +79,7 @@ impl<'a> Follower<'a> {
         sqlx::query!(
             "INSERT INTO log.follower AS f (view, follower, beats) VALUES ($1, $2, 1)
              ON CONFLICT (view, follower) DO UPDATE SET beats = f.beats + 1",
-            self.view,
+            P::NAME,
             self.id,
         )
         .execute(&mut *connection)
@@ -100,7 +93,7 @@ impl<'a> Follower<'a> {
                                 AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
                           AS "connected!"
                FROM log.follower f WHERE f.view = $1"#,
-            self.view,
+            P::NAME,
             CONNECTED,
         )
         .fetch_all(&mut *connection)
@@ -111,7 +104,7 @@ impl<'a> Follower<'a> {
         let dead: Vec<Uuid> = pulses.iter().map(|pulse| pulse.follower).filter(|id| !living.contains(id)).collect();
         if !dead.is_empty() {
             tracing::warn!(
-                view = self.view,
+                view = P::NAME,
                 followers = dead.len(),
                 "followers have died; their partitions are taken over"
             );
@@ -123,7 +116,7 @@ impl<'a> Follower<'a> {
     async fn carry_out(&self, connection: &mut PgConnection, living: &BTreeSet<Uuid>) -> Result<(), sqlx::Error> {
         let leases = sqlx::query!(
             "SELECT c.partition, c.epoch, c.follower FROM log.checkpoint c WHERE c.view = $1 ORDER BY c.partition",
-            self.view,
+            P::NAME,
         )
         .fetch_all(&mut *connection)
         .await?;
@@ -135,7 +128,7 @@ impl<'a> Follower<'a> {
             let moved = sqlx::query!(
                 "UPDATE log.checkpoint SET epoch = epoch + 1, follower = $4
                  WHERE view = $1 AND partition = $2 AND epoch = $3",
-                self.view,
+                P::NAME,
                 lease.partition.0,
                 lease.epoch,
                 to,
@@ -151,7 +144,7 @@ impl<'a> Follower<'a> {
     }
 
     async fn forget(&self, connection: &mut PgConnection, followers: &[Uuid]) -> Result<(), sqlx::Error> {
-        sqlx::query!("DELETE FROM log.follower WHERE view = $1 AND follower = ANY($2)", self.view, followers)
+        sqlx::query!("DELETE FROM log.follower WHERE view = $1 AND follower = ANY($2)", P::NAME, followers)
             .execute(connection)
             .await
             .map(|_| ())

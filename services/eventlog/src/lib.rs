@@ -4,11 +4,13 @@
 //! never have skipped one before it.
 
 mod append;
+pub mod doctor;
 mod domain;
 mod follow;
 mod follower;
 mod lease;
 mod project;
+mod react;
 mod rebuild;
 mod stop;
 mod stream;
@@ -18,8 +20,9 @@ mod wake;
 pub use append::{Append, AppendError, Appended, Cause, Occurred, Owner, append, join};
 pub use domain::{DomainLog, EventRecord};
 pub use follow::{Behind, Log, Offset, PARTITIONS, Partition};
-pub use project::{Projection, ProjectionError, catch_up, run};
+pub use project::{Projection, ProjectionError, Start, catch_up, run};
+pub use react::{Reacting, Reactor};
 pub use rebuild::{Difference, Filled, Rebuild, RebuildError, go_back};
 pub use stop::{SkipError, Stop, skip, stops};
-pub use stream::{Stored, StreamError, load};
+pub use stream::{Stored, StreamError, load, load_as_of};
 pub use wake::Wake;

@@ -30,12 +30,24 @@ pub trait Projection: Send + Sync + 'static {
     /// How many records it takes at once.
     const TAKES: i64;
 
+    /// Where it begins when it is first run.
+    const START: Start = Start::Beginning;
+
     /// Applies records of one partition, in order, in the transaction that will also move the checkpoint.
     fn apply<'a>(
         &'a self,
         connection: &'a mut PgConnection,
         records: Vec<(Offset, <Self::Log as Log>::Record)>,
     ) -> impl Future<Output = Result<(), ProjectionError>> + Send + 'a;
+}
+
+/// Where a follower of a log begins when it is first run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With the first record that the log has.
+    Beginning,
+    /// With the next that it gets.
+    Now,
 }
 
 /// Why a view did not move.
@@ -80,7 +92,7 @@ pub async fn run<P: Projection>(pool: PgPool, projection: Arc<P>, wake: Wake, fo
         fold_until(&pool, projection.as_ref(), &wake, follower, &stop).await;
         folded.cancel();
     };
-    tokio::join!(folding, Follower::new(P::NAME, follower).tend(&pool, folded.clone()));
+    tokio::join!(folding, Follower::<P>::new(follower).tend(&pool, folded.clone()));
 }
 
 async fn fold_until<P: Projection>(
@@ -112,7 +124,7 @@ async fn fold_until<P: Projection>(
 
 /// Folds everything that the log holds now, whoever else folds it; for a command that must not answer from an old view.
 pub async fn catch_up<P: Projection>(pool: &PgPool, projection: &P) -> Result<(), ProjectionError> {
-    start_checkpoints(&mut *pool.acquire().await?, P::NAME).await?;
+    start::<P>(&mut *pool.acquire().await?).await?;
     loop {
         let behind = P::Log::behind(&mut *pool.acquire().await?, P::NAME, None).await?;
         if behind.is_empty() {
@@ -181,13 +193,22 @@ async fn fold_or_stop<P: Projection>(pool: &PgPool, projection: &P, behind: Behi
     }
 }
 
-async fn start_checkpoints(connection: &mut PgConnection, view: &str) -> Result<(), sqlx::Error> {
+/// Makes the checkpoints that are not there yet.
+pub(crate) async fn start<P: Projection>(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let heads = match P::START {
+        Start::Beginning => Vec::new(),
+        Start::Now => P::Log::heads(&mut *connection).await?,
+    };
+    let (partitions, offsets): (Vec<i16>, Vec<i64>) = heads.into_iter().map(|(p, offset)| (p.0, offset.0)).unzip();
     sqlx::query!(
         r#"INSERT INTO log.checkpoint (view, partition, "offset")
-           SELECT $1, p, 0 FROM generate_series(0, $2) p
+           SELECT $1, p, coalesce(h."offset", 0) FROM generate_series(0, $2) p
+           LEFT JOIN unnest($3::smallint[], $4::bigint[]) AS h (partition, "offset") ON h.partition = p
            WHERE NOT EXISTS (SELECT FROM log.checkpoint c WHERE c.view = $1) ON CONFLICT DO NOTHING"#,
-        view,
+        P::NAME,
         i32::from(crate::PARTITIONS) - 1,
+        &partitions,
+        &offsets,
     )
     .execute(connection)
     .await

@@ -41,12 +41,25 @@ pub async fn load<E: DomainEvent>(
     owner: Owner,
     stream: &str,
 ) -> Result<Vec<Stored<E>>, StreamError> {
+    load_as_of(connection, owner, stream, None).await
+}
+
+/// The same as it was known at an instant: what had been recorded by then, whenever it happened.
+pub async fn load_as_of<E: DomainEvent>(
+    connection: &mut PgConnection,
+    owner: Owner,
+    stream: &str,
+    as_of: Option<DateTime<Utc>>,
+) -> Result<Vec<Stored<E>>, StreamError> {
     let rows = sqlx::query!(
         "SELECT e.version, e.type, e.type_version, e.occurred_at, e.recorded_at, e.payload
          FROM log.event e JOIN log.home h ON h.partition = e.partition
-         WHERE h.owner_id = $1 AND e.owner_id = $1 AND e.stream = $2 ORDER BY e.version",
+         WHERE h.owner_id = $1 AND e.owner_id = $1 AND e.stream = $2
+           AND ($3::timestamptz IS NULL OR e.recorded_at <= $3)
+         ORDER BY e.version",
         owner.id(),
         stream,
+        as_of,
     )
     .fetch_all(connection)
     .await?;

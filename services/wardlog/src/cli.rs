@@ -1,5 +1,6 @@
 //! The command line.
 
+mod doctor;
 mod import;
 mod keys;
 mod replay;
@@ -57,6 +58,8 @@ enum Command {
     Replay(replay::Replay),
     /// Decide that a view passes over an event which it cannot fold
     Skip(replay::Skip),
+    /// Check the logs, the views, the roles and the clock; fails if anything is wrong
+    Doctor(doctor::Doctor),
     /// Write schema/graphql and schema/openapi
     Schema {
         /// The repository's schema directory
@@ -116,6 +119,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Token(token) => token.run(&place).await?,
         Command::Replay(replay) => return replay.run(&place).await,
         Command::Skip(skip) => skip.run(&place).await?,
+        Command::Doctor(doctor) => return doctor.run(&place).await,
         Command::Schema { directory } => crate::schema_files::write(&directory)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -5,10 +5,12 @@
 
 mod append_only;
 mod commit_order;
+mod doctor;
 mod given;
 mod given_view;
 mod idempotency;
 mod lease;
 mod poison;
 mod projection;
+mod react;
 mod telemetry;

@@ -1,0 +1,47 @@
+//! `wardlog doctor`: whether the logs and the views are what they promise to be.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use directory::DirectoryView;
+use eventlog::doctor::{Finding, Verdict, View, examine};
+use filtering::views::Counts;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use web::clock;
+
+use super::Place;
+
+/// `wardlog doctor`.
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Doctor {
+    /// Fails if anything is wrong; a warning is not a failure.
+    pub(super) async fn run(self, place: &Place) -> Result<ExitCode> {
+        let database = place.database().await?;
+        let mut connection = PgConnection::connect_with(&database.options).await?;
+        let views = [View::of::<DirectoryView>(), View::of::<Counts>()];
+        let findings = examine(&mut connection, &views, clock::now()).await?;
+        connection.close().await?;
+        database.close().await?;
+        if self.json {
+            println!("{:#}", findings.iter().map(to_json).collect::<Value>());
+        } else {
+            for Finding { check, verdict, detail } in &findings {
+                println!("{verdict:<7}  {check}: {detail}");
+            }
+        }
+        let healthy = findings.iter().all(|finding| finding.verdict < Verdict::Wrong);
+        Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+fn to_json(finding: &Finding) -> Value {
+    json!({ "check": finding.check, "verdict": finding.verdict.as_str(), "detail": finding.detail })
+}
