@@ -1,14 +1,15 @@
 //! `kill -9` of the process and of PostgreSQL, in turn, under load: every acknowledged event is counted exactly once.
 
 mod load;
+mod take_over;
 mod victims;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use eventlog::{Projection, catch_up};
+use eventlog::{Projection, Rebuild};
 use filtering::views::Counts;
 use rand::RngExt;
-use sqlx::{Connection, Executor, PgConnection, PgPool};
+use sqlx::PgPool;
 
 use crate::town::Records;
 use load::Load;
@@ -27,7 +28,7 @@ async fn every_acknowledged_event_is_counted_exactly_once_however_often_somethin
         keys.push((records.school(urn).await, records.filter(urn).await));
     }
     victims.start_process().await;
-    let load = Load::start(victims.address(), keys);
+    let load = Load::start(victims.address(), keys, Duration::ZERO);
     for n in 0..kills {
         // When the blow falls is what is random here; nothing is waited for.
         let moment = rand::rng().random_range(50..400);
@@ -47,11 +48,10 @@ async fn every_acknowledged_event_is_counted_exactly_once_however_often_somethin
     let stored = sent.expected(&stored_batches(&pool).await);
     assert_eq!(counted, stored, "counted, and what was acknowledged or found stored");
 
-    let view = dump(&pool).await;
+    let replay = Rebuild::begin(&victims.options(), &Counts).await.unwrap();
+    replay.fill(|_| {}).await.unwrap();
+    assert_eq!(replay.compare().await.unwrap(), [], "the views and a replay");
     victims.stop_process();
-    forget_views(&victims).await;
-    catch_up(&pool, &Counts).await.unwrap();
-    assert_eq!(dump(&pool).await, view, "the views and a replay");
     println!(
         "{kills} kills, {} batches acknowledged, {} events counted",
         sent.acknowledged_batches,
@@ -93,25 +93,4 @@ async fn counts(pool: &PgPool) -> ByCategory {
 
 async fn stored_batches(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar!("SELECT batch_id FROM telemetry.batch").fetch_all(pool).await.unwrap()
-}
-
-/// Every row of every table that the view owns, in one order.
-async fn dump(pool: &PgPool) -> Vec<String> {
-    let mut rows = Vec::new();
-    for table in ["count_hourly", "count_monthly", "batch_outcome", "unmapped_label", "seen"] {
-        let sql = format!("SELECT t::text FROM filtering.{table} t ORDER BY 1");
-        rows.extend(sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(sql)).fetch_all(pool).await.unwrap());
-    }
-    rows
-}
-
-async fn forget_views(victims: &Victims) {
-    let mut owner = PgConnection::connect_with(&victims.options()).await.unwrap();
-    owner
-        .execute(
-            "SET search_path = filtering_counts_1;
-             TRUNCATE count_hourly, count_monthly, batch_outcome, unmapped_label, seen; DELETE FROM log.checkpoint WHERE view = 'filtering.counts'",
-        )
-        .await
-        .unwrap();
 }

@@ -42,12 +42,13 @@ pub struct Sent {
 }
 
 impl Load {
-    pub fn start(address: SocketAddr, keys: Vec<(SchoolId, String)>) -> Self {
+    /// Every sender waits for `pause` after a batch.
+    pub fn start(address: SocketAddr, keys: Vec<(SchoolId, String)>, pause: Duration) -> Self {
         let stop = CancellationToken::new();
         let mut senders = JoinSet::new();
         for (n, (school, key)) in keys.into_iter().enumerate() {
             for half in 0..2 {
-                let sender = Sender { name: format!("sender-{n}-{half}"), school, key: key.clone(), address };
+                let sender = Sender { name: format!("sender-{n}-{half}"), school, key: key.clone(), address, pause };
                 senders.spawn(sender.run(stop.clone()));
             }
         }
@@ -91,6 +92,7 @@ struct Sender {
     school: SchoolId,
     key: String,
     address: SocketAddr,
+    pause: Duration,
 }
 
 impl Sender {
@@ -118,6 +120,7 @@ impl Sender {
                 }
             }
             batches.push(batch);
+            tokio::time::sleep(self.pause).await;
         }
         batches
     }

@@ -24,6 +24,7 @@ pub struct Victims {
     directory: PathBuf,
     server: PrivateServer,
     process: Option<Child>,
+    folders: Vec<Child>,
     address: SocketAddr,
     _issuer: DevIssuer,
 }
@@ -38,7 +39,7 @@ impl Victims {
         let issuers = serde_json::json!([{ "issuer": "https://town.invalid", "audience": "wardlog", "algorithms": ["EdDSA"],
             "jwks": { "file": match issuer.config().jwks { access::identity::KeySource::File(path) => path, access::identity::KeySource::Url(_) => unreachable!() } } }]);
         fs::write(directory.join("issuers.json"), issuers.to_string()).unwrap();
-        Self { directory, server, process: None, address, _issuer: issuer }
+        Self { directory, server, process: None, folders: Vec::new(), address, _issuer: issuer }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -53,12 +54,54 @@ impl Victims {
         home::prepare(&self.server.options(), home::DATABASE).await.unwrap()
     }
 
-    /// Starts the process, and waits until it says that it is ready.
+    /// Starts the process with every role, and waits until it says that it is ready.
     pub async fn start_process(&mut self) {
+        self.process = Some(self.spawn("gateway,filtering,projections", &self.address.to_string()));
+        self.wait_until_ready().await;
+    }
+
+    /// Starts a process that serves, and others that only fold.
+    pub async fn start_apart(&mut self, folders: usize) {
+        self.process = Some(self.spawn("gateway,filtering", &self.address.to_string()));
+        for _ in 0..folders {
+            self.start_folder();
+        }
+        self.wait_until_ready().await;
+    }
+
+    /// Starts one more process that only folds.
+    pub fn start_folder(&mut self) {
+        let folder = self.spawn("projections", "127.0.0.1:0");
+        self.folders.push(folder);
+    }
+
+    /// `kill -9` of the process that has folded longest.
+    pub fn kill_folder(&mut self) {
+        let mut folder = self.folders.remove(0);
+        folder.kill().unwrap();
+        folder.wait().unwrap();
+    }
+
+    /// Stops the process that has folded longest where it stands (SIGSTOP); [`Victims::wake_folder`] lets it go on.
+    pub fn stun_folder(&mut self) {
+        self.folders.rotate_left(1);
+        self.signal_last_folder(Signal::SIGSTOP);
+    }
+
+    pub fn wake_folder(&self) {
+        self.signal_last_folder(Signal::SIGCONT);
+    }
+
+    fn signal_last_folder(&self, signal: Signal) {
+        let folder = self.folders.last().unwrap();
+        kill(Pid::from_raw(i32::try_from(folder.id()).unwrap()), signal).unwrap();
+    }
+
+    fn spawn(&self, roles: &str, listen: &str) -> Child {
         let log = File::options().create(true).append(true).open(self.directory.join("wardlog.log")).unwrap();
         let url = self.server.url().replace("/postgres?", &format!("/{}?", home::DATABASE));
-        let child = Command::new(env!("CARGO_BIN_EXE_wardlog"))
-            .args(["serve", "--listen", &self.address.to_string()])
+        Command::new(env!("CARGO_BIN_EXE_wardlog"))
+            .args(["serve", "--roles", roles, "--listen", listen])
             .env("DATABASE_URL", url)
             .env("WARDLOG_HOME", self.directory.join("home"))
             .env("WARDLOG_ISSUERS", self.directory.join("issuers.json"))
@@ -67,9 +110,7 @@ impl Victims {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .unwrap();
-        self.process = Some(child);
-        self.wait_until_ready().await;
+            .unwrap()
     }
 
     async fn wait_until_ready(&mut self) {
@@ -120,7 +161,11 @@ impl Victims {
         assert!(process.wait().unwrap().success(), "an orderly stop");
     }
 
-    pub fn end(self) {
+    pub fn end(mut self) {
+        for folder in &mut self.folders {
+            folder.kill().unwrap();
+            folder.wait().unwrap();
+        }
         self.server.stop().unwrap();
         let _ = fs::remove_dir_all(&self.directory);
     }
