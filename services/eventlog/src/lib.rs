@@ -9,6 +9,8 @@ mod domain;
 mod follow;
 mod follower;
 mod lease;
+#[cfg(test)]
+mod model;
 mod project;
 mod react;
 mod rebuild;
