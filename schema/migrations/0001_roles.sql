@@ -1,7 +1,8 @@
 -- Who may connect as what. Roles belong to the whole cluster, so a second database finds them already there.
 -- wardlog_owner owns every object and is used by migrations alone; it is no superuser, so RLS binds it where forced.
 -- wardlog_rounding owns the views that may see every school and show only rounded cells.
--- The others are what the running roles of `wardlog serve` become, each with the least that it works with.
+-- The others are what the running roles of `wardlog serve` are, each with the least that it works with. They may log in,
+-- by the means that the server's administrator gives them: they are made without a password.
 DO $$
 DECLARE
     wanted text;
@@ -11,7 +12,11 @@ BEGIN
     FOREACH wanted IN ARRAY ARRAY['wardlog_owner', 'wardlog_rounding', 'wardlog_directory',
                                   'wardlog_filtering', 'wardlog_projections', 'wardlog_gateway'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', wanted);
+            EXECUTE format('CREATE ROLE %I NOINHERIT', wanted);
+        END IF;
+        IF wanted NOT IN ('wardlog_owner', 'wardlog_rounding')
+           AND NOT (SELECT r.rolcanlogin FROM pg_roles r WHERE r.rolname = wanted) THEN
+            EXECUTE format('ALTER ROLE %I LOGIN', wanted);
         END IF;
         -- USAGE, not MEMBER: from PostgreSQL 16 on, who creates a role may grant it and yet not be it.
         IF NOT pg_has_role(current_user, wanted, 'USAGE') THEN

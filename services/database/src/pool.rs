@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 /// What a running role of Wardlog is to PostgreSQL (`schema/migrations/0001_roles.sql`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Appends the directory's events.
     Directory,
@@ -21,12 +21,26 @@ pub enum Role {
 }
 
 impl Role {
-    const fn as_str(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Directory, Self::Filtering, Self::Projections, Self::Gateway];
+
+    /// Its name in PostgreSQL.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Directory => "wardlog_directory",
             Self::Filtering => "wardlog_filtering",
             Self::Projections => "wardlog_projections",
             Self::Gateway => "wardlog_gateway",
+        }
+    }
+
+    /// The end of the variable that names its own login, `DATABASE_URL_…`.
+    pub const fn variable(self) -> &'static str {
+        match self {
+            Self::Directory => "DIRECTORY",
+            Self::Filtering => "FILTERING",
+            Self::Projections => "PROJECTIONS",
+            Self::Gateway => "GATEWAY",
         }
     }
 

@@ -43,7 +43,7 @@ struct Place {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run roles until SIGTERM or Ctrl-C
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Show the main job: a generated school day of a real trust through the real door, then the comparison
     Demo(demo::Options),
     /// Import from a file

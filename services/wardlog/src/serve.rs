@@ -8,10 +8,11 @@ use access::{Verifier, identity::IssuerConfig};
 use actix_web::{App, HttpServer, middleware::from_fn};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use database::Logins;
 use directory::DirectoryView;
 use eventlog::{Wake, run, telemetry::Writer};
 use filtering::{Pipeline, Pseudonyms, Secret, Sink, http::Door, views::Counts};
-use sqlx::{PgPool, postgres::PgConnectOptions};
+use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::{clock, health::Readiness, problem, requests};
@@ -33,8 +34,8 @@ const LANES: usize = 2;
 /// What a process is told at its start.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The database.
-    pub database: PgConnectOptions,
+    /// The database, as each role reaches it.
+    pub database: Logins,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// What to run.
@@ -109,7 +110,13 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
 }
 
 async fn connect(settings: &Settings, role: database::Role, max: u32) -> Result<PgPool> {
-    database::connect(&settings.database, role, max).await.context("cannot connect to the database")
+    let login = settings.database.of(role).with_context(|| {
+        format!("no database for {}: give DATABASE_URL, or DATABASE_URL_{}", role.as_str(), role.variable())
+    })?;
+    if settings.database.is_shared(role) {
+        tracing::warn!(role = role.as_str(), "connects by a login that is more than the role: give it one of its own");
+    }
+    database::connect(login, role, max).await.context("cannot connect to the database")
 }
 
 #[derive(Default)]

@@ -9,6 +9,7 @@ mod load;
 mod memory;
 mod options;
 mod process;
+mod replay;
 mod report;
 mod sources;
 mod sustained;
@@ -51,6 +52,9 @@ async fn run(options: &Options) -> Result<()> {
     }
     if options.wants("append") {
         report.add(append::measure(effort).await?);
+    }
+    if options.wants("replay") {
+        report.add(replay::measure(effort).await?);
     }
     if options.wants("visible_latency") {
         report.add(visible::measure(effort).await?);

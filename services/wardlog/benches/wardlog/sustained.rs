@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::Result;
+use database::Logins;
 use database::{Role, connect};
 use filtering::Secret;
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -74,7 +75,7 @@ async fn count_all(bodies: &Arc<Vec<Body>>, batches: u64) -> Result<(f64, Rememb
 /// Starts the door and the projections.
 pub async fn start(database: &PgConnectOptions, stop: &CancellationToken) -> Result<Running> {
     let settings = Settings {
-        database: database.clone(),
+        database: Logins::of_their_own(database),
         listen: ([127, 0, 0, 1], 0).into(),
         roles: BTreeSet::from([serve::Role::Filtering, serve::Role::Projections]),
         issuers: Vec::new(),

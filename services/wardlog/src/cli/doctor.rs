@@ -8,7 +8,7 @@ use directory::DirectoryView;
 use eventlog::doctor::{Finding, Verdict, View, examine};
 use filtering::views::Counts;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection};
 use web::clock;
 
 use super::Place;
@@ -25,7 +25,8 @@ impl Doctor {
     /// Fails if anything is wrong; a warning is not a failure.
     pub(super) async fn run(self, place: &Place) -> Result<ExitCode> {
         let database = place.database().await?;
-        let mut connection = PgConnection::connect_with(&database.options).await?;
+        // Reading the whole log takes its time, which need not be logged as slow.
+        let mut connection = database.options.clone().disable_statement_logging().connect().await?;
         let views = [View::of::<DirectoryView>(), View::of::<Counts>()];
         let findings = examine(&mut connection, &views, clock::now()).await?;
         connection.close().await?;

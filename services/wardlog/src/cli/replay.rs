@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use directory::DirectoryView;
-use eventlog::{Offset, Partition, Projection, Rebuild, go_back, skip};
+use eventlog::{Offset, Partition, Projection, Rebuild, RebuildError, go_back, skip};
 use filtering::views::Counts;
 use indicatif::{ProgressBar, ProgressStyle};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
@@ -68,7 +68,10 @@ impl Replay {
             })
             .await?;
         bar.finish();
-        let differences = rebuild.compare().await?;
+        let differences = match rebuild.compare().await {
+            Err(RebuildError::ShownIsBehind { .. }) if self.accept_differences => Vec::new(),
+            compared => compared?,
+        };
         let count = |rows: Option<i64>| rows.map_or_else(|| "no such table".to_owned(), |rows| format!("{rows} rows"));
         for differing in &differences {
             let (was, is) = (count(differing.shown), count(differing.rebuilt));

@@ -1,13 +1,21 @@
 //! `wardlog serve` and `wardlog demo`.
 
-use std::{collections::BTreeSet, fs, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use access::identity::IssuerConfig;
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use database::Logins;
+use sqlx::postgres::PgConnectOptions;
 use web::shutdown;
 
-use super::Place;
+use super::{Database, Place};
 use crate::{
     demo, home,
     serve::{self, Role, Settings},
@@ -25,18 +33,45 @@ pub(super) struct Serve {
     /// A JSON file with the trusted issuers: [{"issuer", "audience", "algorithms", "jwks": {"url"} or {"file"}}]
     #[arg(long, env = "WARDLOG_ISSUERS")]
     issuers: Option<PathBuf>,
+    #[command(flatten)]
+    logins: RoleUrls,
     /// Memory for requests at the door, in MiB
     #[arg(long, env = "WARDLOG_DOOR_MEMORY", default_value_t = 256)]
     door_memory: usize,
+}
+
+/// Logins of the roles' own.
+#[derive(Debug, Args)]
+struct RoleUrls {
+    /// The database as the role `gateway` reaches it: a login that is `wardlog_gateway` and nothing else
+    #[arg(long = "gateway-database-url", env = "DATABASE_URL_GATEWAY", hide_env_values = true)]
+    gateway: Option<PgConnectOptions>,
+    /// The same for `filtering` and `wardlog_filtering`
+    #[arg(long = "filtering-database-url", env = "DATABASE_URL_FILTERING", hide_env_values = true)]
+    filtering: Option<PgConnectOptions>,
+    /// The same for `projections` and `wardlog_projections`
+    #[arg(long = "projections-database-url", env = "DATABASE_URL_PROJECTIONS", hide_env_values = true)]
+    projections: Option<PgConnectOptions>,
+}
+
+impl RoleUrls {
+    fn by_role(&self) -> BTreeMap<database::Role, PgConnectOptions> {
+        let urls = [
+            (database::Role::Gateway, &self.gateway),
+            (database::Role::Filtering, &self.filtering),
+            (database::Role::Projections, &self.projections),
+        ];
+        urls.into_iter().filter_map(|(role, url)| Some((role, url.clone()?))).collect()
+    }
 }
 
 impl Serve {
     pub(super) async fn run(self, place: &Place) -> Result<()> {
         let issuers = self.issuers(place)?;
         let stop = shutdown::on_signal()?;
-        let database = place.database().await?;
+        let (logins, database) = self.database(place).await?;
         let settings = Settings {
-            database: database.options.clone(),
+            database: logins,
             listen: self.listen,
             roles: self.roles.iter().copied().collect(),
             issuers,
@@ -46,8 +81,25 @@ impl Serve {
         let running = serve::start(settings, stop).await?;
         tracing::info!(address = %running.address, "listening");
         let outcome = running.finished().await;
-        database.close().await?;
+        if let Some(database) = database {
+            database.close().await?;
+        }
         outcome
+    }
+
+    /// How each role reaches the database, and the database where this process has brought it up to date: a process
+    /// that is given logins of its roles' own and nothing else cannot, and finds it so.
+    async fn database(&self, place: &Place) -> Result<(Logins, Option<Database>)> {
+        let own = self.logins.by_role();
+        if place.database_url.is_none() && !own.is_empty() {
+            return Ok((Logins::given(own, None), None));
+        }
+        let database = place.database().await?;
+        let logins = match &database.server {
+            Some(_) => Logins::of_their_own(&database.options),
+            None => Logins::given(own, Some(database.options.clone())),
+        };
+        Ok((logins, Some(database)))
     }
 
     /// The issuers of the file; in the embedded default, the development issuer.
@@ -77,7 +129,7 @@ pub(super) async fn demo(place: &Place, options: &demo::Options) -> Result<ExitC
     let server = home.postgres()?;
     let database = home::prepare_fresh(&server.options(), home::DEMO_DATABASE).await?;
     let settings = Settings {
-        database: database.clone(),
+        database: Logins::of_their_own(&database),
         listen: options.listen,
         roles: BTreeSet::from([Role::Gateway, Role::Filtering, Role::Projections]),
         issuers: vec![issuer.config()],

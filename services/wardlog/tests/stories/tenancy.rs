@@ -1,7 +1,7 @@
 //! Another tenant's data does not exist.
 
 use access::{Scope, tenant};
-use database::{Role, connect};
+use database::{Logins, Role, connect};
 use schema::{SchoolId, TrustId};
 use serde_json::json;
 use sqlx::PgPool;
@@ -175,4 +175,19 @@ async fn every_relation_that_the_gateway_can_read_is_tested_and_every_table_forc
     .await
     .unwrap();
     assert_eq!(writable, 0, "the gateway can write nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_roles_own_login_can_become_nothing_else() {
+    let town = Town::start().await;
+    let logins = Logins::of_their_own(&town.records.database);
+    for role in Role::ALL {
+        let pool = connect(logins.of(role).unwrap(), role, 1).await.unwrap();
+        for other in ["NONE", "wardlog_owner", "wardlog_rounding", "wardlog"] {
+            let became = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("SET ROLE {other}"))).execute(&pool).await;
+            assert_eq!(became.is_ok(), other == "NONE", "{role:?} as {other}");
+            let is = sqlx::query_scalar!(r#"SELECT current_user::text AS "is!""#).fetch_one(&pool).await.unwrap();
+            assert_eq!(is, role.as_str(), "{role:?} after SET ROLE {other}");
+        }
+    }
 }

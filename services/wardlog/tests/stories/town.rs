@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 use access::{IngestKey, Scope, Subject, dev_issuer::DevIssuer};
 use chrono::{NaiveDate, TimeDelta};
-use database::{Role, connect, scratch};
+use database::{Logins, Role, connect, scratch};
 use directory::{DirectoryView, commands, domain::source::RegisterSource, views};
 use eventlog::{Cause, catch_up};
 use filtering::Secret;
@@ -89,7 +89,7 @@ impl Town {
         let stop = CancellationToken::new();
         let issuer = issuer();
         let settings = Settings {
-            database: records.database.clone(),
+            database: Logins::of_their_own(&records.database),
             listen: "127.0.0.1:0".parse().unwrap(),
             roles: BTreeSet::from([serve::Role::Gateway, serve::Role::Filtering, serve::Role::Projections]),
             issuers: vec![issuer.config()],

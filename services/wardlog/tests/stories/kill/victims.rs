@@ -9,7 +9,7 @@ use std::{
 };
 
 use access::dev_issuer::DevIssuer;
-use database::private::PrivateServer;
+use database::{Role, private::PrivateServer};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -99,10 +99,17 @@ impl Victims {
 
     fn spawn(&self, roles: &str, listen: &str) -> Child {
         let log = File::options().create(true).append(true).open(self.directory.join("wardlog.log")).unwrap();
-        let url = self.server.url().replace("/postgres?", &format!("/{}?", home::DATABASE));
+        // Each role by a login of its own, and none that could be more.
+        let login = |role: Role| {
+            let user = format!("//{}@", role.as_str());
+            self.server.url().replace("//wardlog@", &user).replace("/postgres?", &format!("/{}?", home::DATABASE))
+        };
         Command::new(env!("CARGO_BIN_EXE_wardlog"))
             .args(["serve", "--roles", roles, "--listen", listen])
-            .env("DATABASE_URL", url)
+            .env_remove("DATABASE_URL")
+            .env("DATABASE_URL_GATEWAY", login(Role::Gateway))
+            .env("DATABASE_URL_FILTERING", login(Role::Filtering))
+            .env("DATABASE_URL_PROJECTIONS", login(Role::Projections))
             .env("WARDLOG_HOME", self.directory.join("home"))
             .env("WARDLOG_ISSUERS", self.directory.join("issuers.json"))
             .env("WARDLOG_LOG", "warn")
