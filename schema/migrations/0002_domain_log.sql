@@ -211,6 +211,7 @@ CREATE TABLE log.generation (
     view        text COLLATE "C" NOT NULL,
     generation  integer NOT NULL CHECK (generation > 0),
     state       text NOT NULL CHECK (state IN ('building', 'shown', 'kept')),
+    made_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     since       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (view, generation)
 );
@@ -259,6 +260,14 @@ BEGIN
                               WHERE c.view = p_view AND c."offset" > h."offset") THEN
         RAISE EXCEPTION 'generation % of % has not folded all that the shown one has', p_generation, p_view USING ERRCODE = 'WL004';
     END IF;
+    -- What has been decided since it was made, it may have folded before.
+    IF EXISTS (SELECT FROM log.generation g
+               JOIN log.skip k ON k.view = g.view AND k.decided_at > g.made_at
+               JOIN log.checkpoint h ON h.view = hidden AND h.partition = k.partition AND h."offset" >= k."offset"
+               WHERE g.view = p_view AND g.generation = p_generation) THEN
+        RAISE EXCEPTION 'generation % of % may hold an event that has been skipped since', p_generation, p_view
+            USING ERRCODE = 'WL004';
+    END IF;
     EXECUTE format('SELECT log.%I(%L)', 'show_' || replace(p_view, '.', '_'), made);
     UPDATE log.generation SET state = 'kept', since = clock_timestamp() WHERE view = p_view AND generation = shown;
     UPDATE log.generation SET state = 'shown', since = clock_timestamp() WHERE view = p_view AND generation = p_generation;
@@ -267,6 +276,9 @@ BEGIN
     UPDATE log.checkpoint c SET "offset" = h."offset"
     FROM log.checkpoint h WHERE c.view = p_view AND h.view = hidden AND h.partition = c.partition;
     DELETE FROM log.checkpoint WHERE view = hidden;
+    -- Where it waited, and is past now, it waits no longer.
+    DELETE FROM log.stopped s USING log.checkpoint c
+    WHERE s.view = p_view AND c.view = p_view AND c.partition = s.partition AND s."offset" <= c."offset";
 END
 $$;
 

@@ -7,11 +7,16 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
-use crate::{Behind, Log, Offset, Projection, ProjectionError, project::fold};
+use tokio::time::Instant;
+
+use crate::{Behind, Log, Offset, Partition, Projection, ProjectionError, project::fold};
 pub use fingerprint::Difference;
 
 /// How many partitions are filled at once.
 const AT_ONCE: u32 = 4;
+
+/// How long the shown view may take to come as far as the rebuilt one.
+const CATCHES_UP: Duration = Duration::from_secs(10);
 
 /// How often readers that hold on to the shown view are waited for, two seconds each, before giving up.
 const TRIES: usize = 15;
@@ -24,6 +29,16 @@ pub enum RebuildError {
     Underway {
         /// The view.
         view: &'static str,
+    },
+    /// It cannot be compared with what is shown, which does not come as far.
+    #[error(
+        "{view} as shown stays behind in partition {partition}: run a process that folds it, or see `wardlog doctor` why it waits"
+    )]
+    ShownIsBehind {
+        /// The view.
+        view: &'static str,
+        /// A partition in which it is behind.
+        partition: Partition,
     },
     /// There is nothing to go back to.
     #[error("{view} has no earlier generation: it has not been rebuilt, or that one has been dropped since")]
@@ -120,6 +135,7 @@ impl<'a, P: Projection> Rebuild<'a, P> {
 
     /// Compares it with what is shown, both at the same offsets; which tables differ. Neither is held up.
     pub async fn compare(&self) -> Result<Vec<Difference>, RebuildError> {
+        let began = Instant::now();
         loop {
             let mut shown = self.shown.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
             sqlx::query!(
@@ -129,9 +145,12 @@ impl<'a, P: Projection> Rebuild<'a, P> {
             .fetch_one(&mut *shown)
             .await?;
             let at = checkpoints(&mut shown, P::NAME).await?;
-            if !self.reach(&at).await? {
+            if let Some(partition) = self.reach(&at).await? {
                 // It is ahead of what is shown, which catches up in a moment.
                 shown.rollback().await?;
+                if began.elapsed() > CATCHES_UP {
+                    return Err(RebuildError::ShownIsBehind { view: P::NAME, partition });
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
@@ -187,20 +206,20 @@ impl<'a, P: Projection> Rebuild<'a, P> {
         Ok(())
     }
 
-    /// Folds up to exactly `at`, unless some partition is beyond it already.
-    async fn reach(&self, at: &[Behind]) -> Result<bool, RebuildError> {
+    /// Folds up to exactly `at`, unless some partition is beyond it already: that one.
+    async fn reach(&self, at: &[Behind]) -> Result<Option<Partition>, RebuildError> {
         let reached = checkpoints(&mut *self.pool.acquire().await?, &self.name).await?;
         let pairs: Vec<(Behind, Offset)> = reached
             .into_iter()
             .filter_map(|from| Some((from, at.iter().find(|to| to.partition == from.partition)?.offset)))
             .collect();
-        if pairs.iter().any(|(from, to)| from.offset > *to) {
-            return Ok(false);
+        if let Some((beyond, _)) = pairs.iter().find(|(from, to)| from.offset > *to) {
+            return Ok(Some(beyond.partition));
         }
         for (from, to) in pairs {
             fold_up_to(&self.pool, self.projection, &self.name, from, to).await?;
         }
-        Ok(true)
+        Ok(None)
     }
 }
 

@@ -124,15 +124,22 @@ pub async fn skip(
     actor: &str,
     reason: &str,
 ) -> Result<(), SkipError> {
-    // At once: a view that is tried again between the two would wait another minute.
+    // At once: a view that is tried again between the two would wait another minute. The checkpoint is held, for an event
+    // that the view folds after all must not be one that it is said to have passed over.
     let mut transaction = connection.begin().await?;
+    let waits = sqlx::query_scalar!(
+        r#"SELECT "offset" FROM log.checkpoint WHERE view = $1 AND partition = $2 FOR UPDATE"#,
+        view,
+        partition.0,
+    );
+    let waits = waits.fetch_optional(&mut *transaction).await? == Some(offset.0 - 1);
     let stopped = sqlx::query!(
         r#"DELETE FROM log.stopped WHERE view = $1 AND partition = $2 AND "offset" = $3"#,
         view,
         partition.0,
         offset.0,
     );
-    if stopped.execute(&mut *transaction).await?.rows_affected() != 1 {
+    if !waits || stopped.execute(&mut *transaction).await?.rows_affected() != 1 {
         return Err(SkipError::NotStopped { view: view.to_owned(), partition, offset });
     }
     sqlx::query!(

@@ -120,3 +120,35 @@ async fn two_rebuilds_of_one_view_do_not_meet() {
     let second = Rebuild::begin(&house.options, &DirectoryView).await;
     assert!(matches!(second, Err(RebuildError::Underway { view: "directory" })));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_rebuilt_before_an_event_was_skipped_is_not_shown() {
+    let house = House::new().await;
+    house.import(SAMPLE, 0).await;
+    let rebuild = Rebuild::begin(&house.options, &DirectoryView).await.unwrap();
+    rebuild.fill(|_| {}).await.unwrap();
+    let mut owner = PgConnection::connect_with(&house.options).await.unwrap();
+    sqlx::query!(
+        r#"INSERT INTO log.skip (view, partition, "offset", reason, actor)
+           SELECT 'directory', e.partition, 1, 'why', 'who' FROM log.event e LIMIT 1"#
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    let refused = rebuild.take_over().await.unwrap_err();
+    assert!(refused.to_string().contains("skipped since"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shown_view_that_nobody_folds_is_not_waited_for_for_ever() {
+    let house = House::new().await;
+    house.import(SAMPLE, 0).await;
+    sqlx::query!(r#"UPDATE log.checkpoint SET "offset" = 0 WHERE view = 'directory'"#)
+        .execute(&house.projections)
+        .await
+        .unwrap();
+    let rebuild = Rebuild::begin(&house.options, &DirectoryView).await.unwrap();
+    rebuild.fill(|_| {}).await.unwrap();
+    let compared = rebuild.compare().await;
+    assert!(matches!(compared, Err(RebuildError::ShownIsBehind { .. })), "{compared:?}");
+}

@@ -66,9 +66,8 @@ pub(super) async fn reader(connection: &mut PgConnection) -> Result<Vec<Finding>
 pub(super) async fn writers(connection: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
     let writers = sqlx::query!(
         r#"WITH kept AS (SELECT c.oid, c.relowner, c.relacl FROM pg_class c
-                         WHERE c.oid IN (SELECT relid FROM unnest(ARRAY['log.event', 'log.skip', 'telemetry.batch',
-                                                                        'telemetry.payload']) AS t (kept)
-                                         CROSS JOIN LATERAL pg_partition_tree(kept::regclass)))
+                         WHERE c.oid = ANY (ARRAY['log.event', 'log.skip', 'telemetry.batch', 'telemetry.payload']::regclass[])
+                            OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'telemetry.payload'::regclass))
            SELECT oid::regclass::text AS "table!", 'owned by ' || relowner::regrole AS "is!"
            FROM kept WHERE relowner <> 'wardlog_owner'::regrole
            UNION ALL

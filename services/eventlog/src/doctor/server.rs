@@ -39,7 +39,8 @@ pub(super) async fn days(connection: &mut PgConnection) -> Result<Vec<Finding>, 
     );
     let missing = tables.fetch_all(connection).await?.into_iter().filter_map(|row| {
         let first = row.first?;
-        let found = format!("{} has no place for {} of the next 7 days, the first {first}", row.table, row.missing);
+        let found =
+            format!("{} has no place for {} of the 8 days from today, the first {first}", row.table, row.missing);
         Some(if row.today {
             Finding::wrong(DAYS, format!("{found}, which is today: start any `wardlog serve`, which makes the days"))
         } else {

@@ -45,25 +45,31 @@ async fn advance(
     from: Behind,
     to: Offset,
 ) -> Result<Vec<i64>, ProjectionError> {
-    let skipped = sqlx::query_scalar!(
-        r#"UPDATE log.checkpoint SET "offset" = $6, moved_at = clock_timestamp()
-           WHERE view = $2 AND partition = $3 AND "offset" = $4 AND epoch = $5
-           RETURNING ARRAY(SELECT s."offset" FROM log.skip s
-                           WHERE s.view = $1 AND s.partition = $3 AND s."offset" BETWEEN $4 + 1 AND $6) AS "skipped!""#,
-        name,
+    let moved = sqlx::query!(
+        r#"UPDATE log.checkpoint SET "offset" = $5, moved_at = clock_timestamp()
+           WHERE view = $1 AND partition = $2 AND "offset" = $3 AND epoch = $4"#,
         view,
         from.partition.0,
         from.offset.0,
         from.epoch,
         to.0,
-    )
-    .fetch_optional(&mut *connection)
-    .await?
-    .ok_or(ProjectionError::Overtaken)?;
-    if from.stopped {
-        sqlx::query!("DELETE FROM log.stopped WHERE view = $1 AND partition = $2", view, from.partition.0)
-            .execute(connection)
-            .await?;
+    );
+    if moved.execute(&mut *connection).await?.rows_affected() != 1 {
+        return Err(ProjectionError::Overtaken);
     }
-    Ok(skipped)
+    if from.stopped {
+        let ended = sqlx::query!("DELETE FROM log.stopped WHERE view = $1 AND partition = $2", view, from.partition.0);
+        if ended.execute(&mut *connection).await?.rows_affected() != 1 {
+            return Err(ProjectionError::Overtaken);
+        }
+    }
+    // A statement of its own: the one above may have waited for the row's lock, and this must see what came meanwhile.
+    let skipped = sqlx::query_scalar!(
+        r#"SELECT "offset" FROM log.skip WHERE view = $1 AND partition = $2 AND "offset" BETWEEN $3::bigint + 1 AND $4"#,
+        name,
+        from.partition.0,
+        from.offset.0,
+        to.0,
+    );
+    Ok(skipped.fetch_all(connection).await?)
 }

@@ -74,15 +74,12 @@ async fn a_healthy_log_is_ok_in_every_check() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_changes_nothing_and_stays_nobody_else_afterwards() {
+async fn the_doctor_needs_no_right_to_write_and_leaves_its_session_as_it_was() {
     let mut given = a_healthy_log().await;
+    tamper(&mut given, "SET default_transaction_read_only = on").await;
     findings(&mut given).await;
-    let after = sqlx::query!(
-        r#"SELECT current_user = session_user AS "itself!", current_setting('transaction_read_only') AS "read_only!",
-                  pg_current_xact_id_if_assigned() IS NULL AS "unwritten!""#
-    );
-    let after = after.fetch_one(&mut given.superuser).await.unwrap();
-    assert!(after.itself && after.read_only == "off" && after.unwritten);
+    let itself = sqlx::query_scalar!(r#"SELECT current_user = session_user AS "itself!""#);
+    assert!(itself.fetch_one(&mut given.superuser).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use std::{
 
 use database::Role;
 use eventlog::{Behind, DomainLog, EventRecord, Log, Offset, Partition, Projection, ProjectionError};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -116,6 +116,7 @@ pub async fn until_counted(pool: &PgPool, events: i64) {
 
 /// A log with `events` in one partition, and what folds it: a pool of the projections' role, and a superuser.
 pub struct Given {
+    pub database: PgConnectOptions,
     pub appends: PgPool,
     pub pool: PgPool,
     pub superuser: PgConnection,
@@ -135,7 +136,7 @@ impl Given {
         .unwrap();
         let (partition, _) = owners_of_one_partition(&appends, 1).await;
         let pool = database::connect(&database, Role::Projections, 8).await.unwrap();
-        let given = Self { appends, pool, superuser, partition };
+        let given = Self { database, appends, pool, superuser, partition };
         given.append(0..events).await;
         given
     }

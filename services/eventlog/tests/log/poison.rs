@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
-use eventlog::{Offset, Owner, SkipError, join, skip, stops};
+use eventlog::{Offset, Owner, SkipError, catch_up, join, skip, stops};
 use schema::TrustId;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::{
@@ -87,4 +88,56 @@ async fn a_view_that_has_been_mended_goes_on_by_itself() {
     until_counted(&given.pool, 12).await;
     process.stop().await;
     assert!(stops(&mut given.superuser).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_folded_after_all_is_not_skipped() {
+    let mut given = Given::events(12).await;
+    catch_up(&given.pool, &Counter::default()).await.unwrap();
+    sqlx::query!(
+        "INSERT INTO log.stopped VALUES ('test.counter', $1, 8, 'recorded late', now(), now(), 1)",
+        given.partition.number(),
+    )
+    .execute(&mut given.superuser)
+    .await
+    .unwrap();
+    let skipped = skip(&mut given.superuser, "test.counter", (given.partition, Offset::of_row(8)), "it", "why").await;
+    assert!(matches!(skipped, Err(SkipError::NotStopped { .. })), "{skipped:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_comes_while_a_fold_waits_for_the_checkpoint_is_kept() {
+    let mut given = Given::events(3).await;
+    sqlx::query!(
+        r#"INSERT INTO log.checkpoint (view, partition, "offset") SELECT 'test.counter', p, 0 FROM generate_series(0, 63) p"#
+    )
+    .execute(&mut given.superuser)
+    .await
+    .unwrap();
+    let mut held = given.superuser.begin().await.unwrap();
+    sqlx::query!("SELECT FROM log.checkpoint WHERE view = 'test.counter' FOR UPDATE")
+        .fetch_all(&mut *held)
+        .await
+        .unwrap();
+    let pool = given.pool.clone();
+    let folding = tokio::spawn(async move { catch_up(&pool, &Counter::default()).await });
+    let mut other = PgConnection::connect_with(&given.database).await.unwrap();
+    let waits = async {
+        let waiting = r#"SELECT count(*) AS "n!" FROM pg_stat_activity
+                         WHERE datname = current_database() AND wait_event_type = 'Lock'"#;
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut other).await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(Duration::from_secs(15), "the fold to wait", waits).await;
+    sqlx::query!(
+        "INSERT INTO log.skip (view, partition, \"offset\", reason, actor) VALUES ('test.counter', $1, 2, 'why', 'who')",
+        given.partition.number(),
+    )
+    .execute(&mut other)
+    .await
+    .unwrap();
+    held.commit().await.unwrap();
+    folding.await.unwrap().unwrap();
+    assert_eq!(counted(&given.pool).await, 2);
 }
