@@ -1,71 +1,19 @@
-//! Problems, health and request logging, through a whole application.
+//! Problems and health, through a whole application.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
-
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
+#[path = "http/given.rs"]
+mod given;
 
 use actix_web::{
-    App, Error, HttpResponse,
-    body::MessageBody,
-    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
-    error::ErrorImATeapot,
     http::{
         Method, StatusCode,
         header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
-    middleware::from_fn,
     test::{self, TestRequest},
-    web::{self as actix, Bytes, Data, Json},
 };
 use serde_json::{Value, json};
 
-use web::{
-    ErrorCode, Problem, health,
-    health::Readiness,
-    problem::{complete, method_not_allowed},
-    requests::trace,
-    telemetry::{Options, Telemetry},
-};
-
-fn app(
-    readiness: Readiness,
-) -> App<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<impl MessageBody>,
-        Error = Error,
-        InitError = (),
-    >,
-> {
-    let readiness = Data::new(readiness);
-    App::new()
-        .wrap(from_fn(complete))
-        .wrap(from_fn(trace))
-        .configure(|cfg| health::routes(cfg, readiness))
-        .service(actix::resource("/json").route(actix::post().to(async |_: Json<u32>| "read")))
-        .service(
-            actix::resource("/bytes")
-                .app_data(actix::PayloadConfig::new(8))
-                .route(actix::post().to(async |_: Bytes| "read")),
-        )
-        .service(
-            actix::resource("/only-post")
-                .route(actix::post().to(async || "done"))
-                .default_service(method_not_allowed("POST")),
-        )
-        .service(actix::resource("/teapot").to(async || Err::<&str, _>(ErrorImATeapot("secret detail of a library"))))
-        .service(actix::resource("/busy").to(async || {
-            let problem = Problem::new(ErrorCode::TooManyRequests).detail("the quota is used up");
-            Err::<&str, _>(problem.retry_after(7).member("quota", 500))
-        }))
-        .service(actix::resource("/graphql").to(async || HttpResponse::BadRequest().json(json!({ "errors": [] }))))
-        .service(actix::resource("/schools/{school}").to(async || "a school"))
-        .service(actix::resource("/broken").to(async || Err::<&str, _>(Problem::new(ErrorCode::Internal))))
-}
+use given::app;
+use web::{ErrorCode, Problem, health::Readiness};
 
 async fn call(request: TestRequest) -> (StatusCode, actix_web::http::header::HeaderMap, Value) {
     let app = test::init_service(app(Readiness::default())).await;
@@ -149,56 +97,4 @@ async fn a_process_is_live_always_and_ready_when_every_check_passes() {
     let app = test::init_service(app(Readiness::default().with("keys", async || true))).await;
     let ready = test::call_service(&app, TestRequest::get().uri("/health/ready").to_request()).await;
     assert_eq!(ready.status(), 200);
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[actix_web::test]
-async fn a_request_is_logged_by_method_route_status_and_time_and_nothing_else_of_it() {
-    let log = Log::default();
-    let options = Options { service: "test", filter: "trace".to_owned(), for_a_person: false, otlp_endpoint: None };
-    let writer = log.clone();
-    let (subscriber, _telemetry) = Telemetry::prepare(&options, move || writer.clone()).unwrap();
-    let _installed = tracing::subscriber::set_default(subscriber);
-
-    let app = test::init_service(app(Readiness::default())).await;
-    for uri in ["/schools/SECRET?child=SECRET", "/SECRET", "/broken?SECRET"] {
-        let request =
-            TestRequest::post().uri(uri).insert_header(("authorization", "Bearer SECRET")).set_payload("SECRET");
-        test::call_service(&app, request.to_request()).await;
-    }
-    let odd = TestRequest::default().method(Method::from_bytes(b"SECRET").unwrap()).uri("/schools/1");
-    test::call_service(&app, odd.to_request()).await;
-
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(!text.contains("SECRET"), "{text}");
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let ours: Vec<_> = lines.iter().filter(|line| line["span"]["name"] == "request").collect();
-    let seen: Vec<_> = ours
-        .iter()
-        .map(|line| {
-            (&line["level"], &line["span"]["http.request.method"], &line["span"]["http.route"], &line["status"])
-        })
-        .map(|(level, method, route, status)| format!("{level} {method} {route} {status}").replace('"', ""))
-        .collect();
-    let expected = [
-        "INFO POST /schools/{school} 200",
-        "INFO POST unmatched 404",
-        "ERROR POST /broken 500",
-        "INFO _OTHER /schools/{school} 200",
-    ];
-    assert_eq!(seen, expected);
-    assert!(ours.iter().all(|line| line["seconds"].is_number()));
 }
