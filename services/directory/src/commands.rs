@@ -1,10 +1,10 @@
 //! What the directory can be told: load the stream, decide, append, in one transaction.
 
-mod execute;
+use std::fmt;
 
 use access::IngestKey;
 use chrono::{DateTime, NaiveDate, Utc};
-use eventlog::{AppendError, Cause, Owner, StreamError};
+use eventlog::{Aggregate, Cause, CommandError, Done, Origin, Owner, Stream, StreamError};
 use schema::{
     KeyId, SchoolId, SourceId, TrustId, Urn,
     directory::{SchoolEvent, SourceEvent},
@@ -13,15 +13,12 @@ use sqlx::PgPool;
 
 use crate::{
     domain::{
-        Aggregate,
         school::{School, SchoolCommand, SchoolError},
         source::{RegisterSource, Source, SourceCommand, SourceError},
         trust::TrustError,
     },
     views,
 };
-pub use execute::Done;
-pub(crate) use execute::{Because, Stream, execute};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -65,15 +62,33 @@ impl From<StreamError> for DirectoryError {
     }
 }
 
-impl From<AppendError> for DirectoryError {
-    fn from(error: AppendError) -> Self {
+impl<R: fmt::Debug + fmt::Display> From<CommandError<R>> for DirectoryError
+where
+    Self: From<R>,
+{
+    fn from(error: CommandError<R>) -> Self {
         match error {
-            // `execute` appends only what a decision led to.
-            AppendError::Conflict { .. } | AppendError::NoEvents => Self::Contended,
-            AppendError::CommandIdReused => Self::CommandIdReused,
-            AppendError::Database(error) => Self::Database(error),
+            CommandError::Refused(rule) => rule.into(),
+            CommandError::Contended => Self::Contended,
+            CommandError::CommandIdReused => Self::CommandIdReused,
+            CommandError::Unreadable(error) => Self::Unreadable(error),
+            CommandError::Database(error) => Self::Database(error),
         }
     }
+}
+
+/// [`eventlog::execute`] with this context's errors.
+pub(crate) async fn execute<A: Aggregate>(
+    pool: &PgPool,
+    stream: Stream,
+    command: A::Command,
+    at: DateTime<Utc>,
+    origin: Origin,
+) -> Result<Done<A::Event>, DirectoryError>
+where
+    DirectoryError: From<A::Error>,
+{
+    Ok(eventlog::execute::<A>(pool, stream, command, at, origin).await?)
 }
 
 /// Records that a school goes by another URN from a day on.
@@ -88,7 +103,7 @@ pub async fn change_urn(
     if holder.is_some_and(|holder| holder != school) {
         return Err(DirectoryError::UrnTaken);
     }
-    execute::<School>(pool, Stream::school(school), SchoolCommand::ChangeUrn { urn, from }, at, Because::Sender(cause))
+    execute::<School>(pool, school_stream(school), SchoolCommand::ChangeUrn { urn, from }, at, Origin::Sender(cause))
         .await
 }
 
@@ -100,14 +115,8 @@ pub async fn join_trust(
     cause: Cause,
     at: DateTime<Utc>,
 ) -> Result<Done<SchoolEvent>, DirectoryError> {
-    execute::<School>(
-        pool,
-        Stream::school(school),
-        SchoolCommand::JoinTrust { trust, from },
-        at,
-        Because::Sender(cause),
-    )
-    .await
+    execute::<School>(pool, school_stream(school), SchoolCommand::JoinTrust { trust, from }, at, Origin::Sender(cause))
+        .await
 }
 
 /// Records that a school belongs to a trust up to, and not including, a day.
@@ -118,7 +127,7 @@ pub async fn leave_trust(
     cause: Cause,
     at: DateTime<Utc>,
 ) -> Result<Done<SchoolEvent>, DirectoryError> {
-    execute::<School>(pool, Stream::school(school), SchoolCommand::LeaveTrust { trust, to }, at, Because::Sender(cause))
+    execute::<School>(pool, school_stream(school), SchoolCommand::LeaveTrust { trust, to }, at, Origin::Sender(cause))
         .await
 }
 
@@ -129,13 +138,13 @@ pub async fn register_source(
     cause: Cause,
     at: DateTime<Utc>,
 ) -> Result<Done<SourceEvent>, DirectoryError> {
-    let school = Stream::school(source.school);
+    let school = school_stream(source.school);
     let events = eventlog::load::<SchoolEvent>(&mut *pool.acquire().await?, school.owner, &school.name).await?;
     match School::after(events.iter().map(|stored| &stored.event)) {
         School::Unknown => Err(SchoolError::NotRegistered.into()),
         School::Registered(_) => {
-            let stream = Stream::source(source.school, source.source);
-            execute::<Source>(pool, stream, SourceCommand::Register(source), at, Because::Sender(cause)).await
+            let stream = source_stream(source.school, source.source);
+            execute::<Source>(pool, stream, SourceCommand::Register(source), at, Origin::Sender(cause)).await
         }
     }
 }
@@ -149,7 +158,7 @@ pub async fn issue_key(
     at: DateTime<Utc>,
 ) -> Result<IngestKey, DirectoryError> {
     let command = SourceCommand::IssueKey { key: id, hash: key.hash() };
-    let done = execute::<Source>(pool, Stream::source(school, source), command, at, Because::Sender(cause)).await?;
+    let done = execute::<Source>(pool, source_stream(school, source), command, at, Origin::Sender(cause)).await?;
     if done.appended.is_some_and(|appended| appended.replayed) { Err(DirectoryError::KeyShownBefore) } else { Ok(key) }
 }
 
@@ -162,19 +171,17 @@ pub async fn revoke_key(
     at: DateTime<Utc>,
 ) -> Result<Done<SourceEvent>, DirectoryError> {
     let command = SourceCommand::RevokeKey { key };
-    execute::<Source>(pool, Stream::source(school, source), command, at, Because::Sender(cause)).await
+    execute::<Source>(pool, source_stream(school, source), command, at, Origin::Sender(cause)).await
 }
 
-impl Stream {
-    pub(crate) fn trust(trust: TrustId) -> Self {
-        Self { owner: Owner::Trust(trust), name: format!("trust-{trust}") }
-    }
+pub(crate) fn trust_stream(trust: TrustId) -> Stream {
+    Stream { owner: Owner::Trust(trust), name: format!("trust-{trust}") }
+}
 
-    pub(crate) fn school(school: SchoolId) -> Self {
-        Self { owner: Owner::School(school), name: format!("school-{school}") }
-    }
+pub(crate) fn school_stream(school: SchoolId) -> Stream {
+    Stream { owner: Owner::School(school), name: format!("school-{school}") }
+}
 
-    pub(crate) fn source(school: SchoolId, source: SourceId) -> Self {
-        Self { owner: Owner::School(school), name: format!("source-{source}") }
-    }
+fn source_stream(school: SchoolId, source: SourceId) -> Stream {
+    Stream { owner: Owner::School(school), name: format!("source-{source}") }
 }

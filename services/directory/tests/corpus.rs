@@ -6,11 +6,11 @@ use std::{fmt::Debug, fs, path::PathBuf};
 
 use chrono::NaiveDate;
 use directory::domain::{
-    Aggregate,
     school::{Membership, Registered, School},
     source::{KeyState, Source},
     trust::Trust,
 };
+use eventlog::Aggregate;
 use schema::{
     DomainEvent, Vocabulary,
     directory::{SchoolDetails, SourceRegistered},

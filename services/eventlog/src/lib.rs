@@ -4,6 +4,7 @@
 //! never have skipped one before it.
 
 mod append;
+mod command;
 pub mod doctor;
 mod domain;
 mod follow;
@@ -20,6 +21,7 @@ pub mod telemetry;
 mod wake;
 
 pub use append::{Append, AppendError, Appended, Cause, Occurred, Owner, append, join};
+pub use command::{Aggregate, CommandError, Done, Origin, Stream, execute};
 pub use domain::{DomainLog, EventRecord};
 pub use follow::{Behind, Log, Offset, PARTITIONS, Partition};
 pub use project::{Projection, ProjectionError, Start, catch_up, run};

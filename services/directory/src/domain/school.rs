@@ -3,12 +3,12 @@
 mod membership;
 
 use chrono::NaiveDate;
+use eventlog::Aggregate;
 use schema::{
     SchoolId, TrustId, Urn,
     directory::{SchoolAmended, SchoolDetails, SchoolEvent, SchoolRegistered, UrnChanged},
 };
 
-use super::Aggregate;
 pub use membership::Membership;
 
 /// A school as its events leave it.

@@ -1,11 +1,12 @@
 //! A source: one of a school's filters as a sender, and the keys that it may send with.
 
+use eventlog::Aggregate;
 use schema::{
     KeyId, SchoolId, SourceId, Vocabulary,
     directory::{KeyIssued, KeyRevoked, SourceEvent, SourceRegistered},
 };
 
-use super::{Aggregate, name::Name};
+use super::name::Name;
 use access::KeyHash;
 
 /// How many keys of a source may be live at once: the one in use and the one that replaces it.

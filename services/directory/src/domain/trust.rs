@@ -1,11 +1,12 @@
 //! A trust: what the register calls it.
 
+use eventlog::Aggregate;
 use schema::{
     TrustId, TrustUid,
     directory::{TrustEvent, TrustRegistered, TrustRenamed},
 };
 
-use super::{Aggregate, name::Name};
+use super::name::Name;
 
 /// A trust as its events leave it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use eventlog::{Done, Origin};
 use schema::{
     TrustId, TrustUid, Urn,
     directory::{SchoolEvent, TrustEvent},
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     DirectoryError,
-    commands::{Because, Done, Stream, execute},
+    commands::{execute, school_stream, trust_stream},
     domain::{
         name::Name,
         school::{RegisterSchool, School, SchoolCommand, SchoolError},
@@ -77,8 +78,8 @@ impl<'a, I: FnMut() -> Uuid> Rows<'a, I> {
         Ok(self.imported)
     }
 
-    fn because(&self) -> Because {
-        Because::Register { correlation_id: self.correlation }
+    fn origin(&self) -> Origin {
+        Origin::Content { actor: "register-import", correlation_id: self.correlation }
     }
 
     fn refuse(&mut self, line: u64, field: &'static str, reason: String) {
@@ -99,14 +100,9 @@ impl<'a, I: FnMut() -> Uuid> Rows<'a, I> {
             None => None,
         };
         let said = RegisterSchool { school, urn: row.urn, details: row.details, trust, on: self.on };
-        let done = execute::<School>(
-            self.pool,
-            Stream::school(school),
-            SchoolCommand::Register(said),
-            self.now,
-            self.because(),
-        )
-        .await?;
+        let done =
+            execute::<School>(self.pool, school_stream(school), SchoolCommand::Register(said), self.now, self.origin())
+                .await?;
         self.count(&done);
         Ok(())
     }
@@ -118,7 +114,7 @@ impl<'a, I: FnMut() -> Uuid> Rows<'a, I> {
             return Ok(trust);
         }
         let command = TrustCommand::Register { trust, uid: uid.clone(), name };
-        let done = execute::<Trust>(self.pool, Stream::trust(trust), command, self.now, self.because()).await?;
+        let done = execute::<Trust>(self.pool, trust_stream(trust), command, self.now, self.origin()).await?;
         for event in &done.events {
             match event {
                 TrustEvent::Registered(_) => self.imported.trusts_registered += 1,

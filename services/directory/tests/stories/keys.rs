@@ -167,3 +167,24 @@ async fn only_a_registered_school_has_sources() {
     let outcome = register_source(&house.directory, filter(id().into(), id().into()), because("source"), now()).await;
     assert!(matches!(outcome, Err(DirectoryError::School(SchoolError::NotRegistered))));
 }
+
+#[tokio::test]
+async fn a_command_sent_again_is_answered_with_what_it_led_to_though_the_state_has_moved_on() {
+    let house = House::new().await;
+    let (school, source) = source(&house).await;
+    let (id, key) = new_key();
+    issue_key(&house.directory, (school, source), (id, key), because("key"), now()).await.unwrap();
+    let first = revoke_key(&house.directory, (school, source), id, because("revoke"), now()).await.unwrap();
+    assert_eq!(first.events.len(), 1);
+
+    let again = revoke_key(&house.directory, (school, source), id, because("revoke"), now()).await.unwrap();
+    assert_eq!(again.events, first.events);
+    let (first, again) = (first.appended.unwrap(), again.appended.unwrap());
+    assert_eq!(
+        (again.partition, again.last_offset, again.version),
+        (first.partition, first.last_offset, first.version)
+    );
+    assert!(again.replayed && !first.replayed);
+    let other = register_source(&house.directory, filter(school, self::id().into()), because("revoke"), now()).await;
+    assert!(matches!(other, Err(DirectoryError::CommandIdReused)), "{other:?}");
+}

@@ -5,13 +5,12 @@ use chrono::NaiveDate;
 use directory::{
     commands::{change_urn, issue_key, join_trust, leave_trust, register_source, revoke_key},
     domain::{
-        Aggregate,
         school::{Membership, School},
         source::{KeyState, RegisterSource, Source},
         trust::Trust,
     },
 };
-use eventlog::{Owner, load};
+use eventlog::{Aggregate, Owner, load};
 use schema::{KeyId, SchoolId, SourceId, TrustId, Vocabulary, directory::SchoolDetails};
 
 use crate::house::{House, SAMPLE, because, first_day, id, now};
