@@ -111,9 +111,19 @@ impl PrivateServer {
 
     /// Stops the server, ending its clients' transactions, and waits until it has stopped.
     pub fn stop(&self) -> Result<(), PrivateError> {
+        self.end("--mode=fast")
+    }
+
+    /// Stops the server where it stands, and removes its directory: for one whose data nobody wants.
+    pub fn discard(self) -> Result<(), PrivateError> {
+        self.end("--mode=immediate")?;
+        fs::remove_dir_all(&self.directory).map_err(|source| PrivateError::File { path: self.directory, source })
+    }
+
+    fn end(&self, mode: &str) -> Result<(), PrivateError> {
         let data = self.data();
         self.run("pg_ctl", |command| {
-            command.args(["stop", "--mode=fast", "--wait", "--timeout=60", "--pgdata"]).arg(data);
+            command.args(["stop", mode, "--wait", "--timeout=120", "--pgdata"]).arg(data);
         })
     }
 

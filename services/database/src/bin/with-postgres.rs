@@ -2,7 +2,7 @@
 //! `WARDLOG_TEST_DATABASE_URL` and migrated, and removes the server afterwards. Exits as the command does.
 
 use std::{
-    env, fs,
+    env,
     process::{Command, ExitCode, ExitStatus},
 };
 
@@ -27,10 +27,9 @@ fn main() -> ExitCode {
         .build()
         .map_err(|error| error.to_string())
         .and_then(|runtime| runtime.block_on(beside(&server, Command::new(program).args(words))));
-    if let Err(error) = server.stop() {
+    if let Err(error) = server.discard() {
         eprintln!("with-postgres: {error}");
     }
-    let _ = fs::remove_dir_all(&directory);
     match outcome {
         Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from),
         Err(error) => {
