@@ -210,7 +210,7 @@ CREATE TRIGGER skip_is_never_truncated BEFORE TRUNCATE ON log.skip
 CREATE TABLE log.generation (
     view        text COLLATE "C" NOT NULL,
     generation  integer NOT NULL CHECK (generation > 0),
-    state       text NOT NULL CHECK (state IN ('building', 'shown', 'kept')),
+    state       text NOT NULL CHECK (state IN ('building', 'shown', 'kept', 'dropped')),
     made_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     since       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (view, generation)
@@ -273,7 +273,7 @@ BEGIN
     UPDATE log.generation SET state = 'shown', since = clock_timestamp() WHERE view = p_view AND generation = p_generation;
     INSERT INTO log.checkpoint (view, partition, "offset")
     SELECT p_view || '@' || shown, c.partition, c."offset" FROM log.checkpoint c WHERE c.view = p_view AND shown IS NOT NULL;
-    UPDATE log.checkpoint c SET "offset" = h."offset"
+    UPDATE log.checkpoint c SET "offset" = h."offset", epoch = c.epoch + 1
     FROM log.checkpoint h WHERE c.view = p_view AND h.view = hidden AND h.partition = c.partition;
     DELETE FROM log.checkpoint WHERE view = hidden;
     -- Where it waited, and is past now, it waits no longer.
@@ -282,11 +282,12 @@ BEGIN
 END
 $$;
 
--- Drops a generation that is not shown.
+-- Drops a generation that is not shown. Its number stays taken: who still folds into it finds nothing of that name again.
 CREATE FUNCTION log.drop_generation(p_view text, p_generation integer) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET role = wardlog_owner SET lock_timeout = '2s' AS $$
 BEGIN
-    DELETE FROM log.generation WHERE view = p_view AND generation = p_generation AND state <> 'shown';
+    UPDATE log.generation SET state = 'dropped', since = clock_timestamp()
+    WHERE view = p_view AND generation = p_generation AND state IN ('building', 'kept');
     IF NOT FOUND THEN
         RAISE EXCEPTION 'generation % of % is shown, or not there', p_generation, p_view USING ERRCODE = 'WL004';
     END IF;

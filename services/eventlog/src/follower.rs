@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The class of the advisory locks by which followers show that they are connected (`pg_locks`).
-const CONNECTED: i32 = 1_465_009_995;
+pub(crate) const CONNECTED: i32 = 1_465_009_995;
 
 /// The SQLSTATE of a lock that was not given within `lock_timeout`.
 const LOCK_NOT_AVAILABLE: &str = "55P03";

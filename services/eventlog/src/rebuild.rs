@@ -85,10 +85,12 @@ impl<'a, P: Projection> Rebuild<'a, P> {
     /// an earlier rebuild kept or left behind is dropped.
     pub async fn begin(database: &PgConnectOptions, projection: &'a P) -> Result<Self, RebuildError> {
         let mut owner = exclusive::<P>(database).await?;
-        let others =
-            sqlx::query_scalar!("SELECT generation FROM log.generation WHERE view = $1 AND state <> 'shown'", P::NAME)
-                .fetch_all(&mut owner)
-                .await?;
+        let others = sqlx::query_scalar!(
+            "SELECT generation FROM log.generation WHERE view = $1 AND state IN ('building', 'kept')",
+            P::NAME
+        )
+        .fetch_all(&mut owner)
+        .await?;
         let mut transaction = owner.begin().await?;
         for other in others {
             sqlx::query!("SELECT log.drop_generation($1, $2)", P::NAME, other).fetch_one(&mut *transaction).await?;
@@ -241,7 +243,7 @@ pub async fn go_back<P: Projection>(database: &PgConnectOptions) -> Result<(), R
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// The class of the advisory locks under which views are rebuilt.
-const REBUILDING: i32 = 1_465_009_996;
+pub(crate) const REBUILDING: i32 = 1_465_009_996;
 
 /// A connection of the migrating login that alone may rebuild the view, until it is closed.
 async fn exclusive<P: Projection>(database: &PgConnectOptions) -> Result<PgConnection, RebuildError> {

@@ -80,6 +80,15 @@ impl Place {
         Home::open(&self.home)
     }
 
+    /// The database as it is.
+    fn database_as_it_is(&self) -> Result<Database> {
+        if let Some(options) = &self.database_url {
+            return Ok(Database { options: options.clone(), server: None });
+        }
+        let server = self.home()?.postgres()?;
+        Ok(Database { options: server.options().database(home::DATABASE), server: Some(server) })
+    }
+
     /// The database, up to date: the given one, or the private server's.
     async fn database(&self) -> Result<Database> {
         if let Some(options) = &self.database_url {

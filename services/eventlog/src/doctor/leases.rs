@@ -9,13 +9,11 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Finding, View, look, or_ok, views::Standing};
+use crate::follower::CONNECTED;
 
 const LEASES: &str = "leases";
 const FOLLOWERS: &str = "followers";
 const STUCK: &str = "stuck leases";
-
-/// The class of the advisory locks by which followers show that they are connected (`follower.rs`).
-const CONNECTED: i32 = 1_465_009_995;
 
 /// How long the living followers may take to find a lease that nobody holds any more; they look every second.
 const TAKE_OVER: Duration = Duration::from_secs(3);

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::rebuild::REBUILDING;
+
 use super::{Finding, View, or_ok};
 use crate::{PARTITIONS, stop};
 
@@ -19,9 +21,6 @@ const MOST_BEHIND: i64 = 10_000;
 
 /// How long a partition may wait to be folded, in seconds.
 const LONGEST_WAIT: i64 = 60;
-
-/// The class of the advisory locks under which views are rebuilt (`rebuild.rs`).
-const REBUILDING: i32 = 1_465_009_996;
 
 /// How far a view, shown or hidden (`view@generation`), has folded a partition of its log.
 pub(super) struct Standing {

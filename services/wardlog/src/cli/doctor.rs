@@ -24,9 +24,14 @@ pub(super) struct Doctor {
 impl Doctor {
     /// Fails if anything is wrong; a warning is not a failure.
     pub(super) async fn run(self, place: &Place) -> Result<ExitCode> {
-        let database = place.database().await?;
+        let database = place.database_as_it_is()?;
         // Reading the whole log takes its time, which need not be logged as slow.
         let mut connection = database.options.clone().disable_statement_logging().connect().await?;
+        let pending = database::pending(&mut connection).await?;
+        anyhow::ensure!(
+            pending.is_empty(),
+            "the database lacks the migrations {pending:?}: start `wardlog serve` with DATABASE_URL, or run any other command, and look again"
+        );
         let views = [View::of::<DirectoryView>(), View::of::<Counts>()];
         let findings = examine(&mut connection, &views, clock::now()).await?;
         connection.close().await?;
