@@ -54,6 +54,8 @@ enum Command {
     Key(keys::Key),
     /// Mint a token of the development issuer
     Token(token::Token),
+    /// Bring the database up to date and do nothing else
+    Migrate,
     /// Fill a view again from the beginning of its log, beside the one that is shown, and show it instead
     Replay(replay::Replay),
     /// Decide that a view passes over an event which it cannot fold
@@ -126,6 +128,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Import(import) => import.run(&place).await?,
         Command::Key(key) => key.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
+        Command::Migrate => place.database().await?.close().await?,
         Command::Replay(replay) => return replay.run(&place).await,
         Command::Skip(skip) => skip.run(&place).await?,
         Command::Doctor(doctor) => return doctor.run(&place).await,

@@ -30,7 +30,7 @@ impl Doctor {
         let pending = database::pending(&mut connection).await?;
         anyhow::ensure!(
             pending.is_empty(),
-            "the database lacks the migrations {pending:?}: start `wardlog serve` with DATABASE_URL, or run any other command, and look again"
+            "the database lacks the migrations {pending:?}: run `wardlog migrate`, and look again"
         );
         let views = [View::of::<DirectoryView>(), View::of::<Counts>()];
         let findings = examine(&mut connection, &views, clock::now()).await?;
