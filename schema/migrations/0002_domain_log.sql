@@ -211,7 +211,6 @@ CREATE TABLE log.generation (
     view        text COLLATE "C" NOT NULL,
     generation  integer NOT NULL CHECK (generation > 0),
     state       text NOT NULL CHECK (state IN ('building', 'shown', 'kept', 'dropped')),
-    made_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     since       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (view, generation)
 );
@@ -260,9 +259,9 @@ BEGIN
                               WHERE c.view = p_view AND c."offset" > h."offset") THEN
         RAISE EXCEPTION 'generation % of % has not folded all that the shown one has', p_generation, p_view USING ERRCODE = 'WL004';
     END IF;
-    -- What has been decided since it was made, it may have folded before.
+    -- What has been decided since it was made, or was shown last, it may have folded before.
     IF EXISTS (SELECT FROM log.generation g
-               JOIN log.skip k ON k.view = g.view AND k.decided_at > g.made_at
+               JOIN log.skip k ON k.view = g.view AND k.decided_at > g.since
                JOIN log.checkpoint h ON h.view = hidden AND h.partition = k.partition AND h."offset" >= k."offset"
                WHERE g.view = p_view AND g.generation = p_generation) THEN
         RAISE EXCEPTION 'generation % of % may hold an event that has been skipped since', p_generation, p_view

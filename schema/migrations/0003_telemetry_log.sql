@@ -32,10 +32,14 @@ CREATE TABLE telemetry.payload (
 ) PARTITION BY RANGE (day);
 ALTER TABLE telemetry.payload ALTER COLUMN data SET STORAGE EXTERNAL;
 
--- The ids seen, of every generation of the view that keeps them.
-CREATE FUNCTION telemetry.seen_tables() RETURNS SETOF regclass LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- The ids seen, of every generation of the view that keeps them; p_kept: also of one that is kept to go back to.
+CREATE FUNCTION telemetry.seen_tables(p_kept boolean DEFAULT true) RETURNS SETOF regclass LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname = 'seen' AND c.relkind = 'p' AND n.nspname ~ '^filtering_counts_[0-9]+$' ORDER BY n.nspname
+    WHERE c.relname = 'seen' AND c.relkind = 'p' AND n.nspname ~ '^filtering_counts_[0-9]+$'
+      AND (p_kept OR EXISTS (SELECT FROM log.generation g
+                             WHERE g.view = 'filtering.counts' AND g.state IN ('shown', 'building')
+                               AND n.nspname = log.generation_schema(g.view, g.generation)))
+    ORDER BY n.nspname
 $$;
 
 -- Makes the day partitions of p_parent from p_from to p_to where they are missing.
@@ -66,8 +70,8 @@ END
 $$;
 
 -- Drops whole days: payloads received more than p_keep_payloads days before the log's latest day, ids seen more than
--- p_keep_seen days before it; and nothing that a batch needs which the shown generation, or one that is being built, has
--- not counted. Days are the log's own, so that no jump of a clock drops anything. Returns the names dropped.
+-- p_keep_seen days before it, those of a generation that is kept to go back to apart; and nothing that a batch needs which
+-- the shown generation, or one that somebody is building now, has not counted. Days are the log's own, so that no jump of a clock drops anything. Returns the names dropped.
 CREATE FUNCTION telemetry.drop_days(p_keep_payloads integer, p_keep_seen integer) RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
@@ -85,7 +89,13 @@ BEGIN
         ON c.partition = p AND c.view = CASE g.state WHEN 'shown' THEN g.view ELSE g.view || '@' || g.generation END
     CROSS JOIN LATERAL (SELECT day FROM telemetry.batch WHERE partition = p AND "offset" > coalesce(c."offset", 0)
                         ORDER BY "offset" LIMIT 1) b
-    WHERE g.view = 'filtering.counts' AND g.state IN ('shown', 'building');
+    WHERE g.view = 'filtering.counts'
+      AND (g.state = 'shown'
+           OR g.state = 'building'
+              AND EXISTS (SELECT FROM pg_locks l
+                          WHERE l.locktype = 'advisory' AND l.classid::bigint = 1465009996 AND l.granted
+                            AND l.objid::bigint = hashtext(g.view)::bigint & 4294967295
+                            AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())));
     uncounted := coalesce(uncounted, latest);
     -- Payloads before ids, as the projection reads them: two that lock in one order never wait for one another.
     FOR child IN
@@ -93,7 +103,7 @@ BEGIN
         FROM pg_inherits i
         WHERE (i.inhparent = 'telemetry.payload'::regclass
                AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < least(latest - p_keep_payloads, uncounted))
-           OR (i.inhparent IN (SELECT telemetry.seen_tables())
+           OR (i.inhparent IN (SELECT telemetry.seen_tables(p_kept => false))
                AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < least(latest, uncounted) - p_keep_seen)
         ORDER BY i.inhparent <> 'telemetry.payload'::regclass, 1
     LOOP

@@ -16,7 +16,7 @@ pub enum DecodeError {
         version: i16,
     },
     /// The payload does not have the shape of its type.
-    #[error("event type {name} version {version} has another shape: {source}")]
+    #[error("event type {name} version {version} has another shape, seen at column {} of its payload", source.column())]
     Shape {
         /// The stored type.
         name: String,

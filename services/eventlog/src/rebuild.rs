@@ -9,7 +9,10 @@ use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use tokio::time::Instant;
 
-use crate::{Behind, Log, Offset, Partition, Projection, ProjectionError, project::fold};
+use crate::{
+    Behind, Log, Offset, Partition, Projection, ProjectionError,
+    project::{fold, start},
+};
 pub use fingerprint::Difference;
 
 /// How many partitions are filled at once.
@@ -85,6 +88,9 @@ impl<'a, P: Projection> Rebuild<'a, P> {
     /// an earlier rebuild kept or left behind is dropped.
     pub async fn begin(database: &PgConnectOptions, projection: &'a P) -> Result<Self, RebuildError> {
         let mut owner = exclusive::<P>(database).await?;
+        // What is shown may never have been folded; it has checkpoints to be taken over all the same.
+        let shown = database::connect(database, database::Role::Projections, 1).await?;
+        start::<P>(&mut *shown.acquire().await?).await?;
         let others = sqlx::query_scalar!(
             "SELECT generation FROM log.generation WHERE view = $1 AND state IN ('building', 'kept')",
             P::NAME
@@ -109,7 +115,6 @@ impl<'a, P: Projection> Rebuild<'a, P> {
         transaction.commit().await?;
         let schema = schema_of(&mut owner, P::NAME, generation).await?;
         let pool = database::connect_to_generation(database, &schema, AT_ONCE + 1).await?;
-        let shown = database::connect(database, database::Role::Projections, 1).await?;
         Ok(Self { projection, generation, name, pool, shown, owner })
     }
 
@@ -140,12 +145,7 @@ impl<'a, P: Projection> Rebuild<'a, P> {
         let began = Instant::now();
         loop {
             let mut shown = self.shown.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-            sqlx::query!(
-                "SELECT set_config('idle_in_transaction_session_timeout', '0', true) AS idle,
-                        set_config('statement_timeout', '0', true) AS statement"
-            )
-            .fetch_one(&mut *shown)
-            .await?;
+            no_timeouts(&mut shown).await?;
             let at = checkpoints(&mut shown, P::NAME).await?;
             if let Some(partition) = self.reach(&at).await? {
                 // It is ahead of what is shown, which catches up in a moment.
@@ -163,6 +163,7 @@ impl<'a, P: Projection> Rebuild<'a, P> {
             let of_shown = of_shown.fetch_one(&mut *shown).await?;
             let was = schema_of(&mut shown, P::NAME, of_shown).await?;
             let mut filled = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+            no_timeouts(&mut filled).await?;
             let is = schema_of(&mut filled, P::NAME, self.generation).await?;
             let before = fingerprint::of(&mut shown, &was).await?;
             return Ok(fingerprint::differences(&before, &fingerprint::of(&mut filled, &is).await?));
@@ -183,6 +184,17 @@ impl<'a, P: Projection> Rebuild<'a, P> {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// Drops it: what is shown stays.
+    pub async fn abandon(mut self) -> Result<(), RebuildError> {
+        self.pool.close().await;
+        let mut transaction = self.owner.begin().await?;
+        sqlx::query!("SELECT log.drop_generation($1, $2)", P::NAME, self.generation)
+            .fetch_one(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     async fn show(&mut self) -> Result<(), RebuildError> {
@@ -253,6 +265,17 @@ async fn exclusive<P: Projection>(database: &PgConnectOptions) -> Result<PgConne
     if locked.fetch_one(&mut owner).await? { Ok(owner) } else { Err(RebuildError::Underway { view: P::NAME }) }
 }
 
+/// A comparison reads whole tables, one generation's while the other's transaction waits.
+async fn no_timeouts(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT set_config('idle_in_transaction_session_timeout', '0', true) AS idle,
+                set_config('statement_timeout', '0', true) AS statement"
+    )
+    .fetch_one(connection)
+    .await
+    .map(|_| ())
+}
+
 async fn schema_of(connection: &mut PgConnection, view: &str, generation: i32) -> Result<String, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT log.generation_schema($1, $2) AS "schema!""#, view, generation)
         .fetch_one(connection)
@@ -277,6 +300,10 @@ async fn fold_up_to<P: Projection>(
 ) -> Result<(), ProjectionError> {
     while from.offset < to {
         let folded = fold(pool, projection, view, from, P::TAKES.min(to.0 - from.offset.0)).await?;
+        if folded == 0 {
+            // The shown checkpoint is beyond the log's end: `wardlog doctor` says so too.
+            return Err(ProjectionError::Gap { expected: from.offset.0 + 1, found: to.0 });
+        }
         from.offset.0 += i64::try_from(folded).unwrap_or(i64::MAX);
     }
     Ok(())

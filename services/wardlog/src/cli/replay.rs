@@ -4,8 +4,9 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use database::{Role, connect};
 use directory::DirectoryView;
-use eventlog::{Offset, Partition, Projection, Rebuild, RebuildError, go_back, skip};
+use eventlog::{Offset, Partition, Projection, Rebuild, RebuildError, catch_up, go_back, skip};
 use filtering::views::Counts;
 use indicatif::{ProgressBar, ProgressStyle};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
@@ -51,26 +52,31 @@ impl Replay {
     async fn of<P: Projection>(self, database: &PgConnectOptions, view: &P) -> Result<ExitCode> {
         if self.back {
             go_back::<P>(database).await?;
-            println!(
-                "{}: what was shown before the last replay is shown again, and catches up from where it was",
-                P::NAME
-            );
+            // It shows what was so then, such as keys revoked since, until it has caught up.
+            catch_up(&connect(database, Role::Projections, 2).await?, view).await?;
+            println!("{}: what was shown before the last replay is shown again, and has caught up", P::NAME);
             return Ok(ExitCode::SUCCESS);
         }
         let bar = ProgressBar::new(0)
             .with_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} records, {per_sec}, {eta} left")?);
         bar.enable_steady_tick(Duration::from_millis(200));
         let rebuild = Rebuild::begin(database, view).await?;
-        rebuild
-            .fill(|filled| {
-                bar.set_length(filled.of.unsigned_abs());
-                bar.set_position(filled.records.unsigned_abs());
-            })
-            .await?;
+        let filled = rebuild.fill(|filled| {
+            bar.set_length(filled.of.unsigned_abs());
+            bar.set_position(filled.records.unsigned_abs());
+        });
+        if let Err(error) = filled.await {
+            rebuild.abandon().await?;
+            return Err(error.into());
+        }
         bar.finish();
         let differences = match rebuild.compare().await {
             Err(RebuildError::ShownIsBehind { .. }) if self.accept_differences => Vec::new(),
-            compared => compared?,
+            Err(error) => {
+                rebuild.abandon().await?;
+                return Err(error.into());
+            }
+            Ok(differences) => differences,
         };
         let count = |rows: Option<i64>| rows.map_or_else(|| "no such table".to_owned(), |rows| format!("{rows} rows"));
         for differing in &differences {
@@ -78,6 +84,7 @@ impl Replay {
             println!("{}.{} differs: shown {was}, rebuilt {is}", P::NAME, differing.table);
         }
         if !differences.is_empty() && !self.accept_differences {
+            rebuild.abandon().await?;
             eprintln!(
                 "{}: not taken over. If the view's rules have changed, say --accept-differences; otherwise this is a defect",
                 P::NAME

@@ -110,8 +110,10 @@ impl Serve {
                 serde_json::from_slice(&text).with_context(|| format!("{}: expected a list of issuers", path.display()))
             }
             None if !self.roles.contains(&Role::Gateway) => Ok(Vec::new()),
-            None if place.database_url.is_some() => {
-                bail!("with DATABASE_URL the trusted issuers must be given too: --issuers FILE (or WARDLOG_ISSUERS)")
+            None if place.database_url.is_some() || !self.logins.by_role().is_empty() => {
+                bail!(
+                    "with a database of your own the trusted issuers must be given too: --issuers FILE (or WARDLOG_ISSUERS)"
+                )
             }
             None => {
                 tracing::warn!("no --issuers: believing the development issuer of WARDLOG_HOME");
