@@ -204,6 +204,15 @@ CREATE TRIGGER skip_is_append_only BEFORE UPDATE OR DELETE ON log.skip
 CREATE TRIGGER skip_is_never_truncated BEFORE TRUNCATE ON log.skip
     FOR EACH STATEMENT EXECUTE FUNCTION log.refuse_change();
 
+-- Whether somebody holds the advisory lock of a class and a word in this database: how one that holds it is known to live.
+CREATE FUNCTION log.is_held(p_class integer, p_word text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_locks l
+                   WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted AND l.classid::bigint = p_class
+                     AND l.objid::bigint = hashtext(p_word)::bigint & 4294967295
+                     AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+$$;
+
 -- The generations of a view's tables. A generation is a schema of its own (directory_1, directory_2, …), made whole by
 -- the view's own function, so that one can be filled beside the one that is shown. Nobody else names these schemas: what
 -- is shown is known by a view over each table, and showing another generation replaces those.

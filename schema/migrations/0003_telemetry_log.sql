@@ -33,13 +33,10 @@ CREATE TABLE telemetry.payload (
 ALTER TABLE telemetry.payload ALTER COLUMN data SET STORAGE EXTERNAL;
 
 -- The ids seen, of every generation of the view that keeps them; p_kept: also of one that is kept to go back to.
-CREATE FUNCTION telemetry.seen_tables(p_kept boolean DEFAULT true) RETURNS SETOF regclass LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname = 'seen' AND c.relkind = 'p' AND n.nspname ~ '^filtering_counts_[0-9]+$'
-      AND (p_kept OR EXISTS (SELECT FROM log.generation g
-                             WHERE g.view = 'filtering.counts' AND g.state IN ('shown', 'building')
-                               AND n.nspname = log.generation_schema(g.view, g.generation)))
-    ORDER BY n.nspname
+CREATE FUNCTION telemetry.seen_tables(p_kept boolean DEFAULT true) RETURNS SETOF regclass
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT to_regclass(log.generation_schema(g.view, g.generation) || '.seen') FROM log.generation g
+    WHERE g.view = 'filtering.counts' AND (g.state IN ('shown', 'building') OR g.state = 'kept' AND p_kept)
 $$;
 
 -- Makes the day partitions of p_parent from p_from to p_to where they are missing.
@@ -91,11 +88,7 @@ BEGIN
                         ORDER BY "offset" LIMIT 1) b
     WHERE g.view = 'filtering.counts'
       AND (g.state = 'shown'
-           OR g.state = 'building'
-              AND EXISTS (SELECT FROM pg_locks l
-                          WHERE l.locktype = 'advisory' AND l.classid::bigint = 1465009996 AND l.granted
-                            AND l.objid::bigint = hashtext(g.view)::bigint & 4294967295
-                            AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())));
+           OR g.state = 'building' AND log.is_held(1465009996, g.view)); -- the lock of rebuild.rs
     uncounted := coalesce(uncounted, latest);
     -- Payloads before ids, as the projection reads them: two that lock in one order never wait for one another.
     FOR child IN

@@ -92,9 +92,10 @@ BEGIN
     CREATE POLICY rounding ON count_monthly FOR SELECT TO wardlog_rounding USING (true);
     GRANT SELECT ON count_monthly TO wardlog_rounding;
     GRANT SELECT, INSERT ON seen TO wardlog_projections;
-    -- A rebuild begins with the first batch that is kept.
-    PERFORM telemetry.make_days_of('seen'::regclass, least(min(b.day), today.day) - 1, today.day + 14)
-    FROM (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date) AS today (day) LEFT JOIN telemetry.batch b ON true
+    -- A rebuild begins with the first batch whose payload is kept.
+    PERFORM telemetry.make_days_of('seen'::regclass, least(min(to_date(right(c.relname, 8), 'YYYYMMDD')), today.day - 1), today.day + 14)
+    FROM (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date) AS today (day)
+    LEFT JOIN (pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid) ON i.inhparent = 'telemetry.payload'::regclass
     GROUP BY today.day;
 END
 $make$;

@@ -17,11 +17,6 @@ pub struct Logins {
 }
 
 impl Logins {
-    /// Every role by one login, which must be a member of all of them.
-    pub const fn shared(database: PgConnectOptions) -> Self {
-        Self { shared: Some(database), own: BTreeMap::new() }
-    }
-
     /// Every role by the login of its name, on a server that believes whoever reaches it (the private one).
     pub fn of_their_own(database: &PgConnectOptions) -> Self {
         let own = Role::ALL.into_iter().map(|role| (role, database.clone().username(role.as_str()))).collect();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use access::IngestKey;
 use chrono::{DateTime, NaiveDate, Utc};
-use eventlog::{Aggregate, Cause, CommandError, Done, Origin, Owner, Stream, StreamError};
+use eventlog::{Aggregate, Cause, CommandError, Done, Origin, Owner, Stream, StreamError, execute};
 use schema::{
     KeyId, SchoolId, SourceId, TrustId, Urn,
     directory::{SchoolEvent, SourceEvent},
@@ -77,20 +77,6 @@ where
     }
 }
 
-/// [`eventlog::execute`] with this context's errors.
-pub(crate) async fn execute<A: Aggregate>(
-    pool: &PgPool,
-    stream: Stream,
-    command: A::Command,
-    at: DateTime<Utc>,
-    origin: Origin,
-) -> Result<Done<A::Event>, DirectoryError>
-where
-    DirectoryError: From<A::Error>,
-{
-    Ok(eventlog::execute::<A>(pool, stream, command, at, origin).await?)
-}
-
 /// Records that a school goes by another URN from a day on.
 pub async fn change_urn(
     pool: &PgPool,
@@ -103,8 +89,8 @@ pub async fn change_urn(
     if holder.is_some_and(|holder| holder != school) {
         return Err(DirectoryError::UrnTaken);
     }
-    execute::<School>(pool, school_stream(school), SchoolCommand::ChangeUrn { urn, from }, at, Origin::Sender(cause))
-        .await
+    let command = SchoolCommand::ChangeUrn { urn, from };
+    Ok(execute::<School>(pool, school_stream(school), command, at, Origin::Sender(cause)).await?)
 }
 
 /// Records that a school belongs to a trust from a day on.
@@ -115,8 +101,8 @@ pub async fn join_trust(
     cause: Cause,
     at: DateTime<Utc>,
 ) -> Result<Done<SchoolEvent>, DirectoryError> {
-    execute::<School>(pool, school_stream(school), SchoolCommand::JoinTrust { trust, from }, at, Origin::Sender(cause))
-        .await
+    let command = SchoolCommand::JoinTrust { trust, from };
+    Ok(execute::<School>(pool, school_stream(school), command, at, Origin::Sender(cause)).await?)
 }
 
 /// Records that a school belongs to a trust up to, and not including, a day.
@@ -127,8 +113,8 @@ pub async fn leave_trust(
     cause: Cause,
     at: DateTime<Utc>,
 ) -> Result<Done<SchoolEvent>, DirectoryError> {
-    execute::<School>(pool, school_stream(school), SchoolCommand::LeaveTrust { trust, to }, at, Origin::Sender(cause))
-        .await
+    let command = SchoolCommand::LeaveTrust { trust, to };
+    Ok(execute::<School>(pool, school_stream(school), command, at, Origin::Sender(cause)).await?)
 }
 
 /// Lets a filter send for a registered school.
@@ -144,7 +130,7 @@ pub async fn register_source(
         School::Unknown => Err(SchoolError::NotRegistered.into()),
         School::Registered(_) => {
             let stream = source_stream(source.school, source.source);
-            execute::<Source>(pool, stream, SourceCommand::Register(source), at, Origin::Sender(cause)).await
+            Ok(execute::<Source>(pool, stream, SourceCommand::Register(source), at, Origin::Sender(cause)).await?)
         }
     }
 }
@@ -171,7 +157,7 @@ pub async fn revoke_key(
     at: DateTime<Utc>,
 ) -> Result<Done<SourceEvent>, DirectoryError> {
     let command = SourceCommand::RevokeKey { key };
-    execute::<Source>(pool, source_stream(school, source), command, at, Origin::Sender(cause)).await
+    Ok(execute::<Source>(pool, source_stream(school, source), command, at, Origin::Sender(cause)).await?)
 }
 
 pub(crate) fn trust_stream(trust: TrustId) -> Stream {

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) const CONNECTED: i32 = 1_465_009_995;
 
 /// The SQLSTATE of a lock that was not given within `lock_timeout`.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// A process that folds a view.
 pub(crate) struct Follower<P> {
@@ -49,14 +49,15 @@ impl<P: Projection> Follower<P> {
         let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
         self.enter(&mut connection).await?;
         while !done.is_cancelled() {
+            self.beat(&mut connection).await?;
             let living = self.look(&mut connection).await?;
             self.carry_out(&mut connection, &living).await?;
             wait(done).await;
         }
-        let mut others = self.look(&mut connection).await?;
-        others.remove(&self.id);
-        self.carry_out(&mut connection, &others).await?;
+        // First out of the others' sight: they would even out what it hands over, and give it back.
         self.forget(&mut connection, &[self.id]).await?;
+        let others = self.look(&mut connection).await?;
+        self.carry_out(&mut connection, &others).await?;
         connection.close().await
     }
 
@@ -74,24 +75,24 @@ impl<P: Projection> Follower<P> {
         start::<P>(connection).await
     }
 
-    /// Shows that it lives, and sees who else does.
-    async fn look(&mut self, connection: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+    /// Shows that it lives.
+    async fn beat(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         sqlx::query!(
             "INSERT INTO log.follower AS f (view, follower, beats) VALUES ($1, $2, 1)
              ON CONFLICT (view, follower) DO UPDATE SET beats = f.beats + 1",
             P::NAME,
             self.id,
         )
-        .execute(&mut *connection)
-        .await?;
+        .execute(connection)
+        .await
+        .map(|_| ())
+    }
+
+    /// Sees who lives.
+    async fn look(&mut self, connection: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
         let pulses = sqlx::query_as!(
             Pulse,
-            r#"SELECT f.follower, f.beats,
-                      EXISTS (SELECT FROM pg_locks l
-                              WHERE l.locktype = 'advisory' AND l.classid::bigint = $2::int AND l.granted
-                                AND l.objid::bigint = hashtext(f.follower::text)::bigint & 4294967295
-                                AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-                          AS "connected!"
+            r#"SELECT f.follower, f.beats, log.is_held($2, f.follower::text) AS "connected!"
                FROM log.follower f WHERE f.view = $1"#,
             P::NAME,
             CONNECTED,
@@ -127,7 +128,9 @@ impl<P: Projection> Follower<P> {
         for Move { lease, to } in moves(self.id, living, &leases) {
             let moved = sqlx::query!(
                 "UPDATE log.checkpoint SET epoch = epoch + 1, follower = $4
-                 WHERE view = $1 AND partition = $2 AND epoch = $3",
+                 WHERE view = $1 AND partition = $2 AND epoch = $3
+                   -- Nothing is given to one that has left since.
+                   AND ($4::uuid IS NULL OR EXISTS (SELECT FROM log.follower f WHERE f.view = $1 AND f.follower = $4))",
                 P::NAME,
                 lease.partition.0,
                 lease.epoch,

@@ -24,7 +24,7 @@ pub use append::{Append, AppendError, Appended, Cause, Occurred, Owner, append, 
 pub use command::{Aggregate, CommandError, Done, Origin, Stream, execute};
 pub use domain::{DomainLog, EventRecord};
 pub use follow::{Behind, Log, Offset, PARTITIONS, Partition};
-pub use project::{Projection, ProjectionError, Start, catch_up, run};
+pub use project::{Projection, ProjectionError, Start, catch_up, has_folded, run};
 pub use react::{Reacting, Reactor};
 pub use rebuild::{Difference, Filled, Rebuild, RebuildError, go_back};
 pub use stop::{SkipError, Stop, skip, stops};

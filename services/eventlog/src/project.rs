@@ -2,7 +2,7 @@
 
 mod fold;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use schema::DecodeError;
@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Behind, Log, Offset, Wake, follower::Follower, stop};
+use crate::{Appended, Behind, Log, Offset, Wake, follower::Follower, stop};
 pub(crate) use fold::fold;
 
 /// How long an idle projection waits before it asks again: at first, and at most.
@@ -82,6 +82,18 @@ impl ProjectionError {
     pub fn undecodable(offset: Offset, source: &DecodeError) -> Self {
         Self::Poison { offset: offset.0, reason: source.to_string() }
     }
+
+    /// Whether folding failed because of what was folded, so that trying again by itself cannot help: data that the
+    /// database refuses (SQLSTATE classes 22 and 23) is the record's fault, a database that is away is not.
+    pub fn is_of_a_record(&self) -> bool {
+        match self {
+            Self::Poison { .. } => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+            }
+            Self::Database(_) | Self::Overtaken | Self::Gap { .. } => false,
+        }
+    }
 }
 
 /// Folds as `follower`, an id of this run's own, the partitions that fall to it beside the view's other followers, until
@@ -123,20 +135,39 @@ async fn fold_until<P: Projection>(
 }
 
 /// Folds everything that the log holds now, whoever else folds it; for a command that must not answer from an old view.
+/// Partitions in which an event cannot be folded hold up no other; the first such error is given in the end.
 pub async fn catch_up<P: Projection>(pool: &PgPool, projection: &P) -> Result<(), ProjectionError> {
     start::<P>(&mut *pool.acquire().await?).await?;
+    let mut stuck = BTreeMap::new();
     loop {
-        let behind = P::Log::behind(&mut *pool.acquire().await?, P::NAME, None).await?;
+        let mut behind = P::Log::behind(&mut *pool.acquire().await?, P::NAME, None).await?;
+        behind.retain(|from| !stuck.contains_key(&from.partition));
         if behind.is_empty() {
-            return Ok(());
+            return stuck.into_values().next().map_or(Ok(()), Err);
         }
-        for partition in behind {
-            match fold(pool, projection, P::NAME, partition, P::TAKES).await {
-                Ok(_) | Err(ProjectionError::Overtaken) => {}
+        for from in behind {
+            match fold_up_to_poison(pool, projection, from).await {
+                Ok((_, Some((_, error)))) => drop(stuck.insert(from.partition, error)),
+                Ok((_, None)) | Err(ProjectionError::Overtaken) => {}
                 Err(error) => return Err(error),
             }
         }
     }
+}
+
+/// Whether the view shows what an append recorded.
+pub async fn has_folded<P: Projection>(
+    connection: &mut PgConnection,
+    appended: &Appended,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM log.checkpoint WHERE view = $1 AND partition = $2 AND "offset" >= $3) AS "has!""#,
+        P::NAME,
+        appended.partition.0,
+        appended.last_offset.0,
+    )
+    .fetch_one(connection)
+    .await
 }
 
 struct Round {
@@ -170,24 +201,34 @@ async fn fold_all<P: Projection>(
 }
 
 /// Folds what comes next; when a record among it cannot be folded, all up to that one, and the partition stops there.
-async fn fold_or_stop<P: Projection>(pool: &PgPool, projection: &P, behind: Behind) -> Result<usize, ProjectionError> {
-    match fold(pool, projection, P::NAME, behind, P::TAKES).await {
-        Err(error) if stop::is_of_a_record(&error) => {}
-        outcome => return outcome,
+async fn fold_or_stop<P: Projection>(pool: &PgPool, projection: &P, from: Behind) -> Result<usize, ProjectionError> {
+    let (folded, stuck) = fold_up_to_poison(pool, projection, from).await?;
+    if let Some((at, error)) = stuck {
+        stop::record(pool, P::NAME, at, &stop::reason(&error)).await?;
     }
-    let (mut next, mut folded) = (behind, 0);
+    Ok(folded)
+}
+
+/// Folds what comes next, up to a record that cannot be folded: how many, and before which it is and why.
+async fn fold_up_to_poison<P: Projection>(
+    pool: &PgPool,
+    projection: &P,
+    from: Behind,
+) -> Result<(usize, Option<(Behind, ProjectionError)>), ProjectionError> {
+    match fold(pool, projection, P::NAME, from, P::TAKES).await {
+        Err(error) if error.is_of_a_record() => {}
+        outcome => return outcome.map(|folded| (folded, None)),
+    }
+    let (mut next, mut folded) = (from, 0);
     loop {
         match fold(pool, projection, P::NAME, next, 1).await {
-            Ok(0) => return Ok(folded),
+            Ok(0) => return Ok((folded, None)),
             Ok(_) => {
                 folded += 1;
                 next.offset.0 += 1;
                 next.stopped = false;
             }
-            Err(error) if stop::is_of_a_record(&error) => {
-                stop::record(pool, P::NAME, next, &stop::reason(&error)).await?;
-                return Ok(folded);
-            }
+            Err(error) if error.is_of_a_record() => return Ok((folded, Some((next, error)))),
             Err(error) => return Err(error),
         }
     }

@@ -1,25 +1,22 @@
 //! Filling a view again from the beginning of its log, beside the one that is shown, and showing it instead.
 
-mod fingerprint;
-
-use std::time::Duration;
+mod compare;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
-use tokio::time::Instant;
-
 use crate::{
     Behind, Log, Offset, Partition, Projection, ProjectionError,
+    follower::LOCK_NOT_AVAILABLE,
     project::{fold, start},
 };
-pub use fingerprint::Difference;
+pub use compare::Difference;
 
 /// How many partitions are filled at once.
 const AT_ONCE: u32 = 4;
 
-/// How long the shown view may take to come as far as the rebuilt one.
-const CATCHES_UP: Duration = Duration::from_secs(10);
+/// The class of the advisory locks under which views are rebuilt.
+pub(crate) const REBUILDING: i32 = 1_465_009_996;
 
 /// How often readers that hold on to the shown view are waited for, two seconds each, before giving up.
 const TRIES: usize = 15;
@@ -140,36 +137,6 @@ impl<'a, P: Projection> Rebuild<'a, P> {
         }
     }
 
-    /// Compares it with what is shown, both at the same offsets; which tables differ. Neither is held up.
-    pub async fn compare(&self) -> Result<Vec<Difference>, RebuildError> {
-        let began = Instant::now();
-        loop {
-            let mut shown = self.shown.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-            no_timeouts(&mut shown).await?;
-            let at = checkpoints(&mut shown, P::NAME).await?;
-            if let Some(partition) = self.reach(&at).await? {
-                // It is ahead of what is shown, which catches up in a moment.
-                shown.rollback().await?;
-                if began.elapsed() > CATCHES_UP {
-                    return Err(RebuildError::ShownIsBehind { view: P::NAME, partition });
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-            let of_shown = sqlx::query_scalar!(
-                r#"SELECT generation FROM log.generation WHERE view = $1 AND state = 'shown'"#,
-                P::NAME
-            );
-            let of_shown = of_shown.fetch_one(&mut *shown).await?;
-            let was = schema_of(&mut shown, P::NAME, of_shown).await?;
-            let mut filled = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-            no_timeouts(&mut filled).await?;
-            let is = schema_of(&mut filled, P::NAME, self.generation).await?;
-            let before = fingerprint::of(&mut shown, &was).await?;
-            return Ok(fingerprint::differences(&before, &fingerprint::of(&mut filled, &is).await?));
-        }
-    }
-
     /// Shows it instead of what is shown now, which is kept for [`go_back`]. Whoever folds the view goes on with it.
     pub async fn take_over(mut self) -> Result<(), RebuildError> {
         let mut tries = 1;
@@ -181,7 +148,10 @@ impl<'a, P: Projection> Rebuild<'a, P> {
                 {
                     tries += 1;
                 }
-                outcome => return outcome,
+                outcome => {
+                    release(self.owner).await?;
+                    return outcome;
+                }
             }
         }
     }
@@ -194,7 +164,7 @@ impl<'a, P: Projection> Rebuild<'a, P> {
             .fetch_one(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(release(self.owner).await?)
     }
 
     async fn show(&mut self) -> Result<(), RebuildError> {
@@ -208,54 +178,35 @@ impl<'a, P: Projection> Rebuild<'a, P> {
         .await?;
         let at: Vec<Behind> =
             at.into_iter().map(|row| Behind::of_row(row.partition, row.offset, row.epoch, false)).collect();
-        for from in checkpoints(&mut *self.pool.acquire().await?, &self.name).await? {
-            if let Some(to) = at.iter().find(|to| to.partition == from.partition) {
-                fold_up_to(&self.pool, self.projection, &self.name, from, to.offset).await?;
-            }
-        }
+        let reached = checkpoints(&mut *self.pool.acquire().await?, &self.name).await?;
+        fold_up_to(&self.pool, self.projection, &self.name, &reached, &at).await?;
         sqlx::query!("SELECT log.show_generation($1, $2, false)", P::NAME, self.generation)
             .fetch_one(&mut *transaction)
             .await?;
         transaction.commit().await?;
         Ok(())
     }
-
-    /// Folds up to exactly `at`, unless some partition is beyond it already: that one.
-    async fn reach(&self, at: &[Behind]) -> Result<Option<Partition>, RebuildError> {
-        let reached = checkpoints(&mut *self.pool.acquire().await?, &self.name).await?;
-        let pairs: Vec<(Behind, Offset)> = reached
-            .into_iter()
-            .filter_map(|from| Some((from, at.iter().find(|to| to.partition == from.partition)?.offset)))
-            .collect();
-        if let Some((beyond, _)) = pairs.iter().find(|(from, to)| from.offset > *to) {
-            return Ok(Some(beyond.partition));
-        }
-        for (from, to) in pairs {
-            fold_up_to(&self.pool, self.projection, &self.name, from, to).await?;
-        }
-        Ok(None)
-    }
 }
 
 /// Shows what was shown before the last rebuild; it goes on from where it was. The rebuilt one is kept in turn.
 pub async fn go_back<P: Projection>(database: &PgConnectOptions) -> Result<(), RebuildError> {
     let mut owner = exclusive::<P>(database).await?;
+    let outcome = show_kept::<P>(&mut owner).await;
+    release(owner).await?;
+    outcome
+}
+
+async fn show_kept<P: Projection>(owner: &mut PgConnection) -> Result<(), RebuildError> {
     let kept = sqlx::query_scalar!(
         r#"SELECT max(generation) FROM log.generation WHERE view = $1 AND state = 'kept'"#,
         P::NAME
     );
-    let kept = kept.fetch_one(&mut owner).await?.ok_or(RebuildError::NothingKept { view: P::NAME })?;
+    let kept = kept.fetch_one(&mut *owner).await?.ok_or(RebuildError::NothingKept { view: P::NAME })?;
     let mut transaction = owner.begin().await?;
     sqlx::query!("SELECT log.show_generation($1, $2, true)", P::NAME, kept).fetch_one(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(())
 }
-
-/// The SQLSTATE of a lock that was not given within `lock_timeout`.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
-
-/// The class of the advisory locks under which views are rebuilt.
-pub(crate) const REBUILDING: i32 = 1_465_009_996;
 
 /// A connection of the migrating login that alone may rebuild the view, until it is closed.
 async fn exclusive<P: Projection>(database: &PgConnectOptions) -> Result<PgConnection, RebuildError> {
@@ -265,15 +216,10 @@ async fn exclusive<P: Projection>(database: &PgConnectOptions) -> Result<PgConne
     if locked.fetch_one(&mut owner).await? { Ok(owner) } else { Err(RebuildError::Underway { view: P::NAME }) }
 }
 
-/// A comparison reads whole tables, one generation's while the other's transaction waits.
-async fn no_timeouts(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "SELECT set_config('idle_in_transaction_session_timeout', '0', true) AS idle,
-                set_config('statement_timeout', '0', true) AS statement"
-    )
-    .fetch_one(connection)
-    .await
-    .map(|_| ())
+/// Lets another rebuild begin. A connection that is only dropped holds its lock for as long as PostgreSQL takes to notice.
+async fn release(mut owner: PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT pg_advisory_unlock_all()").fetch_one(&mut owner).await?;
+    owner.close().await
 }
 
 async fn schema_of(connection: &mut PgConnection, view: &str, generation: i32) -> Result<String, sqlx::Error> {
@@ -291,20 +237,29 @@ async fn checkpoints(connection: &mut PgConnection, view: &str) -> Result<Vec<Be
     Ok(rows.map(|row| Behind::of_row(row.partition, row.offset, row.epoch, false)).collect())
 }
 
+/// Folds each partition of `view` from where it is up to `at`; one that is there or beyond it stays.
 async fn fold_up_to<P: Projection>(
     pool: &PgPool,
     projection: &P,
     view: &str,
-    mut from: Behind,
-    to: Offset,
+    reached: &[Behind],
+    at: &[Behind],
 ) -> Result<(), ProjectionError> {
-    while from.offset < to {
-        let folded = fold(pool, projection, view, from, P::TAKES.min(to.0 - from.offset.0)).await?;
-        if folded == 0 {
-            // The shown checkpoint is beyond the log's end: `wardlog doctor` says so too.
-            return Err(ProjectionError::Gap { expected: from.offset.0 + 1, found: to.0 });
+    for (from, to) in pairs(reached, at) {
+        let mut from = *from;
+        while from.offset < to {
+            let folded = fold(pool, projection, view, from, P::TAKES.min(to.0 - from.offset.0)).await?;
+            if folded == 0 {
+                // The shown checkpoint is beyond the log's end: `wardlog doctor` says so too.
+                return Err(ProjectionError::Gap { expected: from.offset.0 + 1, found: to.0 });
+            }
+            from.offset.0 += i64::try_from(folded).unwrap_or(i64::MAX);
         }
-        from.offset.0 += i64::try_from(folded).unwrap_or(i64::MAX);
     }
     Ok(())
+}
+
+/// Where each partition is, and where it is at.
+fn pairs<'a>(reached: &'a [Behind], at: &'a [Behind]) -> impl Iterator<Item = (&'a Behind, Offset)> {
+    reached.iter().filter_map(|from| Some((from, at.iter().find(|to| to.partition == from.partition)?.offset)))
 }

@@ -41,18 +41,6 @@ pub enum SkipError {
     Database(#[from] sqlx::Error),
 }
 
-/// Whether folding failed because of what was folded, so that trying again by itself cannot help: data that the
-/// database refuses (SQLSTATE classes 22 and 23) is the record's fault, a database that is away is not.
-pub(crate) fn is_of_a_record(error: &ProjectionError) -> bool {
-    match error {
-        ProjectionError::Poison { .. } => true,
-        ProjectionError::Database(sqlx::Error::Database(error)) => {
-            error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
-        }
-        ProjectionError::Database(_) | ProjectionError::Overtaken | ProjectionError::Gap { .. } => false,
-    }
-}
-
 /// The reason as it may be kept: what PostgreSQL says of a row can quote it, so of that only the code.
 pub(crate) fn reason(error: &ProjectionError) -> String {
     match error {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use eventlog::{Done, Origin};
+use eventlog::{Done, Origin, execute};
 use schema::{
     TrustId, TrustUid, Urn,
     directory::{SchoolEvent, TrustEvent},
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     DirectoryError,
-    commands::{execute, school_stream, trust_stream},
+    commands::{school_stream, trust_stream},
     domain::{
         name::Name,
         school::{RegisterSchool, School, SchoolCommand, SchoolError},

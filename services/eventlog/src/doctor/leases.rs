@@ -37,12 +37,7 @@ pub(super) async fn followers(
     standings: &[Standing],
 ) -> Result<Vec<Finding>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT f.view, f.follower,
-                  EXISTS (SELECT FROM pg_locks l
-                          WHERE l.locktype = 'advisory' AND l.classid::bigint = $1::int AND l.objsubid = 2 AND l.granted
-                            AND l.objid::bigint = hashtext(f.follower::text)::bigint & 4294967295
-                            AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-                      AS "connected!"
+        r#"SELECT f.view, f.follower, log.is_held($1, f.follower::text) AS "connected!"
            FROM log.follower f ORDER BY f.view, f.follower"#,
         CONNECTED,
     );

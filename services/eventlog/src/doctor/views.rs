@@ -157,11 +157,7 @@ pub(super) async fn generations(connection: &mut PgConnection, views: &[View]) -
     let rows = sqlx::query!(
         r#"SELECT v.view AS "view!", count(*) FILTER (WHERE g.state = 'shown') AS "shown!",
                   max(g.generation) FILTER (WHERE g.state = 'building') AS building,
-                  EXISTS (SELECT FROM pg_locks l
-                          WHERE l.locktype = 'advisory' AND l.classid::bigint = $2::int AND l.objsubid = 2 AND l.granted
-                            AND l.objid::bigint = hashtext(v.view)::bigint & 4294967295
-                            AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-                      AS "underway!"
+                  log.is_held($2, v.view) AS "underway!"
            FROM unnest($1::text[]) AS v (view) LEFT JOIN log.generation g ON g.view = v.view
            GROUP BY v.view ORDER BY v.view"#,
         &names,

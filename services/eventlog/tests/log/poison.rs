@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use eventlog::{Offset, Owner, SkipError, catch_up, join, skip, stops};
+use eventlog::{Offset, Owner, ProjectionError, SkipError, catch_up, join, skip, stops};
 use schema::TrustId;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -32,6 +32,29 @@ async fn a_stopped_view(panics: bool) -> (Given, Arc<Counter>, Process) {
     (given, view, process)
 }
 
+/// One event in another partition.
+async fn append_elsewhere(given: &Given) {
+    let mut transaction = given.appends.begin().await.unwrap();
+    for owner in (2..).map(|n| Owner::Trust(TrustId::from(Uuid::from_u128(n)))) {
+        if join(&mut transaction, owner).await.unwrap() != given.partition {
+            append_one(&mut transaction, owner, "elsewhere", 0, "elsewhere").await.unwrap();
+            break;
+        }
+    }
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_catches_up_with_everything_but_what_waits_before_a_poison_event() {
+    let given = Given::events(12).await;
+    append_elsewhere(&given).await;
+    let view = Counter::default();
+    view.poison.store(8, Ordering::SeqCst);
+    let outcome = catch_up(&given.pool, &view).await;
+    assert!(matches!(outcome, Err(ProjectionError::Poison { offset: 8, .. })), "{outcome:?}");
+    assert_eq!(counted(&given.pool).await, 8);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_folds_all_before_a_poison_event_and_waits_there_while_other_partitions_go_on() {
     for panics in [false, true] {
@@ -42,15 +65,7 @@ async fn a_view_folds_all_before_a_poison_event_and_waits_there_while_other_part
         let reason = if panics { "panicked" } else { "told to fail" };
         assert!(stops[0].reason.contains(reason), "{}", stops[0].reason);
 
-        let mut transaction = given.appends.begin().await.unwrap();
-        let elsewhere = (2..).map(|n| Owner::Trust(TrustId::from(Uuid::from_u128(n))));
-        for owner in elsewhere {
-            if join(&mut transaction, owner).await.unwrap() != given.partition {
-                append_one(&mut transaction, owner, "elsewhere", 0, "elsewhere").await.unwrap();
-                break;
-            }
-        }
-        transaction.commit().await.unwrap();
+        append_elsewhere(&given).await;
         until_counted(&given.pool, 8).await;
         process.stop().await;
     }

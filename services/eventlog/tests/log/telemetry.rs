@@ -142,6 +142,38 @@ async fn an_old_day_is_dropped_once_it_is_counted_and_its_permanent_rows_are_kep
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_holds_up_the_dropping_of_days_while_somebody_makes_it_and_no_longer() {
+    let (database, writer) = a_telemetry_log(1).await;
+    let home = partition(&database, 1).await;
+    writer.append(batch(home, 1, "b-1", "body")).await.unwrap();
+    let mut superuser = PgConnection::connect_with(&database).await.unwrap();
+    sqlx::raw_sql("UPDATE telemetry.batch SET day = day - 1; UPDATE telemetry.payload SET day = day - 1")
+        .execute(&mut superuser)
+        .await
+        .unwrap();
+    writer.append(batch(home, 1, "b-2", "body")).await.unwrap();
+    let counted = format!(
+        "INSERT INTO log.checkpoint (view, partition, \"offset\") VALUES ('filtering.counts', {home}, 2);
+         SELECT log.make_generation('filtering.counts'); SELECT pg_advisory_lock(1465009996, hashtext('filtering.counts'))"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(counted)).execute(&mut superuser).await.unwrap();
+    let pool: PgPool = connect(&database, Role::Projections, 1).await.unwrap();
+    assert_eq!(drop_days(&pool, 0, 0).await.unwrap(), [""; 0], "the rebuild has not counted yesterday");
+    sqlx::raw_sql("SELECT pg_advisory_unlock_all()").execute(&mut superuser).await.unwrap();
+    let kept = "UPDATE log.generation SET state = 'kept' WHERE generation = 2";
+    let dropped = drop_days(&pool, 0, 0).await.unwrap();
+    assert!(dropped.iter().any(|table| table.starts_with("telemetry.payload_")), "{dropped:?}");
+    assert!(dropped.iter().any(|table| table.starts_with("filtering_counts_2.seen_")), "{dropped:?}");
+
+    // What is kept to go back to keeps the ids that it will need.
+    sqlx::raw_sql(kept).execute(&mut superuser).await.unwrap();
+    sqlx::raw_sql("UPDATE telemetry.batch SET day = day + 5").execute(&mut superuser).await.unwrap();
+    let dropped = drop_days(&pool, 0, 0).await.unwrap();
+    assert!(dropped.iter().any(|table| table.starts_with("filtering_counts_1.seen_")), "{dropped:?}");
+    assert!(!dropped.iter().any(|table| table.starts_with("filtering_counts_2.")), "{dropped:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_appended_while_another_of_its_partition_commits_comes_after_it() {
     let (database, writer) = a_telemetry_log(1).await;
     let home = partition(&database, 1).await;

@@ -6,7 +6,13 @@ use serde_json::{Value, json};
 
 use crate::given::{House, event, now};
 
-async fn post(url: String, key: &str, batch: &str, kind: &str, body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
+pub async fn post(
+    url: String,
+    key: &str,
+    batch: &str,
+    kind: &str,
+    body: impl Into<reqwest::Body>,
+) -> (StatusCode, Value) {
     let response = Client::new()
         .post(url)
         .bearer_auth(key)

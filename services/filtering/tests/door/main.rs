@@ -6,3 +6,4 @@ mod answers;
 mod counts;
 mod given;
 mod limits;
+mod rebuild;
