@@ -168,6 +168,16 @@ CREATE TABLE log.checkpoint (
     PRIMARY KEY (view, partition)
 ) WITH (fillfactor = 50);
 
+-- Whether a view has folded an event. The gateway, which may read nothing of the log, asks it for a caller who has been
+-- told where its command is.
+CREATE FUNCTION log.has_reached(p_view text, p_partition smallint, p_offset bigint) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM log.checkpoint c
+                   WHERE c.view = p_view AND c.partition = p_partition AND c."offset" >= p_offset)
+$$;
+REVOKE ALL ON FUNCTION log.has_reached FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION log.has_reached TO wardlog_gateway, wardlog_projections;
+
 -- The processes that fold a view. beats counts up while one lives; how long it has stood still is for each of the others
 -- to measure, so no two clocks are ever compared.
 CREATE TABLE log.follower (

@@ -90,6 +90,14 @@ BEGIN
         USING (school_id IN (SELECT s.school_id FROM school s));
     GRANT SELECT ON trust, membership, school, school_urn TO wardlog_gateway;
 
+    -- A school's own staff see its filters and their keys, of a key what is no secret.
+    CREATE POLICY own_staff ON source FOR SELECT TO wardlog_gateway
+        USING (school_id = nullif(current_setting('wardlog.school', true), '')::uuid);
+    CREATE POLICY own_staff ON ingest_key FOR SELECT TO wardlog_gateway
+        USING (school_id = nullif(current_setting('wardlog.school', true), '')::uuid);
+    GRANT SELECT ON source TO wardlog_gateway;
+    GRANT SELECT (key_id, source_id, school_id, issued_at, revoked_at) ON ingest_key TO wardlog_gateway;
+
     CREATE POLICY rounding ON membership FOR SELECT TO wardlog_rounding USING (true);
     GRANT SELECT ON membership TO wardlog_rounding;
 END
@@ -100,6 +108,8 @@ CREATE FUNCTION log.show_directory(p_schema text) RETURNS void LANGUAGE plpgsql 
 BEGIN
     PERFORM log.show_table('directory', t, p_schema)
     FROM unnest(ARRAY['trust', 'school', 'school_urn', 'membership', 'source', 'ingest_key']) t;
+    EXECUTE format('CREATE OR REPLACE VIEW directory.ingest_key_without_hash WITH (security_invoker = true) AS
+                    SELECT key_id, source_id, school_id, issued_at, revoked_at FROM %I.ingest_key', p_schema);
     PERFORM log.show_table_for_rounding('membership', p_schema);
 END
 $$;
@@ -114,5 +124,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON directory.trust, directory.school, direc
 GRANT SELECT ON directory.trust, directory.school, directory.school_urn, directory.membership, directory.source,
     directory.ingest_key TO wardlog_directory;
 GRANT SELECT ON directory.ingest_key, directory.source TO wardlog_filtering;
-GRANT SELECT ON directory.trust, directory.membership, directory.school, directory.school_urn TO wardlog_gateway;
+GRANT SELECT ON directory.trust, directory.membership, directory.school, directory.school_urn, directory.source,
+    directory.ingest_key_without_hash TO wardlog_gateway;
 RESET ROLE;

@@ -57,6 +57,11 @@ impl FromStr for Subject {
 }
 
 impl Subject {
+    /// The services' own name for a caller: 32 hex digits.
+    pub(crate) fn opaque(bytes: [u8; 16]) -> Self {
+        Self(data_encoding::HEXLOWER.encode(&bytes))
+    }
+
     /// The issuer's words, for a record that needs them.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -90,6 +95,11 @@ impl TryFrom<String> for IssuerName {
 }
 
 impl IssuerName {
+    /// The gateway, as the services behind it know it.
+    pub(crate) fn gateway() -> Self {
+        Self("wardlog-gateway".to_owned())
+    }
+
     /// The text of `iss`.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -9,18 +9,14 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use chrono::{DateTime, TimeDelta, Utc};
-use data_encoding::BASE64URL_NOPAD;
-use jsonwebtoken::{
-    Algorithm, DecodingKey,
-    jwk::{Jwk, PublicKeyUse, ThumbprintHash},
-};
 use serde_json::json;
 
 use crate::{
     IssuerName, Scope, Subject,
     identity::{IssuerConfig, KeySource, SignatureAlgorithm},
+    signing::{self, Signer},
 };
 
 const KEY_FILE: &str = "dev-issuer.pk8";
@@ -31,8 +27,7 @@ const JWKS_FILE: &str = "jwks.json";
 pub struct DevIssuer {
     issuer: IssuerName,
     audience: String,
-    key_id: String,
-    key: Ed25519KeyPair,
+    signer: Signer,
     jwks: PathBuf,
 }
 
@@ -57,15 +52,10 @@ impl DevIssuer {
     pub fn open(directory: &Path, issuer: IssuerName, audience: &str) -> Result<Self, DevIssuerError> {
         fs::create_dir_all(directory)?;
         let key = private_key(&directory.join(KEY_FILE))?;
-        let mut public =
-            Jwk::from_decoding_key(&DecodingKey::from_ed_der(key.public_key().as_ref()), Some(Algorithm::EdDSA))
-                .map_err(|_| DevIssuerError::Key)?;
-        let key_id = public.thumbprint(ThumbprintHash::SHA256).map_err(|_| DevIssuerError::Key)?;
-        public.common.key_id = Some(key_id.clone());
-        public.common.public_key_use = Some(PublicKeyUse::Signature);
+        let signer = Signer::new(key).map_err(|_| DevIssuerError::Key)?;
         let jwks = directory.join(JWKS_FILE);
-        replace(&jwks, json!({ "keys": [public] }).to_string().as_bytes(), 0o644)?;
-        Ok(Self { issuer, audience: audience.to_owned(), key_id, key, jwks })
+        replace(&jwks, signer.jwks().as_bytes(), 0o644)?;
+        Ok(Self { issuer, audience: audience.to_owned(), signer, jwks })
     }
 
     /// What a verifier needs to trust this issuer.
@@ -87,18 +77,8 @@ impl DevIssuer {
             "iat": now.timestamp(),
             "exp": (now + lifetime).timestamp(),
         });
-        let (role, claim, id) = match scope {
-            Scope::Trust(id) => ("mat_lead", "wardlog_trust", id.to_string()),
-            Scope::School(id) => ("dsl", "wardlog_school", id.to_string()),
-            Scope::GovernedSchool(id) => ("governor", "wardlog_school", id.to_string()),
-        };
-        claims["wardlog_role"] = role.into();
-        claims[claim] = id.into();
-        let header = json!({ "alg": "EdDSA", "typ": "JWT", "kid": self.key_id });
-        let encode = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
-        let signed = format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
-        let signature = self.key.sign(signed.as_bytes());
-        format!("{signed}.{}", encode(signature.as_ref()))
+        signing::state(&mut claims, scope);
+        self.signer.sign(&claims)
     }
 }
 

@@ -19,7 +19,7 @@ pub use error::TokenError;
 pub use key_cache::{FETCH_TIMEOUT, MAX_KEYS_AGE, REFETCH_INTERVAL};
 pub use token::MAX_TOKEN_BYTES;
 
-use crate::{Caller, IssuerName};
+use crate::{Caller, IssuerName, exchange};
 use claims::Claims;
 use key_cache::KeyCache;
 use token::Token;
@@ -31,6 +31,7 @@ pub const LEEWAY_SECONDS: i64 = 30;
 #[derive(Debug, Clone)]
 pub struct Verifier {
     issuers: Arc<HashMap<IssuerName, Trusted>>,
+    exchanged: bool,
 }
 
 #[derive(Debug)]
@@ -61,7 +62,18 @@ impl Verifier {
         if issuers.is_empty() {
             return Err(ConfigError::NoIssuer);
         }
-        Ok(Self { issuers: Arc::new(issuers) })
+        Ok(Self { issuers: Arc::new(issuers), exchanged: false })
+    }
+
+    /// Trusts tokens that the gateway has exchanged callers' for, meant for `service`; see [`crate::Exchange`].
+    pub fn of_exchanged(service: &str, jwks: KeySource) -> Result<Self, ConfigError> {
+        let gateway = IssuerConfig {
+            issuer: IssuerName::gateway(),
+            audience: service.to_owned(),
+            algorithms: vec![SignatureAlgorithm::EdDSA],
+            jwks,
+        };
+        Ok(Self { exchanged: true, ..Self::new(vec![gateway])? })
     }
 
     /// Fetches the keys of every issuer that has none yet; `false` if some issuer still has none.
@@ -84,6 +96,9 @@ impl Verifier {
         }
         let key = trusted.keys.find(&token.key_id, token.algorithm, now).await?;
         token.check_signature(&key)?;
+        if self.exchanged {
+            claims.check_exchange(&issuer, exchange::LIFETIME)?;
+        }
         claims.check(issuer, &trusted.audience, now)
     }
 }

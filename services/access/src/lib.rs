@@ -2,10 +2,13 @@
 
 mod caller;
 pub mod dev_issuer;
+pub mod exchange;
 pub mod identity;
 mod ingest_key;
+mod signing;
 pub mod tenant;
 
 pub use caller::{Caller, IssuerName, Scope, Subject};
+pub use exchange::Exchange;
 pub use identity::{TokenError, Verifier};
 pub use ingest_key::{IngestKey, KeyHash, KeyRing, KnownSource};

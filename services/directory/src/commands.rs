@@ -1,28 +1,29 @@
-//! What the directory can be told: load the stream, decide, append, in one transaction.
+//! What the directory can be told, beyond what its aggregates decide: whose right it is, and what must hold elsewhere.
 
-use std::fmt;
+mod source;
 
-use access::IngestKey;
 use chrono::{DateTime, NaiveDate, Utc};
-use eventlog::{Aggregate, Cause, CommandError, Done, Origin, Owner, Stream, StreamError, execute};
-use schema::{
-    KeyId, SchoolId, SourceId, TrustId, Urn,
-    directory::{SchoolEvent, SourceEvent},
-};
+use eventlog::{Cause, CommandError, Done, Origin, Owner, Stream, execute};
+use schema::{SchoolId, TrustId, Urn, directory::SchoolEvent};
 use sqlx::PgPool;
+use web::command::{Refusal, Rule};
 
 use crate::{
     domain::{
         school::{School, SchoolCommand, SchoolError},
-        source::{RegisterSource, Source, SourceCommand, SourceError},
+        source::SourceError,
         trust::TrustError,
     },
     views,
 };
+pub use source::{IssueKey, IssuedKey, RegisterSource, RevokeKey};
 
 /// Why a command was not carried out.
+pub type DirectoryError = CommandError<DirectoryRefusal>;
+
+/// Why the directory refuses a command.
 #[derive(Debug, thiserror::Error)]
-pub enum DirectoryError {
+pub enum DirectoryRefusal {
     /// The trust's rules refuse it.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -38,41 +39,25 @@ pub enum DirectoryError {
     /// The command was carried out before; its key was shown then and cannot be shown again.
     #[error("the key was issued and shown by an earlier call: revoke it and issue another")]
     KeyShownBefore,
-    /// Others kept changing the same stream; nothing was recorded.
-    #[error("others are changing the same record: try again")]
-    Contended,
-    /// The command id was used for something else.
-    #[error("the command id was used before, for another record")]
-    CommandIdReused,
-    /// The record cannot be read.
-    #[error(transparent)]
-    Unreadable(StreamError),
-    /// The database refused or could not be reached. If this happened on commit, the outcome is unknown: send the
-    /// command again with the same id.
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
 }
 
-impl From<StreamError> for DirectoryError {
-    fn from(error: StreamError) -> Self {
-        match error {
-            StreamError::Database(error) => Self::Database(error),
-            StreamError::Decode { .. } => Self::Unreadable(error),
-        }
-    }
-}
-
-impl<R: fmt::Debug + fmt::Display> From<CommandError<R>> for DirectoryError
-where
-    Self: From<R>,
-{
-    fn from(error: CommandError<R>) -> Self {
-        match error {
-            CommandError::Refused(rule) => rule.into(),
-            CommandError::Contended => Self::Contended,
-            CommandError::CommandIdReused => Self::CommandIdReused,
-            CommandError::Unreadable(error) => Self::Unreadable(error),
-            CommandError::Database(error) => Self::Database(error),
+impl Refusal for DirectoryRefusal {
+    fn rule(&self) -> Option<Rule> {
+        match self {
+            Self::School(SchoolError::NotRegistered)
+            | Self::Source(SourceError::NotRegistered | SourceError::KeyUnknown) => None,
+            Self::Source(SourceError::TooManyKeys) => Some(Rule::new("TOO_MANY_KEYS")),
+            Self::Source(SourceError::KeyExists) => Some(Rule::new("KEY_EXISTS")),
+            Self::Source(SourceError::RegisteredDifferently) => Some(Rule::new("REGISTERED_DIFFERENTLY")),
+            Self::KeyShownBefore => Some(Rule::new("KEY_SHOWN_BEFORE")),
+            Self::Trust(TrustError::UidDiffers) => Some(Rule::of("UID_DIFFERS", "uid")),
+            Self::UrnTaken | Self::School(SchoolError::UrnDiffers | SchoolError::UrnHeldBefore) => {
+                Some(Rule::of("URN_TAKEN", "urn"))
+            }
+            Self::School(SchoolError::BeforeLast { .. }) => Some(Rule::of("BEFORE_LAST", "from")),
+            Self::School(SchoolError::InAnotherTrust | SchoolError::AlreadyMember { .. } | SchoolError::NotMember) => {
+                Some(Rule::of("MEMBERSHIP", "trust"))
+            }
         }
     }
 }
@@ -87,10 +72,12 @@ pub async fn change_urn(
 ) -> Result<Done<SchoolEvent>, DirectoryError> {
     let holder = views::school::holder(&mut *pool.acquire().await?, urn).await?;
     if holder.is_some_and(|holder| holder != school) {
-        return Err(DirectoryError::UrnTaken);
+        return Err(CommandError::Refused(DirectoryRefusal::UrnTaken));
     }
     let command = SchoolCommand::ChangeUrn { urn, from };
-    Ok(execute::<School>(pool, school_stream(school), command, at, Origin::Sender(cause)).await?)
+    execute::<School>(pool, school_stream(school), command, at, Origin::Sender(cause))
+        .await
+        .map_err(CommandError::widen)
 }
 
 /// Records that a school belongs to a trust from a day on.
@@ -102,7 +89,9 @@ pub async fn join_trust(
     at: DateTime<Utc>,
 ) -> Result<Done<SchoolEvent>, DirectoryError> {
     let command = SchoolCommand::JoinTrust { trust, from };
-    Ok(execute::<School>(pool, school_stream(school), command, at, Origin::Sender(cause)).await?)
+    execute::<School>(pool, school_stream(school), command, at, Origin::Sender(cause))
+        .await
+        .map_err(CommandError::widen)
 }
 
 /// Records that a school belongs to a trust up to, and not including, a day.
@@ -114,50 +103,9 @@ pub async fn leave_trust(
     at: DateTime<Utc>,
 ) -> Result<Done<SchoolEvent>, DirectoryError> {
     let command = SchoolCommand::LeaveTrust { trust, to };
-    Ok(execute::<School>(pool, school_stream(school), command, at, Origin::Sender(cause)).await?)
-}
-
-/// Lets a filter send for a registered school.
-pub async fn register_source(
-    pool: &PgPool,
-    source: RegisterSource,
-    cause: Cause,
-    at: DateTime<Utc>,
-) -> Result<Done<SourceEvent>, DirectoryError> {
-    let school = school_stream(source.school);
-    let events = eventlog::load::<SchoolEvent>(&mut *pool.acquire().await?, school.owner, &school.name).await?;
-    match School::after(events.iter().map(|stored| &stored.event)) {
-        School::Unknown => Err(SchoolError::NotRegistered.into()),
-        School::Registered(_) => {
-            let stream = source_stream(source.school, source.source);
-            Ok(execute::<Source>(pool, stream, SourceCommand::Register(source), at, Origin::Sender(cause)).await?)
-        }
-    }
-}
-
-/// Makes `key` a key of the source and gives it back, this once, to be shown; `key` is fresh from a random generator.
-pub async fn issue_key(
-    pool: &PgPool,
-    (school, source): (SchoolId, SourceId),
-    (id, key): (KeyId, IngestKey),
-    cause: Cause,
-    at: DateTime<Utc>,
-) -> Result<IngestKey, DirectoryError> {
-    let command = SourceCommand::IssueKey { key: id, hash: key.hash() };
-    let done = execute::<Source>(pool, source_stream(school, source), command, at, Origin::Sender(cause)).await?;
-    if done.appended.is_some_and(|appended| appended.replayed) { Err(DirectoryError::KeyShownBefore) } else { Ok(key) }
-}
-
-/// Refuses a key of the source from now on.
-pub async fn revoke_key(
-    pool: &PgPool,
-    (school, source): (SchoolId, SourceId),
-    key: KeyId,
-    cause: Cause,
-    at: DateTime<Utc>,
-) -> Result<Done<SourceEvent>, DirectoryError> {
-    let command = SourceCommand::RevokeKey { key };
-    Ok(execute::<Source>(pool, source_stream(school, source), command, at, Origin::Sender(cause)).await?)
+    execute::<School>(pool, school_stream(school), command, at, Origin::Sender(cause))
+        .await
+        .map_err(CommandError::widen)
 }
 
 pub(crate) fn trust_stream(trust: TrustId) -> Stream {
@@ -166,8 +114,4 @@ pub(crate) fn trust_stream(trust: TrustId) -> Stream {
 
 pub(crate) fn school_stream(school: SchoolId) -> Stream {
     Stream { owner: Owner::School(school), name: format!("school-{school}") }
-}
-
-fn source_stream(school: SchoolId, source: SourceId) -> Stream {
-    Stream { owner: Owner::School(school), name: format!("source-{source}") }
 }

@@ -5,7 +5,7 @@ use schema::{CommandId, DomainEvent, SchoolId, TrustId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Offset, Partition};
+use crate::{Offset, Partition, Position};
 
 /// Whose stream it is; it decides the partition, and the scope of a command id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub enum Owner {
 }
 
 impl Owner {
-    pub(crate) fn id(self) -> Uuid {
+    /// The id of the school or trust.
+    pub fn id(self) -> Uuid {
         match self {
             Self::School(school) => school.into(),
             Self::Trust(trust) => trust.into(),
@@ -77,6 +78,13 @@ pub struct Appended {
     pub recorded_at: DateTime<Utc>,
     /// Whether they had been stored by an earlier call with the same command id.
     pub replayed: bool,
+}
+
+impl Appended {
+    /// Where the last of the events is.
+    pub const fn position(&self) -> Position {
+        Position { partition: self.partition, offset: self.last_offset }
+    }
 }
 
 /// Why nothing was appended.

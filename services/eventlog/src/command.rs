@@ -12,7 +12,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::{
-    Append, AppendError, Appended, Cause, Occurred, Offset, Owner, Partition, StreamError, append, join, load,
+    Append, AppendError, Appended, Cause, Occurred, Offset, Owner, Partition, Position, StreamError, append, join, load,
 };
 
 /// How often a command is decided again because somebody else's came first.
@@ -70,8 +70,11 @@ pub enum Origin {
 pub struct Done<E> {
     /// What it led to; nothing when what it asks for was so already.
     pub events: Vec<E>,
-    /// Where that is in the log.
+    /// What the log says of them.
     pub appended: Option<Appended>,
+    /// Where the last event is that this rests on: a view that has folded it shows what the command asked for. None if
+    /// there is none.
+    pub position: Option<Position>,
 }
 
 /// Why a command was not carried out.
@@ -134,7 +137,7 @@ async fn once<A: Aggregate>(
     let expected = stored.last().map_or(0, |last| last.version);
     let events = A::after(stored.iter().map(|stored| &stored.event)).decide(command).map_err(CommandError::Refused)?;
     if events.is_empty() {
-        return Ok(Done { events, appended: None });
+        return Ok(Done { events, appended: None, position: stored.last().map(|last| last.position) });
     }
     join(&mut *connection, stream.owner).await?;
     let occurred: Vec<_> = events.iter().map(|event| Occurred { at, event: event.clone() }).collect();
@@ -146,7 +149,7 @@ async fn once<A: Aggregate>(
     {
         return Ok(done);
     }
-    Ok(Done { events, appended: Some(appended) })
+    Ok(Done { events, appended: Some(appended), position: Some(appended.position()) })
 }
 
 /// What the command led to when it was sent before.
@@ -177,7 +180,8 @@ async fn done_before<E: DomainEvent, R: fmt::Debug + fmt::Display>(
         E::decode(&row.r#type, row.type_version, &row.payload)
             .map_err(|source| StreamError::Decode { version: row.version, source })
     });
-    Ok(Some(Done { events: events.collect::<Result<_, _>>()?, appended: Some(appended) }))
+    let events = events.collect::<Result<_, _>>()?;
+    Ok(Some(Done { events, appended: Some(appended), position: Some(appended.position()) }))
 }
 
 impl Origin {
@@ -203,6 +207,19 @@ fn content_id(actor: &str, version: i64, events: &[impl DomainEvent]) -> Command
     });
     let digest = HEXLOWER.encode(digest.finalize().as_bytes());
     format!("{actor}-{digest}-{version}").parse().expect("a command id")
+}
+
+impl<R: fmt::Debug + fmt::Display> CommandError<R> {
+    /// The same, its refusal as one of a wider kind.
+    pub fn widen<W: From<R> + fmt::Debug + fmt::Display>(self) -> CommandError<W> {
+        match self {
+            Self::Refused(rule) => CommandError::Refused(rule.into()),
+            Self::Contended => CommandError::Contended,
+            Self::CommandIdReused => CommandError::CommandIdReused,
+            Self::Unreadable(error) => CommandError::Unreadable(error),
+            Self::Database(error) => CommandError::Database(error),
+        }
+    }
 }
 
 impl<R: fmt::Debug + fmt::Display> From<StreamError> for CommandError<R> {

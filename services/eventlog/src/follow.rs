@@ -55,6 +55,15 @@ impl fmt::Display for Offset {
     }
 }
 
+/// A place in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// The partition.
+    pub partition: Partition,
+    /// The offset in it.
+    pub offset: Offset,
+}
+
 /// A log that can be followed.
 pub trait Log: Send + Sync + 'static {
     /// What it holds.

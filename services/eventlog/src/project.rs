@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Appended, Behind, Log, Offset, Wake, follower::Follower, stop};
+use crate::{Behind, Log, Offset, Position, Wake, follower::Follower, stop};
 pub(crate) use fold::fold;
 
 /// How long an idle projection waits before it asks again: at first, and at most.
@@ -155,16 +155,13 @@ pub async fn catch_up<P: Projection>(pool: &PgPool, projection: &P) -> Result<()
     }
 }
 
-/// Whether the view shows what an append recorded.
-pub async fn has_folded<P: Projection>(
-    connection: &mut PgConnection,
-    appended: &Appended,
-) -> Result<bool, sqlx::Error> {
+/// Whether a view of the domain log has folded the event at `position`.
+pub async fn has_reached(connection: &mut PgConnection, view: &str, position: Position) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM log.checkpoint WHERE view = $1 AND partition = $2 AND "offset" >= $3) AS "has!""#,
-        P::NAME,
-        appended.partition.0,
-        appended.last_offset.0,
+        r#"SELECT log.has_reached($1, $2, $3) AS "has!""#,
+        view,
+        position.partition.0,
+        position.offset.0,
     )
     .fetch_one(connection)
     .await

@@ -4,11 +4,13 @@ use chrono::{DateTime, Utc};
 use schema::{DecodeError, DomainEvent};
 use sqlx::PgConnection;
 
-use crate::Owner;
+use crate::{Offset, Owner, Partition, Position};
 
 /// An event of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored<E> {
+    /// Where it is in the log.
+    pub position: Position,
     /// Its version, from 1.
     pub version: i64,
     /// When it happened.
@@ -52,11 +54,11 @@ pub async fn load_as_of<E: DomainEvent>(
     as_of: Option<DateTime<Utc>>,
 ) -> Result<Vec<Stored<E>>, StreamError> {
     let rows = sqlx::query!(
-        "SELECT e.version, e.type, e.type_version, e.occurred_at, e.recorded_at, e.payload
-         FROM log.event e JOIN log.home h ON h.partition = e.partition
-         WHERE h.owner_id = $1 AND e.owner_id = $1 AND e.stream = $2
-           AND ($3::timestamptz IS NULL OR e.recorded_at <= $3)
-         ORDER BY e.version",
+        r#"SELECT e.partition, e."offset", e.version, e.type, e.type_version, e.occurred_at, e.recorded_at, e.payload
+           FROM log.event e JOIN log.home h ON h.partition = e.partition
+           WHERE h.owner_id = $1 AND e.owner_id = $1 AND e.stream = $2
+             AND ($3::timestamptz IS NULL OR e.recorded_at <= $3)
+           ORDER BY e.version"#,
         owner.id(),
         stream,
         as_of,
@@ -67,7 +69,9 @@ pub async fn load_as_of<E: DomainEvent>(
         .map(|row| {
             let event = E::decode(&row.r#type, row.type_version, &row.payload)
                 .map_err(|source| StreamError::Decode { version: row.version, source })?;
-            Ok(Stored { version: row.version, occurred_at: row.occurred_at, recorded_at: row.recorded_at, event })
+            let position = Position { partition: Partition(row.partition), offset: Offset(row.offset) };
+            let (version, occurred_at, recorded_at) = (row.version, row.occurred_at, row.recorded_at);
+            Ok(Stored { position, version, occurred_at, recorded_at, event })
         })
         .collect()
 }

@@ -1,5 +1,5 @@
 //! The one public GraphQL door.
 
-mod error;
+pub mod after;
 pub mod http;
 pub mod schema;

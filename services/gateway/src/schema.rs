@@ -1,12 +1,18 @@
 //! The one public schema: what each context adds, under the two roots that a reader starts from.
 
+use ::web::{
+    command::Client,
+    graphql::{bad_input, internal},
+};
 use access::{Caller, Scope, tenant};
-use async_graphql::{Context, EmptyMutation, EmptySubscription, Enum, Object, SimpleObject};
+use async_graphql::{Context, EmptySubscription, Enum, MergedObject, Object, SimpleObject};
 use chrono::{Datelike, NaiveDate};
 use comparison::{
     figures::{Figures, Precision},
     views::{months, schools},
 };
+use directory::{DirectoryView, graphql::Source, views::ingest_key};
+use eventlog::Projection;
 use filtering::{
     graphql as filter,
     views::{counts, quarantine},
@@ -15,10 +21,10 @@ use schema::{Month, SchoolId, TrustId};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::error::{bad_input, internal};
+use crate::after::{self, After};
 
-/// The schema; its data must hold a pool of the role `Gateway`, and each request's a [`Caller`].
-pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
+/// The schema; each request's data holds a [`Caller`], a [`web::graphql::Correlation`] and, if it is to show what a command did, an [`After`].
+pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
 /// The introspection query of common clients nests this deep; nothing else that can be asked does.
 const DEPTH: usize = 15;
@@ -39,9 +45,9 @@ const YEARS: std::ops::Range<i32> = 2000..2100;
 /// The most days that one answer shows.
 const DAYS: i64 = 366;
 
-/// Assembles the schema over a pool of the role `Gateway`.
-pub fn build(pool: PgPool) -> Schema {
-    builder().data(pool).finish()
+/// Assembles the schema over a pool of the role `Gateway`; commands go out by `client`.
+pub fn build(pool: PgPool, client: Client) -> Schema {
+    builder().data(pool).data(client).finish()
 }
 
 /// The schema's definition, as written to `schema/graphql/schema.graphql`.
@@ -49,9 +55,13 @@ pub fn sdl() -> String {
     builder().finish().sdl()
 }
 
-fn builder() -> async_graphql::SchemaBuilder<Query, EmptyMutation, EmptySubscription> {
-    Schema::build(Query, EmptyMutation, EmptySubscription).limit_depth(DEPTH).limit_complexity(COMPLEXITY)
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query, Mutation::default(), EmptySubscription).limit_depth(DEPTH).limit_complexity(COMPLEXITY)
 }
+
+/// What can be told: each context adds its own.
+#[derive(Debug, Clone, Copy, Default, MergedObject)]
+pub struct Mutation(directory::graphql::Mutations);
 
 /// Where a reader starts.
 #[derive(Debug, Clone, Copy)]
@@ -73,13 +83,15 @@ impl Query {
 
     /// A trust; null for one that does not exist or is not the caller's, which look the same.
     async fn trust(&self, context: &Context<'_>, id: Uuid) -> async_graphql::Result<Option<Trust>> {
-        let found = read(context, move |c| Box::pin(schools::trust(c, TrustId::from(id)))).await?;
+        let found =
+            read(context, &[DirectoryView::NAME], move |c| Box::pin(schools::trust(c, TrustId::from(id)))).await?;
         Ok(found.map(|row| Trust { row }))
     }
 
     /// A school; null for one that does not exist or is not the caller's to see, which look the same.
     async fn school(&self, context: &Context<'_>, id: Uuid) -> async_graphql::Result<Option<School>> {
-        let found = read(context, move |c| Box::pin(schools::school(c, SchoolId::from(id)))).await?;
+        let found =
+            read(context, &[DirectoryView::NAME], move |c| Box::pin(schools::school(c, SchoolId::from(id)))).await?;
         Ok(found.map(|row| School { row }))
     }
 }
@@ -129,7 +141,7 @@ impl Trust {
         let month = parse_month(&month)?;
         let trust = TrustId::from(self.row.trust_id);
         let precision = precision(scope(context)?);
-        let (rows, mut cells) = read(context, move |connection| {
+        let (rows, mut cells) = read(context, &[DirectoryView::NAME], move |connection| {
             Box::pin(async move {
                 let rows = schools::of_trust(connection, trust, month).await?;
                 let ids: Vec<Uuid> = rows.iter().map(|row| row.school_id).collect();
@@ -204,8 +216,10 @@ impl School {
         let month = parse_month(&month)?;
         let school = self.row.school_id;
         let precision = precision(scope(context)?);
-        let mut cells =
-            read(context, move |c| Box::pin(async move { months::of(c, &[school], month, precision).await })).await?;
+        let mut cells = read(context, &[DirectoryView::NAME], move |c| {
+            Box::pin(async move { months::of(c, &[school], month, precision).await })
+        })
+        .await?;
         Ok(cells.remove(&school.into()).map(|cells| Figures::new(cells, precision, self.row.pupils)))
     }
 
@@ -225,8 +239,16 @@ impl School {
             return Err(bad_input("to", "expected a day from `from` to 365 days after it"));
         }
         let Some(school) = self.own_staff(context)? else { return Ok(None) };
-        let cells = read(context, move |c| Box::pin(counts::days(c, school, from, to))).await?;
+        let cells = read(context, &[], move |c| Box::pin(counts::days(c, school, from, to))).await?;
         Ok(Some(filter::by_day(cells)))
+    }
+
+    /// The school's filters and their keys, by name. Null unless the caller is of the school's own staff.
+    #[graphql(complexity = "READ + child_complexity")]
+    async fn sources(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Source>>> {
+        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let rows = read(context, &[DirectoryView::NAME], move |c| Box::pin(ingest_key::of_school(c, school))).await?;
+        Ok(Some(rows.into_iter().map(Source::from).collect()))
     }
 
     /// Labels of the school's filters that no category is known for, the most frequent first. Null unless the caller is
@@ -234,7 +256,7 @@ impl School {
     #[graphql(complexity = "READ + child_complexity")]
     async fn unmapped_labels(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<filter::Unmapped>>> {
         let Some(school) = self.own_staff(context)? else { return Ok(None) };
-        let rows = read(context, move |c| Box::pin(counts::unmapped(c, school))).await?;
+        let rows = read(context, &[], move |c| Box::pin(counts::unmapped(c, school))).await?;
         Ok(Some(rows.into_iter().map(filter::Unmapped::from).collect()))
     }
 
@@ -243,7 +265,7 @@ impl School {
     #[graphql(complexity = "READ + child_complexity")]
     async fn quarantine(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<filter::Quarantined>>> {
         let Some(school) = self.own_staff(context)? else { return Ok(None) };
-        let rows = read(context, move |c| Box::pin(quarantine::latest(c, school))).await?;
+        let rows = read(context, &[], move |c| Box::pin(quarantine::latest(c, school))).await?;
         Ok(Some(rows.into_iter().map(filter::Quarantined::from).collect()))
     }
 }
@@ -270,13 +292,17 @@ fn scope(context: &Context<'_>) -> async_graphql::Result<Scope> {
     Ok(context.data::<Caller>()?.scope)
 }
 
-/// Reads as the caller.
+/// Reads as the caller, once the views of the domain log that `work` reads show what the request's token stands for.
 async fn read<T: Send + 'static>(
     context: &Context<'_>,
+    views: &[&'static str],
     work: impl for<'c> FnOnce(&'c mut sqlx::PgConnection) -> futures_util::future::BoxFuture<'c, Result<T, sqlx::Error>>
     + Send
     + 'static,
 ) -> async_graphql::Result<T> {
     let pool = context.data::<PgPool>()?;
+    if let Some(after) = context.data_opt::<After>() {
+        after::wait(pool, *after, views).await?;
+    }
     tenant::read(pool, scope(context)?, work).await.map_err(|error| internal(&error))
 }

@@ -4,7 +4,7 @@
 
 use std::{net::TcpListener, path::Path};
 
-use access::{Caller, Scope, Verifier, dev_issuer::DevIssuer};
+use access::{Caller, Scope, Verifier, dev_issuer::DevIssuer, exchange::GatewaySecret};
 use actix_web::{App, HttpServer, middleware::from_fn};
 use async_graphql::{Context, EmptyMutation, EmptySubscription, Object, Schema};
 use chrono::TimeDelta;
@@ -13,7 +13,7 @@ use reqwest::{
     header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use serde_json::{Value, json};
-use web::{clock, problem};
+use web::{clock, problem, read_token::ReadTokens};
 
 const NEWER: &str = "application/graphql-response+json";
 const OLDER: &str = "application/json";
@@ -63,7 +63,9 @@ impl Edge {
         let url = format!("http://{}/graphql", listener.local_addr().unwrap());
         let server = HttpServer::new(move || {
             let (schema, verifier) = (schema.clone(), verifier.clone());
-            App::new().wrap(from_fn(problem::complete)).configure(|cfg| gateway::http::routes(cfg, schema, verifier))
+            App::new()
+                .wrap(from_fn(problem::complete))
+                .configure(|cfg| gateway::http::routes(cfg, schema, verifier, tokens()))
         });
         tokio::spawn(server.workers(1).disable_signals().listen(listener).unwrap().run());
         Self { client: Client::new(), url, issuer }
@@ -88,6 +90,10 @@ impl Edge {
     async fn query(&self, accept: &str, body: Value) -> (u16, String, Value) {
         self.post(accept, body.to_string()).await
     }
+}
+
+fn tokens() -> ReadTokens {
+    ReadTokens::new(&GatewaySecret::new([9; 32])).unwrap()
 }
 
 async fn read(response: Response) -> (u16, String, Value) {

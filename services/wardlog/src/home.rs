@@ -1,4 +1,4 @@
-//! The directory of the embedded default (`.wardlog`): a private PostgreSQL, the secret, the development issuer.
+//! The directory of the embedded default (`.wardlog`): a private PostgreSQL, the secrets, the development issuer.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use access::{IssuerName, dev_issuer::DevIssuer};
+use access::{IssuerName, dev_issuer::DevIssuer, exchange::GatewaySecret};
 use anyhow::{Context, Result};
 use database::private::PrivateServer;
 use filtering::Secret;
@@ -40,9 +40,19 @@ impl Home {
         Ok(PrivateServer::start(&self.0.join("postgres"))?)
     }
 
-    /// The secret under which names are hashed: 256 random bits in a file of mode 0600, made the first time.
+    /// The secret under which names are hashed.
     pub fn secret(&self) -> Result<Secret> {
-        let path = self.0.join("pseudonym.key");
+        Ok(Secret::new(self.key("pseudonym.key")?))
+    }
+
+    /// The gateway's secret.
+    pub fn gateway_secret(&self) -> Result<GatewaySecret> {
+        Ok(GatewaySecret::new(self.key("gateway.key")?))
+    }
+
+    /// 256 random bits in a file of mode 0600, made the first time.
+    fn key(&self, name: &str) -> Result<[u8; 32]> {
+        let path = self.0.join(name);
         let wrong = || format!("cannot use {}", path.display());
         match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Ok(mut file) => {
@@ -51,11 +61,10 @@ impl Home {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error).with_context(wrong),
         }
-        let bytes: [u8; 32] = fs::read(&path)
+        fs::read(&path)
             .with_context(wrong)?
             .try_into()
-            .map_err(|_| anyhow::anyhow!("{}: expected 32 bytes", path.display()))?;
-        Ok(Secret::new(bytes))
+            .map_err(|_| anyhow::anyhow!("{}: expected 32 bytes", path.display()))
     }
 
     /// The development issuer.

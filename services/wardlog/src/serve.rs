@@ -1,31 +1,54 @@
 //! Running the roles.
 
+mod edge;
 mod housekeeping;
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
 
-use access::{Verifier, identity::IssuerConfig};
-use actix_web::{App, HttpServer, middleware::from_fn};
+use access::{
+    Exchange, Verifier,
+    exchange::GatewaySecret,
+    identity::{IssuerConfig, KeySource},
+};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use database::Logins;
-use directory::DirectoryView;
-use eventlog::{Wake, run, telemetry::Writer};
-use filtering::{Pipeline, Pseudonyms, Secret, Sink, http::Door, views::Counts};
+use eventlog::telemetry::Writer;
+use filtering::{Pipeline, Pseudonyms, Secret, Sink, http::Door};
+use reqwest::Url;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use web::{clock, health::Readiness, problem, requests};
+use web::{
+    clock,
+    command::{Client, Service, client::Services},
+    read_token::ReadTokens,
+};
+
+use crate::contexts::{self, CONTEXTS, Wakes};
+pub use edge::keys_at;
+use edge::{Gateway, Internal, Public, own_url};
 
 /// What a process of Wardlog may do. No role asks whether another runs beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Role {
-    /// Answers GraphQL queries.
+    /// Answers GraphQL queries, and sends commands to the services.
     Gateway,
+    /// Takes commands about trusts, schools, their filters and keys.
+    Directory,
     /// Takes filter telemetry.
     Filtering,
     /// Folds the logs into views.
     Projections,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Gateway, Self::Directory, Self::Filtering, Self::Projections];
 }
 
 /// How many writers of the telemetry log one process has.
@@ -38,6 +61,14 @@ pub struct Settings {
     pub database: Logins,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where the services listen for the gateway, and the gateway for those who ask for its keys; for nobody else.
+    pub internal_listen: SocketAddr,
+    /// Where services listen that are not of this process, by name.
+    pub services: BTreeMap<&'static str, Url>,
+    /// The gateway's secret; needed by the role `Gateway` alone, and the same for every process that has it.
+    pub gateway_secret: GatewaySecret,
+    /// Where the gateway's public keys are; unless given, this process's own internal listener is asked.
+    pub gateway_keys: Option<KeySource>,
     /// What to run.
     pub roles: BTreeSet<Role>,
     /// Whose tokens are believed.
@@ -52,6 +83,8 @@ pub struct Settings {
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where its services listen for the gateway.
+    pub internal_address: Url,
     tasks: JoinSet<()>,
     stop: CancellationToken,
 }
@@ -78,35 +111,65 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     let wakes = Wakes::default();
     if settings.roles.contains(&Role::Projections) {
         let pool = connect(&settings, database::Role::Projections, 8).await?;
-        tasks.spawn(run(pool.clone(), Arc::new(DirectoryView), wakes.domain.clone(), clock::random_id(), stop.clone()));
-        tasks.spawn(run(pool.clone(), Arc::new(Counts), wakes.telemetry.clone(), clock::random_id(), stop.clone()));
+        for view in contexts::views() {
+            tasks.spawn(view.fold(pool.clone(), &wakes, stop.clone()));
+        }
         tasks.spawn(housekeeping::run(pool, stop.clone()));
     }
-    let mut edge = Edge::default();
+    let internal = TcpListener::bind(settings.internal_listen)
+        .with_context(|| format!("cannot listen on {} for the gateway", settings.internal_listen))?;
+    let own = own_url(internal.local_addr()?)?;
+    let (mut public, mut inside) = (Public::default(), Internal::default());
     if settings.roles.contains(&Role::Filtering) {
         let pool = connect(&settings, database::Role::Filtering, 10).await?;
-        anyhow::ensure!(
-            settings.secret.is_the_databases(&pool).await?,
-            "pseudonym.key in WARDLOG_HOME is not the secret that this database was filled with: bring the first one's file here"
-        );
-        // The writers have connections of their own: whoever floods the door with keys waits for others.
-        let writers = connect(&settings, database::Role::Filtering, u32::try_from(LANES)?).await?;
-        let sink = Sink::Log(Writer::start(&writers, LANES, &wakes.telemetry));
-        let pipeline = Pipeline::new(settings.secret.clone(), Pseudonyms::new(pool.clone()), sink);
-        edge.door = Some(Door::new(pool.clone(), pipeline, settings.door_memory));
-        edge.pools.push(pool);
+        public.door = Some(door(&settings, &pool, &wakes).await?);
+        public.pools.push(pool);
     }
     if settings.roles.contains(&Role::Gateway) {
         let pool = connect(&settings, database::Role::Gateway, 10).await?;
-        let verifier = Verifier::new(settings.issuers.clone())?;
-        if !verifier.load_keys(clock::now()).await {
-            tracing::warn!("the keys of an issuer cannot be read yet; they are asked for again with its first token");
-        }
-        edge.gateway = Some((gateway::schema::build(pool.clone()), verifier));
-        edge.pools.push(pool);
+        let exchange = Arc::new(Exchange::new(&settings.gateway_secret)?);
+        public.gateway = Some(gateway(&settings, &pool, &exchange, own.clone()).await?);
+        public.pools.push(pool);
+        inside.exchange = Some(exchange);
     }
-    let address = edge.listen(settings.listen, &mut tasks, stop.clone())?;
-    Ok(Running { address, tasks, stop })
+    for context in CONTEXTS.iter().filter(|context| settings.roles.contains(&context.role)) {
+        let Some(commands) = context.commands else { continue };
+        let pool = connect(&settings, context.database, 5).await?;
+        let keys = settings.gateway_keys.clone().map_or_else(|| keys_at(&own), Ok)?;
+        let verifier = Verifier::of_exchanged(context.name, keys)?;
+        inside.services.push((commands, Service { pool: pool.clone(), verifier }));
+        public.pools.push(pool);
+    }
+    let public_listener =
+        TcpListener::bind(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let address = public_listener.local_addr()?;
+    // The services stop after the gateway: what it has begun to answer, it finishes.
+    let answered = edge::run(public.serve(public_listener)?, &mut tasks, stop.clone());
+    edge::run(inside.serve(internal)?, &mut tasks, answered);
+    Ok(Running { address, internal_address: own, tasks, stop })
+}
+
+async fn door(settings: &Settings, pool: &PgPool, wakes: &Wakes) -> Result<Door> {
+    anyhow::ensure!(
+        settings.secret.is_the_databases(pool).await?,
+        "pseudonym.key in WARDLOG_HOME is not the secret that this database was filled with: bring the first one's file here"
+    );
+    // The writers have connections of their own: whoever floods the door with keys waits for others.
+    let writers = connect(settings, database::Role::Filtering, u32::try_from(LANES)?).await?;
+    let sink = Sink::Log(Writer::start(&writers, LANES, wakes.telemetry()));
+    let pipeline = Pipeline::new(settings.secret.clone(), Pseudonyms::new(pool.clone()), sink);
+    Ok(Door::new(pool.clone(), pipeline, settings.door_memory))
+}
+
+async fn gateway(settings: &Settings, pool: &PgPool, exchange: &Arc<Exchange>, own: Url) -> Result<Gateway> {
+    let verifier = Verifier::new(settings.issuers.clone())?;
+    if !verifier.load_keys(clock::now()).await {
+        tracing::warn!("the keys of an issuer cannot be read yet; they are asked for again with its first token");
+    }
+    let tokens = ReadTokens::new(&settings.gateway_secret)?;
+    let services = Services { default: own, elsewhere: settings.services.clone() };
+    let client = Client::new(Arc::clone(exchange), tokens.clone(), services)?;
+    Ok(Gateway { schema: gateway::schema::build(pool.clone(), client), verifier, tokens })
 }
 
 async fn connect(settings: &Settings, role: database::Role, max: u32) -> Result<PgPool> {
@@ -117,63 +180,4 @@ async fn connect(settings: &Settings, role: database::Role, max: u32) -> Result<
         tracing::warn!(role = role.as_str(), "connects by a login that is more than the role: give it one of its own");
     }
     database::connect(login, role, max).await.context("cannot connect to the database")
-}
-
-#[derive(Default)]
-struct Wakes {
-    domain: Wake,
-    telemetry: Wake,
-}
-
-/// What the listener serves.
-#[derive(Clone, Default)]
-struct Edge {
-    door: Option<Door>,
-    gateway: Option<(gateway::schema::Schema, Verifier)>,
-    pools: Vec<PgPool>,
-}
-
-impl Edge {
-    fn listen(self, address: SocketAddr, tasks: &mut JoinSet<()>, stop: CancellationToken) -> Result<SocketAddr> {
-        let server = HttpServer::new(move || {
-            let edge = self.clone();
-            App::new()
-                .wrap(from_fn(problem::complete))
-                .wrap(from_fn(requests::trace))
-                .configure(|cfg| edge.configure(cfg))
-        })
-        .disable_signals()
-        .shutdown_timeout(20)
-        .bind(address)
-        .with_context(|| format!("cannot listen on {address}"))?;
-        let address = server.addrs().first().copied().context("the listener has no address")?;
-        let server = server.run();
-        let handle = server.handle();
-        tasks.spawn(async move {
-            stop.cancelled().await;
-            handle.stop(true).await;
-        });
-        tasks.spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(%error, "the listener failed");
-            }
-        });
-        Ok(address)
-    }
-
-    fn configure(self, cfg: &mut actix_web::web::ServiceConfig) {
-        let readiness = self.pools.into_iter().fold(Readiness::default(), |readiness, pool| {
-            readiness.with("database", move || {
-                let pool = pool.clone();
-                async move { sqlx::query_scalar!("SELECT 1").fetch_one(&pool).await.is_ok() }
-            })
-        });
-        web::health::routes(cfg, actix_web::web::Data::new(readiness));
-        if let Some(door) = self.door {
-            filtering::http::routes(cfg, door);
-        }
-        if let Some((schema, verifier)) = self.gateway {
-            gateway::http::routes(cfg, schema, verifier);
-        }
-    }
 }

@@ -4,10 +4,14 @@
 
 pub mod bearer;
 pub mod clock;
+pub mod command;
+pub mod graphql;
 pub mod health;
 pub mod problem;
+pub mod read_token;
 pub mod requests;
 pub mod shutdown;
 pub mod telemetry;
+pub mod trace_context;
 
 pub use problem::{ErrorCode, Problem};

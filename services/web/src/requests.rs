@@ -10,10 +10,25 @@ use actix_web::{
     http::{Method, StatusCode},
     middleware::Next,
 };
-use tracing::{Instrument, field::Empty};
+use tracing::{Instrument, Span, field::Empty};
+
+use crate::trace_context;
 
 /// Middleware: traces the request. Register it last, so that it sees the answer as the client does.
 pub async fn trace<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+    trace_as(request, next, |_, _| ()).await
+}
+
+/// The same for a listener whose clients are our own: the request belongs to the trace that they say it does.
+pub async fn trace_on<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+    trace_as(request, next, |span, request| trace_context::join(span, request.headers())).await
+}
+
+async fn trace_as<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+    join: impl FnOnce(&Span, &ServiceRequest),
+) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
     let method = known_method(request.method());
     let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
@@ -25,6 +40,7 @@ pub async fn trace<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Re
         http.route = route,
         http.response.status_code = Empty,
     );
+    join(&span, &request);
     let outcome = next.call(request).instrument(span.clone()).await;
     let status = match &outcome {
         Ok(response) => response.status(),

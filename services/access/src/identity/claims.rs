@@ -19,6 +19,7 @@ pub(super) struct Claims {
     exp: Option<Value>,
     iat: Option<Value>,
     nbf: Option<Value>,
+    act: Option<Value>,
     wardlog_role: Option<Value>,
     wardlog_trust: Option<Value>,
     wardlog_school: Option<Value>,
@@ -42,6 +43,18 @@ impl Claims {
         self.check_times(now)?;
         let subject = text("sub", self.sub.as_ref())?.parse().map_err(|_| TokenError::MalformedClaim("sub"))?;
         Ok(Caller { subject, issuer, scope: self.scope()? })
+    }
+
+    /// Whether `issuer` says itself that it acts for the subject (RFC 8693, section 4.1), and for no longer than `lifetime`.
+    pub(super) fn check_exchange(&self, issuer: &IssuerName, lifetime: TimeDelta) -> Result<(), TokenError> {
+        let actor = self.act.as_ref().ok_or(TokenError::MissingClaim("act"))?.get("sub").and_then(Value::as_str);
+        if actor != Some(issuer.as_str()) {
+            return Err(TokenError::MalformedClaim("act"));
+        }
+        match (instant("iat", self.iat.as_ref())?, instant("exp", self.exp.as_ref())?) {
+            (Some(from), Some(until)) if until - from <= lifetime => Ok(()),
+            _ => Err(TokenError::LivesTooLong),
+        }
     }
 
     fn check_times(&self, now: DateTime<Utc>) -> Result<(), TokenError> {

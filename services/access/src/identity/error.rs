@@ -57,6 +57,9 @@ pub enum TokenError {
     /// `iat` lies ahead.
     #[error("expected a token issued in the past")]
     IssuedInTheFuture,
+    /// It is one of the gateway's, and says that it holds for longer than those do.
+    #[error("expected an exchanged token to live for 60 seconds at most")]
+    LivesTooLong,
     /// The role is none that we know.
     #[error("expected the role mat_lead, dsl or governor")]
     UnknownRole,

@@ -3,12 +3,14 @@
 use std::str::FromStr;
 
 use schema::IdError;
+use serde::{Deserialize, Serialize};
 
 /// The longest name; the longest in the national register has some 120 characters.
 const LONGEST: usize = 200;
 
 /// A name of 1 to 200 characters, without blanks around it, control characters or U+FFFD (a character that was lost).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
 impl Name {
@@ -35,6 +37,14 @@ impl FromStr for Name {
         } else {
             Ok(Self(text.to_owned()))
         }
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use eventlog::{Done, Origin, execute};
+use eventlog::{CommandError, Done, Origin, execute};
 use schema::{
     TrustId, TrustUid, Urn,
     directory::{SchoolEvent, TrustEvent},
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     DirectoryError,
-    commands::{school_stream, trust_stream},
+    commands::{DirectoryRefusal, school_stream, trust_stream},
     domain::{
         name::Name,
         school::{RegisterSchool, School, SchoolCommand, SchoolError},
@@ -68,8 +68,12 @@ impl<'a, I: FnMut() -> Uuid> Rows<'a, I> {
             let line = row.line;
             match self.row(row).await {
                 Ok(()) => {}
-                Err(DirectoryError::School(error)) => self.refuse(line, field_of(error), error.to_string()),
-                Err(DirectoryError::Trust(error)) => self.refuse(line, "trust_uid", error.to_string()),
+                Err(CommandError::Refused(DirectoryRefusal::School(error))) => {
+                    self.refuse(line, field_of(error), error.to_string());
+                }
+                Err(CommandError::Refused(DirectoryRefusal::Trust(error))) => {
+                    self.refuse(line, "trust_uid", error.to_string());
+                }
                 Err(error) => return Err(error.into()),
             }
             progress(Progress { done, total });
@@ -102,7 +106,8 @@ impl<'a, I: FnMut() -> Uuid> Rows<'a, I> {
         let said = RegisterSchool { school, urn: row.urn, details: row.details, trust, on: self.on };
         let done =
             execute::<School>(self.pool, school_stream(school), SchoolCommand::Register(said), self.now, self.origin())
-                .await?;
+                .await
+                .map_err(CommandError::widen)?;
         self.count(&done);
         Ok(())
     }
@@ -114,7 +119,9 @@ impl<'a, I: FnMut() -> Uuid> Rows<'a, I> {
             return Ok(trust);
         }
         let command = TrustCommand::Register { trust, uid: uid.clone(), name };
-        let done = execute::<Trust>(self.pool, trust_stream(trust), command, self.now, self.origin()).await?;
+        let done = execute::<Trust>(self.pool, trust_stream(trust), command, self.now, self.origin())
+            .await
+            .map_err(CommandError::widen)?;
         for event in &done.events {
             match event {
                 TrustEvent::Registered(_) => self.imported.trusts_registered += 1,

@@ -1,15 +1,16 @@
 //! `directory.source` and `ingest_key`: who may send, and with which keys.
 
 use access::KeyHash;
+use chrono::{DateTime, Utc};
 use eventlog::ProjectionError;
 use schema::{
-    KeyId, SchoolId, SourceId,
+    KeyId, SchoolId, SourceId, Vocabulary,
     directory::{KeyIssued, KeyRevoked, SourceEvent, SourceRegistered},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::At;
+use super::{At, unreadable};
 use crate::domain::name::Name;
 
 pub(super) async fn apply(
@@ -82,4 +83,50 @@ pub async fn owner(connection: &mut PgConnection, key: KeyId) -> Result<Option<(
         Uuid::from(key)
     );
     Ok(row.fetch_optional(connection).await?.map(|row| (row.school_id.into(), row.source_id.into())))
+}
+
+/// One of a school's filters, as its staff see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its id.
+    pub source_id: Uuid,
+    /// What the school calls it.
+    pub name: String,
+    /// How its category labels are read.
+    pub vocabulary: Vocabulary,
+    /// Its keys, the oldest first.
+    pub keys: Vec<Key>,
+}
+
+/// A key, of which nothing secret is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its public id.
+    pub key_id: Uuid,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// The school's filters by name, each with its keys.
+pub async fn of_school(connection: &mut PgConnection, school: SchoolId) -> Result<Vec<Source>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT s.source_id AS "source_id!", s.name AS "name!", s.vocabulary AS "vocabulary!",
+                  k.key_id AS "key_id?", k.issued_at AS "issued_at?", k.revoked_at
+           FROM directory.source s LEFT JOIN directory.ingest_key_without_hash k ON k.source_id = s.source_id
+           WHERE s.school_id = $1 ORDER BY s.name, s.source_id, k.issued_at, k.key_id"#,
+        Uuid::from(school)
+    );
+    let mut sources: Vec<Source> = Vec::new();
+    for row in rows.fetch_all(connection).await? {
+        if sources.last().is_none_or(|last| last.source_id != row.source_id) {
+            let vocabulary = row.vocabulary.parse().map_err(unreadable)?;
+            sources.push(Source { source_id: row.source_id, name: row.name, vocabulary, keys: Vec::new() });
+        }
+        if let (Some(source), Some(key_id), Some(issued_at)) = (sources.last_mut(), row.key_id, row.issued_at) {
+            source.keys.push(Key { key_id, issued_at, revoked_at: row.revoked_at });
+        }
+    }
+    Ok(sources)
 }

@@ -3,13 +3,15 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use database::{Role, connect, scratch};
 use directory::{
-    DirectoryView,
+    DirectoryError, DirectoryView,
+    commands::DirectoryRefusal,
     import::{Imported, import},
 };
-use eventlog::{Cause, catch_up};
+use eventlog::{Cause, Owner, catch_up};
 use schema::{SchoolId, TrustId};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
+use web::command::{CarriedOut, Command, Sent, carry_out};
 
 /// The register as the project carries it (`data/README.md`).
 pub const SAMPLE: &str = include_str!("../../data/gias_sample.csv");
@@ -38,6 +40,17 @@ impl House {
     pub async fn import(&self, text: &str, days: u64) -> Imported {
         let on = first_day() + chrono::Days::new(days);
         import(&self.directory, &self.projections, text.as_bytes(), on, now(), &mut id, |_| {}).await.unwrap()
+    }
+
+    /// Carries a command out on a record of the school's.
+    pub async fn tell<C: Command<Refusal = DirectoryRefusal>>(
+        &self,
+        school: SchoolId,
+        command: C,
+        id: &str,
+    ) -> Result<CarriedOut<C::Answer>, DirectoryError> {
+        let sent = Sent { cause: because(id), random: rand::random() };
+        carry_out(&self.directory, Owner::School(school), &command, sent, now()).await
     }
 
     pub async fn catch_up(&self) {

@@ -1,11 +1,11 @@
 //! The government's register, imported.
 
 use directory::{
-    DirectoryError,
-    commands::{change_urn, join_trust},
+    commands::{DirectoryRefusal, change_urn, join_trust},
     domain::school::SchoolError,
     import::{ImportError, Imported, Progress, import},
 };
+use eventlog::CommandError;
 
 use crate::house::{HEADER, House, SAMPLE, because, first_day, id, now};
 
@@ -200,7 +200,7 @@ async fn two_schools_never_share_a_urn() {
     let school = house.school(103_217).await;
     let taken = "103256".parse().unwrap();
     let outcome = change_urn(&house.directory, school, (taken, first_day()), because("take"), now()).await;
-    assert!(matches!(outcome, Err(DirectoryError::UrnTaken)));
+    assert!(matches!(outcome, Err(CommandError::Refused(DirectoryRefusal::UrnTaken))));
 }
 
 #[tokio::test]
@@ -215,5 +215,5 @@ async fn of_two_trusts_that_take_a_school_at_once_one_is_refused() {
     );
     let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
     assert_eq!(won.unwrap().events.len(), 1);
-    assert!(matches!(lost, Err(DirectoryError::School(SchoolError::InAnotherTrust))));
+    assert!(matches!(lost, Err(CommandError::Refused(DirectoryRefusal::School(SchoolError::InAnotherTrust)))));
 }

@@ -8,26 +8,34 @@ use std::{
 use access::{IngestKey, KeyRing};
 use directory::{
     DirectoryError, DirectoryView,
-    commands::{issue_key, register_source, revoke_key},
-    domain::{
-        school::SchoolError,
-        source::{RegisterSource, SourceError},
-    },
+    commands::{DirectoryRefusal, IssueKey, RegisterSource, RevokeKey},
+    domain::{school::SchoolError, source::SourceError},
 };
-use eventlog::Wake;
+use eventlog::{CommandError, Wake};
 use schema::{KeyId, SchoolId, SourceId, Vocabulary};
 use tokio_util::sync::CancellationToken;
 
-use crate::house::{House, SAMPLE, because, id, now};
+use crate::house::{House, SAMPLE, id};
 
 const URN: i32 = 103_217;
 
-fn filter(school: SchoolId, source: SourceId) -> RegisterSource {
-    RegisterSource { source, school, name: "Main filter".parse().unwrap(), vocabulary: Vocabulary::Ut1 }
+fn filter(school: SchoolId) -> RegisterSource {
+    RegisterSource { school, name: "Main filter".parse().unwrap(), vocabulary: Vocabulary::Ut1 }
 }
 
-fn new_key() -> (KeyId, IngestKey) {
-    (id().into(), IngestKey::from_random(rand::random()))
+/// Issues a key; its id and itself.
+async fn issue(
+    house: &House,
+    (school, source): (SchoolId, SourceId),
+    command: &str,
+) -> Result<(KeyId, IngestKey), DirectoryError> {
+    let issued = house.tell(school, IssueKey { school, source }, command).await?.answer;
+    Ok((issued.id, issued.key.parse().unwrap()))
+}
+
+/// Revokes a key.
+async fn revoke(house: &House, (school, source): (SchoolId, SourceId), key: KeyId) {
+    house.tell(school, RevokeKey { school, source, key }, "revoke").await.unwrap();
 }
 
 fn bearer(key: &IngestKey) -> String {
@@ -37,17 +45,15 @@ fn bearer(key: &IngestKey) -> String {
 /// A registered source of a school of the sample.
 async fn source(house: &House) -> (SchoolId, SourceId) {
     house.import(SAMPLE, 0).await;
-    let (school, source) = (house.school(URN).await, id().into());
-    register_source(&house.directory, filter(school, source), because("source"), now()).await.unwrap();
-    (school, source)
+    let school = house.school(URN).await;
+    (school, house.tell(school, filter(school), "source").await.unwrap().answer)
 }
 
 #[tokio::test]
 async fn an_issued_key_opens_the_door_for_its_source() {
     let house = House::new().await;
     let (school, source) = source(&house).await;
-    let (id, key) = new_key();
-    let shown = issue_key(&house.directory, (school, source), (id, key), because("key"), now()).await.unwrap();
+    let (id, shown) = issue(&house, (school, source), "key").await.unwrap();
     house.catch_up().await;
     let ring = KeyRing::new(house.door.clone());
     let known = ring.source_of(&bearer(&shown), Instant::now()).await.unwrap().unwrap();
@@ -60,17 +66,15 @@ async fn an_issued_key_opens_the_door_for_its_source() {
 async fn an_answer_is_trusted_for_two_seconds_and_no_longer() {
     let house = House::new().await;
     let (school, source) = source(&house).await;
-    let (id, key) = new_key();
+    let (id, key) = issue(&house, (school, source), "key").await.unwrap();
     let (ring, asked) = (KeyRing::new(house.door.clone()), Instant::now());
     let after = |milliseconds| asked + Duration::from_millis(milliseconds);
-    assert_eq!(ring.source_of(&bearer(&key), asked).await.unwrap(), None);
-
-    issue_key(&house.directory, (school, source), (id, key.clone()), because("key"), now()).await.unwrap();
+    assert_eq!(ring.source_of(&bearer(&key), asked).await.unwrap(), None, "the view does not know of it yet");
     house.catch_up().await;
     assert_eq!(ring.source_of(&bearer(&key), after(1_999)).await.unwrap(), None);
     assert!(ring.source_of(&bearer(&key), after(2_000)).await.unwrap().is_some());
 
-    revoke_key(&house.directory, (school, source), id, because("revoke"), now()).await.unwrap();
+    revoke(&house, (school, source), id).await;
     house.catch_up().await;
     assert!(ring.source_of(&bearer(&key), after(3_999)).await.unwrap().is_some());
     assert_eq!(ring.source_of(&bearer(&key), after(4_000)).await.unwrap(), None);
@@ -80,7 +84,7 @@ async fn an_answer_is_trusted_for_two_seconds_and_no_longer() {
 async fn a_trusted_answer_needs_no_database() {
     let house = House::new().await;
     let (school, source) = source(&house).await;
-    let key = issue_key(&house.directory, (school, source), new_key(), because("key"), now()).await.unwrap();
+    let (_, key) = issue(&house, (school, source), "key").await.unwrap();
     house.catch_up().await;
     let (ring, asked) = (KeyRing::new(house.door.clone()), Instant::now());
     assert!(ring.source_of(&bearer(&key), asked).await.unwrap().is_some());
@@ -94,8 +98,7 @@ async fn a_trusted_answer_needs_no_database() {
 async fn a_revoked_key_is_refused_within_five_seconds() {
     let house = House::new().await;
     let (school, source) = source(&house).await;
-    let (id, key) = new_key();
-    issue_key(&house.directory, (school, source), (id, key.clone()), because("key"), now()).await.unwrap();
+    let (id, key) = issue(&house, (school, source), "key").await.unwrap();
     house.catch_up().await;
     let stop = CancellationToken::new();
     let (follower, view) = (uuid::Uuid::from_u128(1), Arc::new(DirectoryView));
@@ -104,7 +107,7 @@ async fn a_revoked_key_is_refused_within_five_seconds() {
     let ring = KeyRing::new(house.door.clone());
     assert!(ring.source_of(&bearer(&key), Instant::now()).await.unwrap().is_some());
 
-    revoke_key(&house.directory, (school, source), id, because("revoke"), now()).await.unwrap();
+    revoke(&house, (school, source), id).await;
     let revoked = Instant::now();
     while ring.source_of(&bearer(&key), Instant::now()).await.unwrap().is_some() {
         assert!(revoked.elapsed() < Duration::from_secs(5), "the key still opens the door");
@@ -117,22 +120,22 @@ async fn a_revoked_key_is_refused_within_five_seconds() {
 #[tokio::test]
 async fn a_third_live_key_is_refused() {
     let house = House::new().await;
-    let (school, source) = source(&house).await;
-    let (first, key) = new_key();
-    issue_key(&house.directory, (school, source), (first, key), because("1"), now()).await.unwrap();
-    issue_key(&house.directory, (school, source), new_key(), because("2"), now()).await.unwrap();
-    let third = issue_key(&house.directory, (school, source), new_key(), because("3"), now()).await;
-    assert!(matches!(third, Err(DirectoryError::Source(SourceError::TooManyKeys))));
-    revoke_key(&house.directory, (school, source), first, because("revoke"), now()).await.unwrap();
-    issue_key(&house.directory, (school, source), new_key(), because("3"), now()).await.unwrap();
+    let source = source(&house).await;
+    let (first, _) = issue(&house, source, "1").await.unwrap();
+    issue(&house, source, "2").await.unwrap();
+    let third = issue(&house, source, "3").await;
+    let too_many = DirectoryRefusal::Source(SourceError::TooManyKeys);
+    assert!(matches!(third, Err(CommandError::Refused(why)) if why.to_string() == too_many.to_string()));
+    revoke(&house, source, first).await;
+    issue(&house, source, "3").await.unwrap();
 }
 
 #[tokio::test]
 async fn keys_issued_at_once_are_never_more_than_two() {
     let house = House::new().await;
-    let (school, source) = source(&house).await;
-    let issue = |command| issue_key(&house.directory, (school, source), new_key(), command, now());
-    let outcomes = tokio::join!(issue(because("1")), issue(because("2")), issue(because("3")), issue(because("4")));
+    let source = source(&house).await;
+    let issue = |command| issue(&house, source, command);
+    let outcomes = tokio::join!(issue("1"), issue("2"), issue("3"), issue("4"));
     let issued = [outcomes.0, outcomes.1, outcomes.2, outcomes.3].into_iter().flatten().count();
     assert_eq!(issued, 2);
 }
@@ -140,18 +143,17 @@ async fn keys_issued_at_once_are_never_more_than_two() {
 #[tokio::test]
 async fn a_key_is_shown_once() {
     let house = House::new().await;
-    let (school, source) = source(&house).await;
-    issue_key(&house.directory, (school, source), new_key(), because("key"), now()).await.unwrap();
-    let again = issue_key(&house.directory, (school, source), new_key(), because("key"), now()).await;
-    assert!(matches!(again, Err(DirectoryError::KeyShownBefore)));
+    let source = source(&house).await;
+    issue(&house, source, "key").await.unwrap();
+    let again = issue(&house, source, "key").await;
+    assert!(matches!(again, Err(CommandError::Refused(DirectoryRefusal::KeyShownBefore))));
 }
 
 #[tokio::test]
 async fn neither_the_log_nor_the_view_holds_a_key() {
     let house = House::new().await;
     let (school, source) = source(&house).await;
-    let (id, key) = new_key();
-    issue_key(&house.directory, (school, source), (id, key.clone()), because("key"), now()).await.unwrap();
+    let (_, key) = issue(&house, (school, source), "key").await.unwrap();
     house.catch_up().await;
     let payload = sqlx::query_scalar!("SELECT payload FROM log.event WHERE type = 'ingest-key-issued'");
     let payload = String::from_utf8(payload.fetch_one(&house.directory).await.unwrap()).unwrap();
@@ -164,27 +166,49 @@ async fn neither_the_log_nor_the_view_holds_a_key() {
 #[tokio::test]
 async fn only_a_registered_school_has_sources() {
     let house = House::new().await;
-    let outcome = register_source(&house.directory, filter(id().into(), id().into()), because("source"), now()).await;
-    assert!(matches!(outcome, Err(DirectoryError::School(SchoolError::NotRegistered))));
+    let nowhere = id().into();
+    let outcome = house.tell(nowhere, filter(nowhere), "source").await;
+    let expected = CommandError::Refused(DirectoryRefusal::School(SchoolError::NotRegistered));
+    assert_eq!(outcome.unwrap_err().to_string(), expected.to_string());
 }
 
 #[tokio::test]
 async fn a_command_sent_again_is_answered_with_what_it_led_to_though_the_state_has_moved_on() {
     let house = House::new().await;
     let (school, source) = source(&house).await;
-    let (id, key) = new_key();
-    issue_key(&house.directory, (school, source), (id, key), because("key"), now()).await.unwrap();
-    let first = revoke_key(&house.directory, (school, source), id, because("revoke"), now()).await.unwrap();
-    assert_eq!(first.events.len(), 1);
+    let (key, _) = issue(&house, (school, source), "key").await.unwrap();
+    let command = || RevokeKey { school, source, key };
+    let first = house.tell(school, command(), "revoke").await.unwrap();
+    let events = house.events().await;
+    let again = house.tell(school, command(), "revoke").await.unwrap();
+    assert_eq!((again.answer, again.position), (first.answer, first.position));
+    assert_eq!(house.tell(school, filter(school), "source").await.unwrap().answer, source, "an id made for it too");
+    assert_eq!(house.events().await, events);
+}
 
-    let again = revoke_key(&house.directory, (school, source), id, because("revoke"), now()).await.unwrap();
-    assert_eq!(again.events, first.events);
-    let (first, again) = (first.appended.unwrap(), again.appended.unwrap());
-    assert_eq!(
-        (again.partition, again.last_offset, again.version),
-        (first.partition, first.last_offset, first.version)
-    );
-    assert!(again.replayed && !first.replayed);
-    let other = register_source(&house.directory, filter(school, self::id().into()), because("revoke"), now()).await;
-    assert!(matches!(other, Err(DirectoryError::CommandIdReused)), "{other:?}");
+#[tokio::test]
+async fn a_command_that_finds_it_done_says_where_that_is() {
+    let house = House::new().await;
+    let (school, source) = source(&house).await;
+    let (key, _) = issue(&house, (school, source), "key").await.unwrap();
+    let first = house.tell(school, RevokeKey { school, source, key }, "revoke").await.unwrap();
+    let second = house.tell(school, RevokeKey { school, source, key }, "revoke-again").await.unwrap();
+    assert!(first.position.is_some());
+    assert_eq!(second.position, first.position);
+}
+
+#[tokio::test]
+async fn an_id_that_another_command_had_is_refused() {
+    let house = House::new().await;
+    let (school, source) = source(&house).await;
+    let (key, _) = issue(&house, (school, source), "key").await.unwrap();
+    let (other, _) = issue(&house, (school, source), "other").await.unwrap();
+    house.tell(school, RevokeKey { school, source, key }, "revoke").await.unwrap();
+    let reused = |outcome| matches!(outcome, Err(CommandError::CommandIdReused));
+    assert!(reused(house.tell(school, filter(school), "revoke").await.map(drop)), "of another record");
+    assert!(reused(issue(&house, (school, source), "revoke").await.map(drop)), "of the same record");
+    let same = house.tell(school, RevokeKey { school, source, key: other }, "revoke").await;
+    assert!(reused(same.map(drop)), "of the same kind");
+    let renamed = RegisterSource { name: "Another".parse().unwrap(), ..filter(school) };
+    assert!(reused(house.tell(school, renamed, "source").await.map(drop)), "with another content");
 }

@@ -5,6 +5,7 @@
     reason = "clippy.toml allows it in tests, and does not see that the helpers here are theirs"
 )]
 
+mod endpoint;
 mod house;
 mod import;
 mod keys;

@@ -44,7 +44,7 @@ async fn a_view_rebuilt_from_the_log_holds_the_same_rows_and_takes_the_place_of_
     let generation = sqlx::query_scalar!(
         "SELECT count(*) FROM pg_views WHERE schemaname = 'directory' AND definition LIKE '%directory_2.%'"
     );
-    assert_eq!(generation.fetch_one(&house.directory).await.unwrap(), Some(6));
+    assert_eq!(generation.fetch_one(&house.directory).await.unwrap(), Some(7));
     let unscoped = sqlx::query_scalar!("SELECT count(*) FROM directory.school");
     assert_eq!(unscoped.fetch_one(&house.gateway).await.unwrap(), Some(0));
     let again = Rebuild::begin(&house.options, &DirectoryView).await.unwrap();

@@ -1,19 +1,18 @@
 //! The views are a fold of the log and nothing else.
 
-use access::IngestKey;
 use chrono::NaiveDate;
 use directory::{
-    commands::{change_urn, issue_key, join_trust, leave_trust, register_source, revoke_key},
+    commands::{IssueKey, RegisterSource, RevokeKey, change_urn, join_trust, leave_trust},
     domain::{
         school::{Membership, School},
-        source::{KeyState, RegisterSource, Source},
+        source::{KeyState, Source},
         trust::Trust,
     },
 };
 use eventlog::{Aggregate, Owner, load};
 use schema::{KeyId, SchoolId, SourceId, TrustId, Vocabulary, directory::SchoolDetails};
 
-use crate::house::{House, SAMPLE, because, first_day, id, now};
+use crate::house::{House, SAMPLE, because, first_day, now};
 
 /// A stream of the log, folded by the domain's rules.
 async fn folded<A: Aggregate>(house: &House, owner: Owner, stream: String) -> A {
@@ -38,14 +37,12 @@ pub async fn a_busy_year(house: &House) {
     join_trust(pool, school, (b, day(90)), because("join-b"), now()).await.unwrap();
     change_urn(pool, school, ("149001".parse().unwrap(), day(90)), because("urn"), now()).await.unwrap();
 
-    let source: SourceId = id().into();
-    let filter = RegisterSource { source, school, name: "Main".parse().unwrap(), vocabulary: Vocabulary::E2guardian };
-    register_source(pool, filter, because("source"), now()).await.unwrap();
+    let filter = RegisterSource { school, name: "Main".parse().unwrap(), vocabulary: Vocabulary::E2guardian };
+    let source = house.tell(school, filter, "source").await.unwrap().answer;
     for n in 0..3 {
-        let (key, bits): (KeyId, _) = (id().into(), IngestKey::from_random(rand::random()));
-        issue_key(pool, (school, source), (key, bits), because(&format!("key-{n}")), now()).await.unwrap();
+        let key = house.tell(school, IssueKey { school, source }, &format!("key-{n}")).await.unwrap().answer.id;
         if n < 2 {
-            revoke_key(pool, (school, source), key, because(&format!("revoke-{n}")), now()).await.unwrap();
+            house.tell(school, RevokeKey { school, source, key }, &format!("revoke-{n}")).await.unwrap();
         }
     }
     house.catch_up().await;

@@ -43,7 +43,8 @@ pub(super) async fn attributes(connection: &mut PgConnection) -> Result<Vec<Find
     Ok(or_ok(findings.collect(), ROLES, format!("{count} roles, none with more than its grants")))
 }
 
-/// Anything that the role which faces readers could write: a relation, one of its columns, or by another's rights.
+/// Anything that the role which faces readers could write: a relation, one of its columns, or by another's rights; a
+/// function that is not volatile cannot write.
 pub(super) async fn reader(connection: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
     let writable = sqlx::query_scalar!(
         r#"SELECT format('write to %s', c.oid::regclass) AS "can!"
@@ -54,7 +55,7 @@ pub(super) async fn reader(connection: &mut PgConnection) -> Result<Vec<Finding>
            UNION ALL
            SELECT format('call %s with its owner''s rights', p.oid::regprocedure)
            FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles r ON r.rolname = 'wardlog_gateway'
-           WHERE p.prosecdef AND n.nspname NOT LIKE 'pg\_%' AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
+           WHERE p.prosecdef AND p.provolatile = 'v' AND n.nspname NOT LIKE 'pg\_%' AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
            ORDER BY 1"#
     );
     let findings = writable.fetch_all(connection).await?.into_iter();

@@ -4,11 +4,12 @@
 mod remembered;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use access::exchange::GatewaySecret;
 use anyhow::Result;
 use database::Logins;
 use database::{Role, connect};
@@ -77,6 +78,10 @@ pub async fn start(database: &PgConnectOptions, stop: &CancellationToken) -> Res
     let settings = Settings {
         database: Logins::of_their_own(database),
         listen: ([127, 0, 0, 1], 0).into(),
+        internal_listen: ([127, 0, 0, 1], 0).into(),
+        services: BTreeMap::new(),
+        gateway_secret: GatewaySecret::new([7; 32]),
+        gateway_keys: None,
         roles: BTreeSet::from([serve::Role::Filtering, serve::Role::Projections]),
         issuers: Vec::new(),
         secret: Secret::new([7; 32]),

@@ -4,14 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use directory::DirectoryView;
-use eventlog::doctor::{Finding, Verdict, View, examine};
-use filtering::views::Counts;
+use eventlog::doctor::{Finding, Verdict, examine};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection};
 use web::clock;
 
 use super::Place;
+use crate::contexts;
 
 /// `wardlog doctor`.
 #[derive(Debug, Args)]
@@ -32,7 +31,7 @@ impl Doctor {
             pending.is_empty(),
             "the database lacks the migrations {pending:?}: run `wardlog migrate`, and look again"
         );
-        let views = [View::of::<DirectoryView>(), View::of::<Counts>()];
+        let views: Vec<_> = contexts::views().map(contexts::View::examined).collect();
         let findings = examine(&mut connection, &views, clock::now()).await?;
         connection.close().await?;
         database.close().await?;

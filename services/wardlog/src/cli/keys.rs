@@ -1,18 +1,21 @@
 //! `wardlog key …`.
 
-use access::IngestKey;
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use database::{Role, connect};
 use directory::{
-    DirectoryView, commands,
-    domain::{name::Name, source::RegisterSource},
+    DirectoryView,
+    commands::{IssueKey, IssuedKey, RegisterSource, RevokeKey},
+    domain::name::Name,
     views::{ingest_key, school},
 };
-use eventlog::{Cause, catch_up, has_folded};
-use schema::{CommandId, KeyId, SchoolId, SourceId, Urn, Vocabulary};
+use eventlog::{Owner, Projection, catch_up, has_reached};
+use schema::{KeyId, SchoolId, Urn, Vocabulary};
 use sqlx::PgPool;
-use web::clock;
+use web::{
+    clock,
+    command::{self, CarriedOut, Command, Sent},
+};
 
 use super::Place;
 
@@ -75,32 +78,23 @@ async fn issue(pool: &PgPool, urn: Urn, name: Name, vocabulary: Vocabulary) -> R
         .with_context(|| format!("no school has the URN {urn}: import the register first"))?;
     let source = match ingest_key::source_named(&mut connection, school, &name).await? {
         Some(source) => source,
-        None => register(pool, school, name, vocabulary).await?,
+        None => carry_out(pool, school, &RegisterSource { school, name, vocabulary }).await?.answer,
     };
     drop(connection);
-    let fresh = (KeyId::from(clock::random_id()), IngestKey::from_random(rand::random()));
-    let id = fresh.0;
-    let key = commands::issue_key(pool, (school, source), fresh, cause()?, clock::now()).await?;
-    println!("{}", key.reveal());
+    let IssuedKey { id, key } = carry_out(pool, school, &IssueKey { school, source }).await?.answer;
+    println!("{key}");
     eprintln!("key {id} of source {source}: shown this once; revoke it with `wardlog key revoke {id}`");
     Ok(())
 }
 
-async fn register(pool: &PgPool, school: SchoolId, name: Name, vocabulary: Vocabulary) -> Result<SourceId> {
-    let source = SourceId::from(clock::random_id());
-    let command = RegisterSource { source, school, name, vocabulary };
-    commands::register_source(pool, command, cause()?, clock::now()).await?;
-    Ok(source)
-}
-
 async fn revoke(pool: &PgPool, projections: &PgPool, key: KeyId) -> Result<()> {
-    let owner = ingest_key::owner(&mut *pool.acquire().await?, key)
+    let (school, source) = ingest_key::owner(&mut *pool.acquire().await?, key)
         .await?
         .with_context(|| format!("no ingest key has the id {key}"))?;
-    let done = commands::revoke_key(pool, owner, key, cause()?, clock::now()).await?;
+    let done = carry_out(pool, school, &RevokeKey { school, source, key }).await?;
     fold(projections).await?;
-    if let Some(appended) = done.appended {
-        let in_force = has_folded::<DirectoryView>(&mut *projections.acquire().await?, &appended).await?;
+    if let Some(position) = done.position {
+        let in_force = has_reached(&mut *projections.acquire().await?, DirectoryView::NAME, position).await?;
         ensure!(in_force, "recorded, but NOT in force: the view waits before an event of the school's partition");
     }
     println!("key {key} is refused from now on, everywhere within 5 seconds");
@@ -108,13 +102,6 @@ async fn revoke(pool: &PgPool, projections: &PgPool, key: KeyId) -> Result<()> {
 }
 
 /// A command of the operator's, typed once.
-fn cause() -> Result<Cause> {
-    let id = clock::ordered_id();
-    Ok(Cause {
-        command_id: id.to_string().parse::<CommandId>()?,
-        actor: "operator".to_owned(),
-        correlation_id: id,
-        causation_id: None,
-        traceparent: None,
-    })
+async fn carry_out<C: Command>(pool: &PgPool, school: SchoolId, command: &C) -> Result<CarriedOut<C::Answer>> {
+    Ok(command::carry_out(pool, Owner::School(school), command, Sent::here("operator"), clock::now()).await?)
 }

@@ -12,11 +12,13 @@ use access::identity::IssuerConfig;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use database::Logins;
+use reqwest::Url;
 use sqlx::postgres::PgConnectOptions;
 use web::shutdown;
 
 use super::{Database, Place};
 use crate::{
+    contexts::CONTEXTS,
     demo, home,
     serve::{self, Role, Settings},
 };
@@ -25,11 +27,22 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// What to run in this process
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Gateway, Role::Filtering, Role::Projections])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Role::ALL)]
     roles: Vec<Role>,
     /// Where to listen
     #[arg(long, env = "WARDLOG_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Where the services of this process listen for the gateway, and the gateway for those who ask for its keys: a
+    /// network that nobody else reaches
+    #[arg(long, env = "WARDLOG_INTERNAL_LISTEN", default_value = "127.0.0.1:0")]
+    internal_listen: SocketAddr,
+    /// Where services listen that are not of this process, such as `directory=http://directory.internal:8081`
+    #[arg(long = "service", env = "WARDLOG_SERVICES", value_delimiter = ',', value_parser = service)]
+    services: Vec<(&'static str, Url)>,
+    /// Where a gateway that is not of this process listens for the services, who ask for its keys: such as
+    /// `http://gateway.internal:8081`
+    #[arg(long, env = "WARDLOG_GATEWAY_URL")]
+    gateway_url: Option<Url>,
     /// A JSON file with the trusted issuers: [{"issuer", "audience", "algorithms", "jwks": {"url"} or {"file"}}]
     #[arg(long, env = "WARDLOG_ISSUERS")]
     issuers: Option<PathBuf>,
@@ -46,6 +59,9 @@ struct RoleUrls {
     /// The database as the role `gateway` reaches it: a login that is `wardlog_gateway` and nothing else
     #[arg(long = "gateway-database-url", env = "DATABASE_URL_GATEWAY", hide_env_values = true)]
     gateway: Option<PgConnectOptions>,
+    /// The same for `directory` and `wardlog_directory`
+    #[arg(long = "directory-database-url", env = "DATABASE_URL_DIRECTORY", hide_env_values = true)]
+    directory: Option<PgConnectOptions>,
     /// The same for `filtering` and `wardlog_filtering`
     #[arg(long = "filtering-database-url", env = "DATABASE_URL_FILTERING", hide_env_values = true)]
     filtering: Option<PgConnectOptions>,
@@ -54,10 +70,21 @@ struct RoleUrls {
     projections: Option<PgConnectOptions>,
 }
 
+/// A service by name, and where it listens.
+fn service(text: &str) -> Result<(&'static str, Url), String> {
+    let names = || CONTEXTS.iter().map(|context| context.name).collect::<Vec<_>>().join(", ");
+    let (name, url) = text.split_once('=').ok_or("expected NAME=URL")?;
+    let context = CONTEXTS.iter().find(|context| context.name == name);
+    let context = context.ok_or_else(|| format!("expected one of {}", names()))?;
+    let url = Url::parse(url).ok().filter(|url| url.scheme() == "http" && url.has_host());
+    Ok((context.name, url.ok_or("expected the URL to begin with http:// and a host")?))
+}
+
 impl RoleUrls {
     fn by_role(&self) -> BTreeMap<database::Role, PgConnectOptions> {
         let urls = [
             (database::Role::Gateway, &self.gateway),
+            (database::Role::Directory, &self.directory),
             (database::Role::Filtering, &self.filtering),
             (database::Role::Projections, &self.projections),
         ];
@@ -73,13 +100,17 @@ impl Serve {
         let settings = Settings {
             database: logins,
             listen: self.listen,
+            internal_listen: self.internal_listen,
+            services: self.services.iter().cloned().collect(),
+            gateway_secret: place.home()?.gateway_secret()?,
+            gateway_keys: self.gateway_url.as_ref().map(serve::keys_at).transpose()?,
             roles: self.roles.iter().copied().collect(),
             issuers,
             secret: place.home()?.secret()?,
             door_memory: self.door_memory * 1024 * 1024,
         };
         let running = serve::start(settings, stop).await?;
-        tracing::info!(address = %running.address, "listening");
+        tracing::info!(address = %running.address, internal = %running.internal_address, "listening");
         let outcome = running.finished().await;
         if let Some(database) = database {
             database.close().await?;
@@ -133,7 +164,11 @@ pub(super) async fn demo(place: &Place, options: &demo::Options) -> Result<ExitC
     let settings = Settings {
         database: Logins::of_their_own(&database),
         listen: options.listen,
-        roles: BTreeSet::from([Role::Gateway, Role::Filtering, Role::Projections]),
+        internal_listen: ([127, 0, 0, 1], 0).into(),
+        services: BTreeMap::new(),
+        gateway_secret: home.gateway_secret()?,
+        gateway_keys: None,
+        roles: BTreeSet::from(Role::ALL),
         issuers: vec![issuer.config()],
         secret: home.secret()?,
         door_memory: 256 * 1024 * 1024,

@@ -7,14 +7,18 @@ use anyhow::{Context, Result, ensure};
 use chrono::NaiveDate;
 use database::{Role, connect};
 use directory::{
-    DirectoryView, commands,
-    domain::{name::Name, source::RegisterSource},
+    DirectoryView,
+    commands::{IssueKey, RegisterSource},
+    domain::name::Name,
 };
-use eventlog::{Cause, catch_up};
-use schema::{CommandId, KeyId, SchoolId, SourceId, TrustId, TrustUid, Urn, Vocabulary};
+use eventlog::{Owner, catch_up};
+use schema::{SchoolId, TrustId, TrustUid, Urn, Vocabulary};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
-use web::clock;
+use web::{
+    clock,
+    command::{Sent, carry_out},
+};
 
 use super::progress::Progress;
 
@@ -133,20 +137,14 @@ impl Directory {
         let name: Name = filter.parse()?;
         let mut keys = Vec::with_capacity(schools.len());
         for school in schools {
-            let source = SourceId::from(clock::random_id());
-            let register = RegisterSource { source, school: school.id, name: name.clone(), vocabulary };
-            commands::register_source(&self.pool, register, cause()?, clock::now()).await?;
-            let fresh = (KeyId::from(clock::random_id()), IngestKey::from_random(rand::random()));
-            keys.push(commands::issue_key(&self.pool, (school.id, source), fresh, cause()?, clock::now()).await?);
+            let (owner, sent) = (Owner::School(school.id), || Sent::here("demo"));
+            let register = RegisterSource { school: school.id, name: name.clone(), vocabulary };
+            let source = carry_out(&self.pool, owner, &register, sent(), clock::now()).await?.answer;
+            let issue = IssueKey { school: school.id, source };
+            keys.push(carry_out(&self.pool, owner, &issue, sent(), clock::now()).await?.answer.key.parse()?);
         }
         // The door looks a key up in the view, and remembers for two seconds that one was not there.
         catch_up(&self.projections, &DirectoryView).await?;
         Ok(keys)
     }
-}
-
-fn cause() -> Result<Cause> {
-    let id = clock::ordered_id();
-    let command_id: CommandId = id.to_string().parse()?;
-    Ok(Cause { command_id, actor: "demo".to_owned(), correlation_id: id, causation_id: None, traceparent: None })
 }

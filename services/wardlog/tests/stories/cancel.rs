@@ -1,8 +1,8 @@
 //! Clients that go away at any moment leave nothing behind: no open transaction, no tenant's setting.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use access::{Scope, Verifier};
+use access::{Exchange, Scope, Verifier, exchange::GatewaySecret};
 use actix_web::{App, HttpServer};
 use database::{Role, connect, scratch};
 use eventlog::{Wake, telemetry::Writer};
@@ -11,7 +11,11 @@ use rand::RngExt;
 use schema::SchoolId;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
-use web::clock;
+use web::{
+    clock,
+    command::{Client, client::Services},
+    read_token::ReadTokens,
+};
 
 use crate::town::{Records, event, issuer};
 
@@ -31,12 +35,13 @@ impl House {
         let gateway = connect(&records.database, Role::Gateway, 1).await.unwrap();
         let sink = Sink::Log(Writer::start(&door, 1, &Wake::default()));
         let pipeline = Pipeline::new(Secret::new([1; 32]), Pseudonyms::new(door.clone()), sink);
-        let (opened, schema) = (Door::new(door.clone(), pipeline, 64 << 20), gateway::schema::build(gateway.clone()));
+        let (opened, schema) =
+            (Door::new(door.clone(), pipeline, 64 << 20), gateway::schema::build(gateway.clone(), client()));
         let server = HttpServer::new(move || {
             let (door, schema, verifier) = (opened.clone(), schema.clone(), verifier.clone());
             App::new().configure(|cfg| {
                 filtering::http::routes(cfg, door);
-                gateway::http::routes(cfg, schema, verifier);
+                gateway::http::routes(cfg, schema, verifier, tokens());
             })
         })
         .workers(2)
@@ -46,6 +51,17 @@ impl House {
         tokio::spawn(server.run());
         Self { address, door, gateway }
     }
+}
+
+/// What nobody sends a command by here.
+fn client() -> Client {
+    let exchange = Exchange::new(&GatewaySecret::new([4; 32])).unwrap();
+    let nowhere = Services { default: "http://127.0.0.1:1".parse().unwrap(), elsewhere: BTreeMap::new() };
+    Client::new(Arc::new(exchange), tokens(), nowhere).unwrap()
+}
+
+fn tokens() -> ReadTokens {
+    ReadTokens::new(&GatewaySecret::new([4; 32])).unwrap()
 }
 
 fn http(path: &str, token: &str, kind: &str, extra: &str, body: &str) -> Vec<u8> {

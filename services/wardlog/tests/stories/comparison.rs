@@ -72,7 +72,7 @@ async fn a_line_that_cannot_be_read_is_shown_to_its_school_as_field_reason_and_h
     let town = Town::start().await;
     let key = town.records.filter(100_001).await;
     let school = town.records.school(100_001).await;
-    let request = town.client.post(format!("http://{}/v1/filter-events", town.address)).bearer_auth(&key);
+    let request = town.client.post(town.door("/v1/filter-events")).bearer_auth(&key);
     let request = request.header("Idempotency-Key", "b-1").header("Content-Type", "application/x-ndjson");
     request.body("{\"user\": \"Secret Name\"}\n").send().await.unwrap();
     let query = "query($id: UUID!) { school(id: $id) { quarantine { batch line field reason hash } } }";
@@ -96,8 +96,7 @@ async fn a_question_that_would_cost_too_much_is_refused_before_anything_is_read(
             "query($id: UUID!) {{ trust(id: $id) {{ schools(month: \"2026-11\") {{ school {{ {} }} }} }} }}",
             months(n)
         );
-        let request =
-            town.client.post(format!("http://{}/graphql", town.address)).bearer_auth(town.token(Scope::Trust(trust)));
+        let request = town.client.post(town.gateway("/graphql")).bearer_auth(town.token(Scope::Trust(trust)));
         let request = request.json(&json!({ "query": query, "variables": { "id": trust } }));
         request.send().await.unwrap().json::<serde_json::Value>().await.unwrap()
     };

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that does not get what it starts from has failed")]
 
 mod cancel;
+mod commands;
 mod comparison;
 mod demo;
 mod files;
 mod kill;
+mod process;
 mod tenancy;
 mod town;

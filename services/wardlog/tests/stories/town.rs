@@ -1,20 +1,35 @@
 //! What the stories start from: two trusts, their schools, filters with keys, tokens for people, and every role running.
 
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
+mod apart;
 
-use access::{IngestKey, Scope, Subject, dev_issuer::DevIssuer};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+};
+
+use access::{Scope, Subject, dev_issuer::DevIssuer, exchange::GatewaySecret};
 use chrono::{NaiveDate, TimeDelta};
 use database::{Logins, Role, connect, scratch};
-use directory::{DirectoryView, commands, domain::source::RegisterSource, views};
-use eventlog::{Cause, catch_up};
+use directory::{
+    DirectoryView,
+    commands::{IssueKey, RegisterSource},
+    views,
+};
+use eventlog::{Owner, catch_up};
 use filtering::Secret;
 use reqwest::{Client, StatusCode};
-use schema::{SchoolId, SourceId, TrustId, Urn, Vocabulary};
+use schema::{SchoolId, TrustId, Urn, Vocabulary};
 use serde_json::{Value, json};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use wardlog::serve::{self, Settings};
-use web::clock;
+use web::{
+    clock,
+    command::{Sent, carry_out},
+};
+
+use apart::Apart;
 
 /// Two trusts with two schools each, and a school of no trust.
 pub const REGISTER: &str = "urn,name,la,phase,type,status,trust_uid,trust_name,pupils\n\
@@ -34,11 +49,20 @@ pub struct Records {
 /// Everything, running.
 pub struct Town {
     pub records: Records,
-    pub address: SocketAddr,
     pub issuer: DevIssuer,
     pub client: Client,
-    _running: serve::Running,
-    _stop: DropGuard,
+    gateway: SocketAddr,
+    door: SocketAddr,
+    _running: Running,
+}
+
+/// How the roles run; dropping it ends them.
+#[expect(dead_code, reason = "what is dropped last ends the roles")]
+enum Running {
+    /// All of them in this process.
+    Together(serve::Running, DropGuard),
+    /// Each in a process of its own (`WARDLOG_STORIES=apart`).
+    Apart(Apart),
 }
 
 impl Records {
@@ -69,14 +93,14 @@ impl Records {
 
     /// Registers a filter of the school; its key.
     pub async fn filter(&self, urn: u32) -> String {
-        let (school, source) = (self.school(urn).await, SourceId::from(clock::random_id()));
-        let filter =
-            RegisterSource { source, school, name: "filter".parse().unwrap(), vocabulary: Vocabulary::General };
-        commands::register_source(&self.directory, filter, cause(), clock::now()).await.unwrap();
-        let key = (clock::random_id().into(), IngestKey::from_random(rand::random()));
-        let key = commands::issue_key(&self.directory, (school, source), key, cause(), clock::now()).await.unwrap();
+        let school = self.school(urn).await;
+        let (owner, sent, now) = (Owner::School(school), || Sent::here("story"), clock::now());
+        let filter = RegisterSource { school, name: "filter".parse().unwrap(), vocabulary: Vocabulary::General };
+        let source = carry_out(&self.directory, owner, &filter, sent(), now).await.unwrap().answer;
+        let issue = IssueKey { school, source };
+        let key = carry_out(&self.directory, owner, &issue, sent(), now).await.unwrap().answer.key;
         catch_up(&self.projections, &DirectoryView).await.unwrap();
-        key.reveal()
+        key
     }
 }
 
@@ -86,25 +110,26 @@ impl Town {
     }
 
     pub async fn start_on(records: Records) -> Self {
-        let stop = CancellationToken::new();
         let issuer = issuer();
-        let settings = Settings {
-            database: Logins::of_their_own(&records.database),
-            listen: "127.0.0.1:0".parse().unwrap(),
-            roles: BTreeSet::from([serve::Role::Gateway, serve::Role::Filtering, serve::Role::Projections]),
-            issuers: vec![issuer.config()],
-            secret: Secret::new([3; 32]),
-            door_memory: 64 << 20,
+        let apart = std::env::var("WARDLOG_STORIES").is_ok_and(|shape| shape == "apart");
+        let (gateway, door, running) = if apart {
+            let apart = Apart::start(&records.database, &issuer).await;
+            (apart.gateway, apart.door, Running::Apart(apart))
+        } else {
+            let (running, stop) = together(&records.database, &issuer).await;
+            (running.address, running.address, Running::Together(running, stop.drop_guard()))
         };
-        let running = serve::start(settings, stop.clone()).await.unwrap();
-        Self {
-            records,
-            address: running.address,
-            issuer,
-            client: Client::new(),
-            _running: running,
-            _stop: stop.drop_guard(),
-        }
+        Self { records, issuer, client: Client::new(), gateway, door, _running: running }
+    }
+
+    /// An address at the gateway.
+    pub fn gateway(&self, path: &str) -> String {
+        format!("http://{}{path}", self.gateway)
+    }
+
+    /// An address at the door.
+    pub fn door(&self, path: &str) -> String {
+        format!("http://{}{path}", self.door)
     }
 
     pub fn token(&self, scope: Scope) -> String {
@@ -114,30 +139,52 @@ impl Town {
 
     /// Asks; the bytes of the answer.
     pub async fn ask_bytes(&self, scope: Scope, query: &str, variables: Value) -> Vec<u8> {
-        let request = self.client.post(format!("http://{}/graphql", self.address)).bearer_auth(self.token(scope));
-        let response = request.json(&json!({ "query": query, "variables": variables })).send().await.unwrap();
+        let response = self.post(scope, query, variables, &Value::Null).await;
         assert_eq!(response.status(), StatusCode::OK);
         response.bytes().await.unwrap().to_vec()
     }
 
     /// Asks; the data of an answer without errors.
     pub async fn ask(&self, scope: Scope, query: &str, variables: Value) -> Value {
-        let answer: Value = serde_json::from_slice(&self.ask_bytes(scope, query, variables).await).unwrap();
+        self.ask_after(scope, query, variables, &Value::Null).await
+    }
+
+    /// The same of what must show what a token stands for.
+    pub async fn ask_after(&self, scope: Scope, query: &str, variables: Value, token: &Value) -> Value {
+        let answer: Value = self.post(scope, query, variables, token).await.json().await.unwrap();
         assert_eq!(answer.get("errors"), None, "{answer}");
         answer["data"].clone()
+    }
+
+    /// The errors of an answer that has some.
+    pub async fn errors_after(&self, scope: Scope, query: &str, variables: Value, token: &Value) -> Value {
+        let answer: Value = self.post(scope, query, variables, token).await.json().await.unwrap();
+        assert!(answer["errors"].is_array(), "{answer}");
+        answer["errors"].clone()
+    }
+
+    /// The status of an answer.
+    pub async fn status_after(&self, scope: Scope, query: &str, variables: Value, token: &Value) -> StatusCode {
+        self.post(scope, query, variables, token).await.status()
+    }
+
+    async fn post(&self, scope: Scope, query: &str, variables: Value, after: &Value) -> reqwest::Response {
+        let request = self.client.post(self.gateway("/graphql")).bearer_auth(self.token(scope));
+        let body = json!({ "query": query, "variables": variables, "extensions": { "after": after } });
+        request.json(&body).send().await.unwrap()
     }
 
     /// Sends events as one batch and waits until they are counted.
     pub async fn send(&self, key: &str, batch: &str, events: &[Value]) {
         let body = events.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        let request = self.client.post(format!("http://{}/v1/filter-events", self.address)).bearer_auth(key);
+        let request = self.client.post(self.door("/v1/filter-events")).bearer_auth(key);
         let request = request.header("Idempotency-Key", batch).header("Content-Type", "application/x-ndjson");
         let answer = request.body(body).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::ACCEPTED);
         assert_eq!(answer.json::<Value>().await.unwrap()["accepted"], events.len());
         let counted = async {
             loop {
-                let status = self.client.get(format!("http://{}/v1/batches/{batch}", self.address)).bearer_auth(key);
+                let status = self.client.get(self.door(&format!("/v1/batches/{batch}"))).bearer_auth(key);
                 let status: Value = status.send().await.unwrap().json().await.unwrap();
                 if !status["counted"].is_null() {
                     return;
@@ -147,6 +194,23 @@ impl Town {
         };
         tokio::time::timeout(std::time::Duration::from_secs(30), counted).await.expect("counted within 30 s");
     }
+}
+
+async fn together(database: &PgConnectOptions, issuer: &DevIssuer) -> (serve::Running, CancellationToken) {
+    let stop = CancellationToken::new();
+    let settings = Settings {
+        database: Logins::of_their_own(database),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        internal_listen: "127.0.0.1:0".parse().unwrap(),
+        services: BTreeMap::new(),
+        gateway_secret: GatewaySecret::new([4; 32]),
+        gateway_keys: None,
+        roles: BTreeSet::from(serve::Role::ALL),
+        issuers: vec![issuer.config()],
+        secret: Secret::new([3; 32]),
+        door_memory: 64 << 20,
+    };
+    (serve::start(settings, stop.clone()).await.unwrap(), stop)
 }
 
 /// A development issuer of its own.
@@ -162,18 +226,6 @@ pub fn temporary(purpose: &str) -> PathBuf {
 /// An event of now.
 pub fn event(category: &str, action: &str) -> Value {
     json!({ "time": clock::now().to_rfc3339(), "action": action, "host": "a.example", "category": [category] })
-}
-
-/// A command of a test.
-pub fn cause() -> Cause {
-    let id = clock::random_id();
-    Cause {
-        command_id: id.to_string().parse().unwrap(),
-        actor: "story".to_owned(),
-        correlation_id: id,
-        causation_id: None,
-        traceparent: None,
-    }
 }
 
 /// The month that events of now lie in.

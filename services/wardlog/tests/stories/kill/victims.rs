@@ -1,12 +1,6 @@
 //! A private PostgreSQL and a `wardlog serve` process on it, to be killed and started again.
 
-use std::{
-    fs::{self, File},
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, path::PathBuf, process::Child, time::Duration};
 
 use access::dev_issuer::DevIssuer;
 use database::{Role, private::PrivateServer};
@@ -14,11 +8,13 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use reqwest::Client;
 use sqlx::postgres::PgConnectOptions;
 use wardlog::home;
 
-use crate::town::{issuer, temporary};
+use crate::{
+    process,
+    town::{issuer, temporary},
+};
 
 pub struct Victims {
     directory: PathBuf,
@@ -34,11 +30,9 @@ impl Victims {
         let directory = temporary("kill");
         let server = PrivateServer::start(&directory.join("postgres")).unwrap();
         // A port that was free a moment ago: the process must come back on the same one each time.
-        let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        let address = process::free_address();
         let issuer = issuer();
-        let issuers = serde_json::json!([{ "issuer": "https://town.invalid", "audience": "wardlog", "algorithms": ["EdDSA"],
-            "jwks": { "file": match issuer.config().jwks { access::identity::KeySource::File(path) => path, access::identity::KeySource::Url(_) => unreachable!() } } }]);
-        fs::write(directory.join("issuers.json"), issuers.to_string()).unwrap();
+        process::trusting(&directory, &issuer);
         Self { directory, server, process: None, folders: Vec::new(), address, _issuer: issuer }
     }
 
@@ -56,13 +50,13 @@ impl Victims {
 
     /// Starts the process with every role, and waits until it says that it is ready.
     pub async fn start_process(&mut self) {
-        self.process = Some(self.spawn("gateway,filtering,projections", &self.address.to_string()));
+        self.process = Some(self.spawn("gateway,directory,filtering,projections", &self.address.to_string()));
         self.wait_until_ready().await;
     }
 
     /// Starts a process that serves, and others that only fold.
     pub async fn start_apart(&mut self, folders: usize) {
-        self.process = Some(self.spawn("gateway,filtering", &self.address.to_string()));
+        self.process = Some(self.spawn("gateway,directory,filtering", &self.address.to_string()));
         for _ in 0..folders {
             self.start_folder();
         }
@@ -98,46 +92,27 @@ impl Victims {
     }
 
     fn spawn(&self, roles: &str, listen: &str) -> Child {
-        let log = File::options().create(true).append(true).open(self.directory.join("wardlog.log")).unwrap();
         // Each role by a login of its own, and none that could be more.
         let login = |role: Role| {
             let user = format!("//{}@", role.as_str());
             self.server.url().replace("//wardlog@", &user).replace("/postgres?", &format!("/{}?", home::DATABASE))
         };
-        Command::new(env!("CARGO_BIN_EXE_wardlog"))
-            .args(["serve", "--roles", roles, "--listen", listen])
-            .env_remove("DATABASE_URL")
-            .env("DATABASE_URL_GATEWAY", login(Role::Gateway))
-            .env("DATABASE_URL_FILTERING", login(Role::Filtering))
-            .env("DATABASE_URL_PROJECTIONS", login(Role::Projections))
-            .env("WARDLOG_HOME", self.directory.join("home"))
-            .env("WARDLOG_ISSUERS", self.directory.join("issuers.json"))
-            .env("WARDLOG_LOG", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap()
+        let variables = [
+            ("WARDLOG_LISTEN", listen.to_owned()),
+            ("DATABASE_URL_GATEWAY", login(Role::Gateway)),
+            ("DATABASE_URL_DIRECTORY", login(Role::Directory)),
+            ("DATABASE_URL_FILTERING", login(Role::Filtering)),
+            ("DATABASE_URL_PROJECTIONS", login(Role::Projections)),
+            ("WARDLOG_HOME", self.directory.join("home").display().to_string()),
+            ("WARDLOG_ISSUERS", self.directory.join("issuers.json").display().to_string()),
+        ];
+        process::serve(&self.directory, roles, &variables)
     }
 
     async fn wait_until_ready(&mut self) {
-        let url = format!("http://{}/health/ready", self.address);
-        let client = Client::new();
-        let ready = async {
-            while !client.get(&url).send().await.is_ok_and(|response| response.status().is_success()) {
-                if let Some(status) = self.process.as_mut().and_then(|process| process.try_wait().unwrap()) {
-                    panic!("wardlog ended with {status}: {}", self.last_words());
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let outcome = tokio::time::timeout(Duration::from_mins(1), ready).await;
-        assert!(outcome.is_ok(), "wardlog was not ready within a minute: {}", self.last_words());
-    }
-
-    fn last_words(&self) -> String {
-        let log = fs::read_to_string(self.directory.join("wardlog.log")).unwrap_or_default();
-        log.lines().rev().take(5).collect::<Vec<_>>().join("\n")
+        let process = &mut self.process;
+        let ended = || process.as_mut().and_then(|process| process.try_wait().unwrap());
+        process::ready(&self.directory, self.address, ended).await;
     }
 
     /// `kill -9`, and a new process.

@@ -1,0 +1,118 @@
+//! The one list of contexts: what each brings to the binary. The gateway's schema names their GraphQL parts itself.
+
+use std::{process::ExitCode, sync::Arc};
+
+use actix_web::web::ServiceConfig;
+use anyhow::Result;
+use directory::DirectoryView;
+use eventlog::{Projection, Wake, doctor};
+use filtering::views::Counts;
+use futures_util::future::BoxFuture;
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio_util::sync::CancellationToken;
+use web::{clock, command::Service};
+
+use crate::{
+    replay::{self, How},
+    serve::Role,
+};
+
+/// Mounts a context's commands on the internal listener.
+pub type Commands = fn(&mut ServiceConfig, Service);
+
+/// A context, as the binary runs it.
+#[derive(Debug)]
+pub struct Context {
+    /// Its name: the audience of the tokens that it believes.
+    pub name: &'static str,
+    /// The role in which its commands are taken.
+    pub role: Role,
+    /// What it is to PostgreSQL then.
+    pub database: database::Role,
+    /// Its commands; none if it takes none.
+    pub commands: Option<Commands>,
+    /// Its views.
+    pub views: &'static [View],
+}
+
+/// Every context.
+pub const CONTEXTS: &[Context] = &[
+    Context {
+        name: directory::http::SERVICE,
+        role: Role::Directory,
+        database: database::Role::Directory,
+        commands: Some(directory::http::routes),
+        views: &[View::of::<DirectoryView>(Wakes::domain)],
+    },
+    Context {
+        name: "filtering",
+        role: Role::Filtering,
+        database: database::Role::Filtering,
+        commands: None,
+        views: &[View::of::<Counts>(Wakes::telemetry)],
+    },
+];
+
+/// Every view of every context.
+pub fn views() -> impl Iterator<Item = &'static View> {
+    CONTEXTS.iter().flat_map(|context| context.views)
+}
+
+/// What wakes the readers of each log within this process.
+#[derive(Debug, Clone, Default)]
+pub struct Wakes {
+    domain: Wake,
+    telemetry: Wake,
+}
+
+impl Wakes {
+    /// The domain log's.
+    pub fn domain(&self) -> &Wake {
+        &self.domain
+    }
+
+    /// The telemetry log's.
+    pub fn telemetry(&self) -> &Wake {
+        &self.telemetry
+    }
+}
+
+/// A view, as the binary runs, rebuilds and examines it.
+#[derive(Debug)]
+pub struct View {
+    /// Its name.
+    pub name: &'static str,
+    wake: fn(&Wakes) -> &Wake,
+    fold: fn(PgPool, Wake, CancellationToken) -> BoxFuture<'static, ()>,
+    replay: fn(&PgConnectOptions, How) -> BoxFuture<'_, Result<ExitCode>>,
+    examined: fn() -> doctor::View,
+}
+
+impl View {
+    const fn of<P: Projection<Log: doctor::Stored> + Default>(wake: fn(&Wakes) -> &Wake) -> Self {
+        Self {
+            name: P::NAME,
+            wake,
+            fold: |pool, wake, stop| {
+                Box::pin(eventlog::run(pool, Arc::new(P::default()), wake, clock::random_id(), stop))
+            },
+            replay: |database, how| Box::pin(async move { replay::run(database, &P::default(), how).await }),
+            examined: doctor::View::of::<P>,
+        }
+    }
+
+    /// Folds it until `stop`.
+    pub fn fold(&self, pool: PgPool, wakes: &Wakes, stop: CancellationToken) -> BoxFuture<'static, ()> {
+        (self.fold)(pool, (self.wake)(wakes).clone(), stop)
+    }
+
+    /// Rebuilds it, or goes back.
+    pub fn replay<'a>(&self, database: &'a PgConnectOptions, how: How) -> BoxFuture<'a, Result<ExitCode>> {
+        (self.replay)(database, how)
+    }
+
+    /// What the doctor looks at.
+    pub fn examined(&self) -> doctor::View {
+        (self.examined)()
+    }
+}

@@ -1,0 +1,192 @@
+//! A command from the mutation to the view: carried out once, shown to whoever waits for it, and to nobody else.
+
+use access::Scope;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::town::{Town, event};
+
+const REGISTER: &str =
+    "mutation($id: String!, $input: RegisterSourceInput!) { registerSource(commandId: $id, input: $input) {
+    done { sourceId } refused { reason field message } token } }";
+const ISSUE: &str =
+    "mutation($id: String!, $input: IssueIngestKeyInput!) { issueIngestKey(commandId: $id, input: $input) {
+    done { keyId key } refused { reason field message } token } }";
+const REVOKE: &str =
+    "mutation($id: String!, $input: RevokeIngestKeyInput!) { revokeIngestKey(commandId: $id, input: $input) {
+    done { keyId } refused { reason field message } token } }";
+const SOURCES: &str =
+    "query($school: UUID!) { school(id: $school) { sources { id name vocabulary keys { id issuedAt revokedAt } } } }";
+
+/// Sends a mutation; its outcome.
+async fn tell(town: &Town, scope: Scope, mutation: &str, id: &str, input: Value) -> Value {
+    let answer = town.ask(scope, mutation, json!({ "id": id, "input": input })).await;
+    answer.as_object().unwrap().values().next().unwrap().clone()
+}
+
+async fn sources_after(town: &Town, scope: Scope, school: &Value, token: &Value) -> Value {
+    town.ask_after(scope, SOURCES, json!({ "school": school }), token).await["school"]["sources"].clone()
+}
+
+fn filter(school: &Value) -> Value {
+    json!({ "schoolId": school, "name": "Main filter", "vocabulary": "UT1" })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_school_registers_a_filter_and_its_key_opens_the_door_and_ends() {
+    let town = Town::start().await;
+    let ash = town.records.school(100_001).await;
+    let (dsl, school) = (Scope::School(ash), json!(ash));
+
+    let registered = tell(&town, dsl, REGISTER, "c-1", filter(&school)).await;
+    let source = &registered["done"]["sourceId"];
+    let shown = sources_after(&town, dsl, &school, &registered["token"]).await;
+    assert_eq!(shown, json!([{ "id": source, "name": "Main filter", "vocabulary": "UT1", "keys": [] }]));
+
+    let input = json!({ "schoolId": school, "sourceId": source });
+    let issued = tell(&town, dsl, ISSUE, "c-2", input).await;
+    let (key, key_id) = (issued["done"]["key"].as_str().unwrap(), &issued["done"]["keyId"]);
+    let shown = sources_after(&town, dsl, &school, &issued["token"]).await;
+    assert_eq!(shown[0]["keys"][0]["id"], *key_id);
+    assert!(!shown.to_string().contains(&key["wlk_".len()..]), "the key was shown once");
+    town.send(key, "b-1", &[event("gambling", "blocked")]).await;
+
+    let revoked =
+        tell(&town, dsl, REVOKE, "c-3", json!({ "schoolId": school, "sourceId": source, "keyId": key_id })).await;
+    let shown = sources_after(&town, dsl, &school, &revoked["token"]).await;
+    assert!(shown[0]["keys"][0]["revokedAt"].is_string(), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_sent_again_is_done_once_and_a_rule_that_refuses_it_has_a_name() {
+    let town = Town::start().await;
+    let ash = town.records.school(100_001).await;
+    let (dsl, school) = (Scope::School(ash), json!(ash));
+    let first = tell(&town, dsl, REGISTER, "c-1", filter(&school)).await;
+    let again = tell(&town, dsl, REGISTER, "c-1", filter(&school)).await;
+    assert_eq!(again["done"], first["done"]);
+    assert_ne!(again["token"], first["token"], "of the same position");
+    assert_eq!(again["token"].as_str().unwrap().len(), first["token"].as_str().unwrap().len());
+    let shown = sources_after(&town, dsl, &school, &again["token"]).await;
+    assert_eq!(shown.as_array().unwrap().len(), 1, "{shown}");
+
+    let input = json!({ "schoolId": school, "sourceId": first["done"]["sourceId"] });
+    tell(&town, dsl, ISSUE, "c-2", input.clone()).await;
+    let refused = |outcome: Value| {
+        assert!(outcome["done"].is_null() && outcome["token"].is_null(), "{outcome}");
+        outcome["refused"]["reason"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(refused(tell(&town, dsl, ISSUE, "c-2", input.clone()).await), "KEY_SHOWN_BEFORE");
+    assert_eq!(refused(tell(&town, dsl, REGISTER, "c-2", filter(&school)).await), "COMMAND_ID_REUSED");
+    assert!(tell(&town, dsl, ISSUE, "c-3", input.clone()).await["done"]["key"].is_string());
+    assert_eq!(refused(tell(&town, dsl, ISSUE, "c-4", input).await), "TOO_MANY_KEYS");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_the_callers_to_command_is_answered_as_what_does_not_exist() {
+    let town = Town::start().await;
+    let (ash, cedar) = (town.records.school(100_001).await, town.records.school(100_003).await);
+    let trust = town.records.trust("22").await;
+    let registered = tell(&town, Scope::School(cedar), REGISTER, "c-1", filter(&json!(cedar))).await;
+    let theirs = &registered["done"]["sourceId"];
+    let mut answers = Vec::new();
+    let nowhere = json!("0190a000-0000-7000-8000-000000000009");
+    let outsiders = [Scope::School(ash), Scope::GovernedSchool(cedar), Scope::Trust(trust)];
+    for (n, outsider) in outsiders.into_iter().enumerate() {
+        let command = |part: &str| format!("o-{n}-{part}");
+        answers.push(tell(&town, outsider, REGISTER, &command("a"), filter(&json!(cedar))).await);
+        answers.push(tell(&town, outsider, REGISTER, &command("b"), filter(&nowhere)).await);
+        let input = json!({ "schoolId": cedar, "sourceId": theirs });
+        answers.push(tell(&town, outsider, ISSUE, &command("c"), input).await);
+    }
+    // Of one's own school, but another's filter, or none at all.
+    for (n, source) in [theirs, &nowhere].into_iter().enumerate() {
+        let input = json!({ "schoolId": ash, "sourceId": source });
+        answers.push(tell(&town, Scope::School(ash), ISSUE, &format!("s-{n}"), input).await);
+    }
+    assert_eq!(answers[0]["refused"]["reason"], "NOT_FOUND");
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+    let events = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM log.event WHERE type LIKE '%key%'"#);
+    assert_eq!(events.fetch_one(&town.records.directory).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_school_sees_its_own_filters_and_nobody_else_does() {
+    let town = Town::start().await;
+    let (ash, beech) = (town.records.school(100_001).await, town.records.school(100_002).await);
+    let dsl = Scope::School(ash);
+    let registered = tell(&town, dsl, REGISTER, "c-1", filter(&json!(ash))).await;
+    assert_eq!(sources_after(&town, dsl, &json!(ash), &registered["token"]).await.as_array().unwrap().len(), 1);
+    let north = town.records.trust("11").await;
+    for other in [Scope::GovernedSchool(ash), Scope::Trust(north), Scope::School(beech)] {
+        let seen = sources_after(&town, other, &json!(ash), &registered["token"]).await;
+        assert!(seen.is_null(), "{other:?}: {seen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_waits_for_its_token_and_says_when_it_is_stale() {
+    let town = Town::start().await;
+    let ash = town.records.school(100_001).await;
+    let (dsl, school) = (Scope::School(ash), json!(ash));
+    let registered = tell(&town, dsl, REGISTER, "c-1", filter(&school)).await;
+    sources_after(&town, dsl, &school, &registered["token"]).await;
+
+    // Nobody folds the school's partition while its checkpoint is held.
+    let mut held = town.records.projections.begin().await.unwrap();
+    sqlx::query_scalar!(
+        "SELECT partition FROM log.checkpoint WHERE view = 'directory'
+             AND partition = (SELECT partition FROM log.home WHERE owner_id = $1) FOR UPDATE",
+        uuid::Uuid::from(ash)
+    )
+    .fetch_one(&mut *held)
+    .await
+    .unwrap();
+    let input = json!({ "schoolId": school, "name": "Second filter", "vocabulary": "GENERAL" });
+    let second = tell(&town, dsl, REGISTER, "c-2", input).await;
+    let variables = json!({ "school": school });
+    let stale = town.errors_after(dsl, SOURCES, variables.clone(), &second["token"]).await;
+    assert_eq!(stale[0]["extensions"]["code"], "STALE", "{stale}");
+    let old = town.ask(dsl, SOURCES, variables.clone()).await;
+    assert_eq!(old["school"]["sources"].as_array().unwrap().len(), 1, "without the token there is what there is");
+    held.rollback().await.unwrap();
+    let both = sources_after(&town, dsl, &school, &second["token"]).await;
+    assert_eq!(both.as_array().unwrap().len(), 2);
+
+    for nonsense in [json!("nonsense"), json!(7), json!({ "partition": 1 })] {
+        let status = town.status_after(dsl, SOURCES, variables.clone(), &nonsense).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{nonsense}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn input_that_does_not_parse_names_its_field_and_nothing_is_recorded() {
+    let town = Town::start().await;
+    let ash = town.records.school(100_001).await;
+    let (dsl, school) = (Scope::School(ash), json!(ash));
+    let blank = json!({ "schoolId": school, "name": " ", "vocabulary": "UT1" });
+    let endless = "x".repeat(101);
+    for (id, input, field) in [
+        ("c-1", blank, "input.name"),
+        ("", filter(&school), "commandId"),
+        ("with blanks", filter(&school), "commandId"),
+        (&endless, filter(&school), "commandId"),
+    ] {
+        let errors = town.errors_after(dsl, REGISTER, json!({ "id": id, "input": input }), &Value::Null).await;
+        assert_eq!(errors[0]["extensions"]["code"], "BAD_REQUEST", "{errors}");
+        assert_eq!(errors[0]["extensions"]["field"], field, "{errors}");
+    }
+    let recorded = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM log.event WHERE command_id LIKE 'app-%'"#);
+    assert_eq!(recorded.fetch_one(&town.records.directory).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_knows_who_commanded_by_a_name_of_our_own() {
+    let town = Town::start().await;
+    let ash = town.records.school(100_001).await;
+    tell(&town, Scope::School(ash), REGISTER, "c-1", filter(&json!(ash))).await;
+    let event = sqlx::query!("SELECT actor, correlation_id, command_id FROM log.event WHERE command_id LIKE 'app-%'");
+    let event = event.fetch_one(&town.records.directory).await.unwrap();
+    assert_eq!(event.command_id, "app-c-1");
+    assert!(event.actor.len() == 32 && event.actor.bytes().all(|byte| byte.is_ascii_hexdigit()), "{}", event.actor);
+}

@@ -1,0 +1,111 @@
+//! The command side between a mutation and the log, once for all contexts.
+//!
+//! A context says what a command is, whose right it is and what it asks of which record ([`Command`]). The way there is
+//! here: the gateway's [`client`] sends it to the owning service's [`endpoint`], which carries it out ([`carry_out`]) and
+//! answers; the mutation's [`Outcome`] says what became of it.
+
+mod carry_out;
+pub mod client;
+pub mod endpoint;
+mod outcome;
+mod wire;
+
+use std::error::Error;
+
+use access::Caller;
+use eventlog::{Aggregate, CommandError, Done, Owner};
+use schema::CommandId;
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+pub use carry_out::{CarriedOut, Sent, carry_out};
+pub use client::Client;
+pub use endpoint::Service;
+pub use outcome::{Outcome, mutate};
+pub use wire::Refused;
+
+/// The events of a command's record.
+pub type EventOf<C> = <<C as Command>::Record as Aggregate>::Event;
+
+/// What a service can be told, as it is sent.
+pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The service that owns the record, as the audience of exchanged tokens.
+    const SERVICE: &'static str;
+    /// Its name there, in kebab case.
+    const NAME: &'static str;
+    /// What it changes.
+    type Record: Aggregate;
+    /// Why it is refused.
+    type Refusal: Refusal + From<<Self::Record as Aggregate>::Error>;
+    /// What the caller is told of what it led to.
+    type Answer: Serialize + DeserializeOwned + Send + 'static;
+
+    /// Whose the record is, if the caller may command it; none is answered as if there were no such record.
+    fn authorise(&self, caller: &Caller) -> Option<Owner>;
+
+    /// The record's stream.
+    fn stream(&self, fresh: &Fresh) -> String;
+
+    /// What is asked of the record.
+    fn ask(&self, owner: Owner, fresh: &Fresh) -> <Self::Record as Aggregate>::Command;
+
+    /// What must hold of other records. It is looked up before the decision and not held to it.
+    fn check(
+        &self,
+        _owner: Owner,
+        _connection: &mut PgConnection,
+    ) -> impl Future<Output = Result<(), CommandError<Self::Refusal>>> + Send {
+        async { Ok(()) }
+    }
+
+    /// What the caller is told. Events that this command cannot have led to are another's of the same id:
+    /// [`CommandError::CommandIdReused`].
+    fn answer(&self, fresh: &Fresh, done: &Done<EventOf<Self>>) -> Result<Self::Answer, CommandError<Self::Refusal>>;
+}
+
+/// Why a command is refused, as a caller may know it.
+pub trait Refusal: Error + Send + Sync + 'static {
+    /// The rule that refuses it; none when there is no such record, or none that the caller may know of.
+    fn rule(&self) -> Option<Rule>;
+}
+
+/// A rule, as clients may rely on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// Its name, such as `TOO_MANY_KEYS`.
+    pub reason: &'static str,
+    /// The field of the input that it is about, if it is about one.
+    pub field: Option<&'static str>,
+}
+
+impl Rule {
+    /// A rule about the record.
+    pub const fn new(reason: &'static str) -> Self {
+        Self { reason, field: None }
+    }
+
+    /// A rule about a field of the input.
+    pub const fn of(reason: &'static str, field: &'static str) -> Self {
+        Self { reason, field: Some(field) }
+    }
+}
+
+/// What a command needs and must not make itself.
+#[derive(Clone)]
+pub struct Fresh {
+    /// An id for what the command brings into being: the same when the command is sent again.
+    pub id: Uuid,
+    /// 256 random bits: others each time.
+    pub random: [u8; 32],
+}
+
+impl Fresh {
+    pub(crate) fn of(owner: Owner, command: &CommandId, random: [u8; 32]) -> Self {
+        let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 ids of what commands bring into being");
+        hash.update(owner.id().as_bytes()).update(command.as_str().as_bytes());
+        let mut id = [0; 16];
+        hash.finalize_xof().fill(&mut id);
+        Self { id: uuid::Builder::from_custom_bytes(id).into_uuid(), random }
+    }
+}

@@ -1,0 +1,104 @@
+//! The gateway's side: a caller's command, sent to the service that owns the record.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use access::{Caller, Exchange};
+use eventlog::Position;
+use reqwest::{StatusCode, Url};
+use schema::CommandId;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    Command,
+    wire::{Answered, CORRELATION_ID, IDEMPOTENCY_KEY, REFUSED, Refused, path},
+};
+use crate::{clock, read_token::ReadTokens, trace_context};
+
+/// A service that has not answered by then has not answered.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends commands; cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    exchange: Arc<Exchange>,
+    tokens: ReadTokens,
+    services: Arc<Services>,
+}
+
+/// Where the services are.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Where one listens that is not named: this process's own internal listener.
+    pub default: Url,
+    /// Those that listen elsewhere, by name.
+    pub elsewhere: BTreeMap<&'static str, Url>,
+}
+
+/// What became of a command.
+pub(super) enum Answer<A> {
+    /// It was carried out; the token lets a query wait for it.
+    Done { answer: A, token: Option<String> },
+    /// It was refused.
+    Refused(Refused),
+}
+
+/// Nobody can say whether the command was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the service did not answer: send the command again with the same id to learn what became of it")]
+pub(super) struct OutcomeUnknown;
+
+impl Client {
+    /// Sends with tokens exchanged by `exchange`.
+    pub fn new(exchange: Arc<Exchange>, tokens: ReadTokens, services: Services) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
+        Ok(Self { http, exchange, tokens, services: Arc::new(services) })
+    }
+
+    pub(super) async fn send<C: Command>(
+        &self,
+        caller: &Caller,
+        id: &CommandId,
+        correlation: Uuid,
+        command: &C,
+    ) -> Result<Answer<C::Answer>, OutcomeUnknown> {
+        let lost = |error: &dyn fmt::Display| {
+            tracing::error!(service = C::SERVICE, command = C::NAME, %error, "a command's outcome is unknown");
+            OutcomeUnknown
+        };
+        let mut url = self.services.of(C::SERVICE).clone();
+        url.set_path(&path(C::SERVICE, C::NAME));
+        let token = self.exchange.exchange(caller, C::SERVICE, clock::now());
+        let mut request = self.http.post(url).bearer_auth(token).json(command);
+        request = request.header(IDEMPOTENCY_KEY, id.as_str()).header(CORRELATION_ID, correlation.to_string());
+        if let Some(traceparent) = trace_context::current() {
+            request = request.header(trace_context::TRACEPARENT, traceparent);
+        }
+        let response = request.send().await.map_err(|error| lost(&error.without_url()))?;
+        match response.status() {
+            StatusCode::OK => {
+                let Answered { answer, position } = response.json().await.map_err(|e| lost(&e.without_url()))?;
+                Ok(Answer::Done { answer, token: position.map(|place| self.tokens.seal(Position::from(place))) })
+            }
+            StatusCode::NOT_FOUND => Ok(Answer::Refused(Refused::not_found())),
+            status @ (StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT) => {
+                let mut problem: Value = response.json().await.map_err(|error| lost(&error.without_url()))?;
+                serde_json::from_value(problem[REFUSED].take()).map(Answer::Refused).map_err(|_| lost(&status))
+            }
+            status => Err(lost(&status)),
+        }
+    }
+}
+
+impl Services {
+    fn of(&self, service: &str) -> &Url {
+        self.elsewhere.get(service).unwrap_or(&self.default)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("services", &self.services).finish_non_exhaustive()
+    }
+}

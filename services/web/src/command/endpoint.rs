@@ -1,0 +1,100 @@
+//! The service's side: `POST /<service>/commands/<name>` on the internal listener.
+
+use access::{Caller, Verifier};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::HeaderMap,
+    web::{self, Bytes, Data, ServiceConfig},
+};
+use eventlog::{Cause, CommandError};
+use schema::CommandId;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::{
+    Command, Refusal, Sent, carry_out,
+    wire::{Answered, CORRELATION_ID, IDEMPOTENCY_KEY, REFUSED, Refused, path},
+};
+use crate::{ErrorCode, Problem, bearer, clock, problem::method_not_allowed, trace_context};
+
+/// The longest id that a sender may choose.
+pub const LONGEST_ID: usize = 100;
+
+/// What an endpoint works with.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Connections as the service's own role.
+    pub pool: PgPool,
+    /// Believes the gateway's tokens for this service.
+    pub verifier: Verifier,
+}
+
+/// Mounts one command of `service`.
+pub fn take<C: Command>(cfg: &mut ServiceConfig, service: &Data<Service>) {
+    let resource = web::resource(path(C::SERVICE, C::NAME)).app_data(service.clone());
+    cfg.service(resource.route(web::post().to(answer::<C>)).default_service(method_not_allowed("POST")));
+}
+
+async fn answer<C: Command>(
+    request: HttpRequest,
+    body: Bytes,
+    service: Data<Service>,
+) -> Result<HttpResponse, Problem> {
+    let now = clock::now();
+    let caller = bearer::caller(request.headers(), &service.verifier, now).await?;
+    let sent = sent(request.headers(), &caller)?;
+    let command: C = serde_json::from_slice(&body).map_err(|error| {
+        let at = error.column();
+        Problem::new(ErrorCode::BadRequest).detail(format!("expected the command {} as JSON, to column {at}", C::NAME))
+    })?;
+    let owner = command.authorise(&caller).ok_or_else(|| Problem::new(ErrorCode::NotFound))?;
+    let done = carry_out(&service.pool, owner, &command, sent, now).await.map_err(problem)?;
+    Ok(HttpResponse::Ok().json(Answered { answer: done.answer, position: done.position.map(Into::into) }))
+}
+
+/// A sender's id is one of its own: it can never be one that a reactor or an import makes.
+fn sent(headers: &HeaderMap, caller: &Caller) -> Result<Sent, Problem> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let bad = |detail| Problem::new(ErrorCode::BadRequest).detail(detail);
+    let id = text(IDEMPOTENCY_KEY).filter(|id| id.len() <= LONGEST_ID).and_then(|id| id.parse::<CommandId>().ok());
+    let id = id.ok_or_else(|| bad("expected an Idempotency-Key of 1 to 100 visible ASCII characters"))?;
+    let correlation = text(CORRELATION_ID).and_then(|id| Uuid::try_parse(id).ok());
+    let cause = Cause {
+        command_id: format!("app-{id}").parse().map_err(|_| bad("expected a shorter Idempotency-Key"))?,
+        actor: caller.subject.as_str().to_owned(),
+        correlation_id: correlation.unwrap_or_else(clock::ordered_id),
+        causation_id: None,
+        traceparent: trace_context::received(headers),
+    };
+    Ok(Sent { cause, random: rand::random() })
+}
+
+fn problem<R: Refusal>(error: CommandError<R>) -> Problem {
+    match error {
+        CommandError::Refused(refusal) => match refusal.rule() {
+            None => Problem::new(ErrorCode::NotFound),
+            Some(rule) => refused(
+                ErrorCode::Unprocessable,
+                &Refused {
+                    reason: rule.reason.to_owned(),
+                    field: rule.field.map(str::to_owned),
+                    message: refusal.to_string(),
+                },
+            ),
+        },
+        CommandError::CommandIdReused => refused(ErrorCode::Conflict, &Refused::command_id_reused()),
+        CommandError::Contended => Problem::new(ErrorCode::Unavailable).retry_after(1),
+        CommandError::Unreadable(error) => {
+            tracing::error!(%error, "a record cannot be read");
+            Problem::new(ErrorCode::Internal)
+        }
+        CommandError::Database(error) => {
+            tracing::error!(%error, "a command was not carried out, or its outcome is unknown");
+            Problem::new(ErrorCode::Unavailable).retry_after(1)
+        }
+    }
+}
+
+fn refused(code: ErrorCode, why: &Refused) -> Problem {
+    Problem::new(code).member(REFUSED, serde_json::to_value(why).unwrap_or_default())
+}
