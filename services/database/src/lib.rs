@@ -10,4 +10,4 @@ mod transact;
 pub use logins::Logins;
 pub use migrate::{MIGRATIONS, migrate, pending};
 pub use pool::{Role, connect, connect_to_generation};
-pub use transact::transact;
+pub use transact::{rehearse, transact};

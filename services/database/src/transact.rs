@@ -16,12 +16,40 @@ where
     E: From<sqlx::Error> + Send + 'static,
 {
     let pool = pool.clone();
-    let task = tokio::spawn(async move {
+    to_its_end(async move {
         let mut transaction = pool.begin().await?;
         let value = work(&mut transaction).await?;
         transaction.commit().await?;
         Ok(value)
-    });
+    })
+    .await
+}
+
+/// The same between BEGIN and ROLLBACK: of what `work` does nothing remains but its answer.
+pub async fn rehearse<T, E>(
+    pool: &PgPool,
+    work: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<sqlx::Error> + Send + 'static,
+{
+    let pool = pool.clone();
+    to_its_end(async move {
+        let mut transaction = pool.begin().await?;
+        let outcome = work(&mut transaction).await;
+        transaction.rollback().await?;
+        outcome
+    })
+    .await
+}
+
+async fn to_its_end<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<sqlx::Error> + Send + 'static,
+{
+    let task = tokio::spawn(work);
     match task.await {
         Ok(outcome) => outcome,
         Err(died) => match died.try_into_panic() {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use database::{Role, connect, scratch, transact};
+use database::{Role, connect, rehearse, scratch, transact};
 use sqlx::{Executor, PgPool};
 use tokio::sync::oneshot;
 
@@ -53,6 +53,24 @@ async fn a_transaction_whose_caller_goes_away_is_committed_all_the_same() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), committed).await.expect("committed within 20 s");
+}
+
+#[tokio::test]
+async fn of_what_is_rehearsed_only_the_answer_remains() {
+    let pool = connect(&scratch::database().await, Role::Directory, 1).await.unwrap();
+    for succeeds in [true, false] {
+        let outcome = rehearse(&pool, move |connection| {
+            Box::pin(async move {
+                let joined = sqlx::query_scalar!("SELECT log.join('00000000-0000-0000-0000-000000000001')");
+                let home = joined.fetch_one(connection).await?;
+                if succeeds { Ok(home) } else { Err(sqlx::Error::RowNotFound) }
+            })
+        });
+        assert_eq!(outcome.await.is_ok(), succeeds);
+        let homes = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM log.home"#).fetch_one(&pool).await.unwrap();
+        assert_eq!(homes, 0);
+        assert!(!is_in_transaction(&pool).await);
+    }
 }
 
 #[tokio::test]
