@@ -332,11 +332,28 @@ BEGIN
     EXECUTE format('CREATE OR REPLACE VIEW rounding.%I AS SELECT * FROM %I.%I', p_table, p_schema, p_table);
 END
 $$;
-REVOKE ALL ON FUNCTION log.make_generation, log.show_generation, log.drop_generation FROM PUBLIC;
+
+-- Makes a view's tables as temporary ones of the caller's transaction, empty, and has unqualified names find these and
+-- no others from here to its end: for what the view would have shown at an instant. The caller owns them, folds into
+-- them only what it may read, and is not held to their policies, which are for the readers of what is shown.
+CREATE FUNCTION log.make_for_an_instant(p_view text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    made regclass;
+BEGIN
+    PERFORM set_config('search_path', 'pg_temp', true);
+    EXECUTE format('SELECT log.%I()', 'make_' || replace(p_view, '.', '_'));
+    FOR made IN SELECT c.oid FROM pg_class c WHERE c.relnamespace = pg_my_temp_schema() AND c.relforcerowsecurity LOOP
+        EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', made);
+    END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION log.make_generation, log.show_generation, log.drop_generation, log.make_for_an_instant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION log.make_for_an_instant TO wardlog_directory;
 
 GRANT SELECT ON log.checkpoint TO wardlog_directory, wardlog_filtering;
 GRANT SELECT, INSERT, UPDATE ON log.checkpoint TO wardlog_projections;
 GRANT SELECT, INSERT, UPDATE, DELETE ON log.follower, log.stopped TO wardlog_projections;
 GRANT SELECT ON log.skip, log.generation TO wardlog_projections;
+GRANT SELECT ON log.skip TO wardlog_directory;
 
 RESET ROLE;

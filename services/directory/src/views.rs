@@ -1,12 +1,13 @@
 //! What the directory shows: trusts, schools, sources and keys, folded from the domain log into schema `directory`.
 
 pub mod ingest_key;
+pub mod record;
 pub mod school;
 pub mod trust;
 
 use std::error::Error;
 
-use eventlog::{DomainLog, EventRecord, Offset, Projection, ProjectionError};
+use eventlog::{AsOf, DomainLog, EventRecord, Offset, Projection, ProjectionError};
 use schema::{
     DomainEvent,
     directory::{SchoolEvent, SourceEvent, TrustEvent},
@@ -40,6 +41,9 @@ impl Projection for DirectoryView {
         Ok(())
     }
 }
+
+/// Each row comes of events of the one trust or school that it is of.
+impl AsOf for DirectoryView {}
 
 /// The record that is being folded.
 #[derive(Clone, Copy)]

@@ -50,6 +50,70 @@ impl EventRecord {
     }
 }
 
+impl DomainLog {
+    /// The same as [`Log::read`], of `owners` alone and of what had been recorded by `at`; other offsets are left out.
+    pub(crate) async fn read_recorded_by(
+        connection: &mut PgConnection,
+        owners: &[Uuid],
+        at: DateTime<Utc>,
+        (partition, after): (Partition, Offset),
+        limit: i64,
+    ) -> Result<Vec<(Offset, EventRecord)>, sqlx::Error> {
+        let rows = sqlx::query_as!(
+            Row,
+            r#"SELECT e.partition, e."offset", e.stream, e.version, e.trust_id, e.school_id, e.type AS name, e.type_version,
+                      e.occurred_at, e.recorded_at, e.correlation_id, e.payload
+               FROM log.event e
+               WHERE e.owner_id = ANY ($1) AND e.recorded_at <= $2 AND e.partition = $3 AND e."offset" > $4
+               ORDER BY e."offset" LIMIT $5"#,
+            owners,
+            at,
+            partition.0,
+            after.0,
+            limit,
+        )
+        .fetch_all(connection)
+        .await?;
+        Ok(rows.into_iter().map(Row::record).collect())
+    }
+}
+
+/// A row of `log.event`, but for what only the log itself needs.
+struct Row {
+    partition: i16,
+    offset: i64,
+    stream: String,
+    version: i64,
+    trust_id: Option<Uuid>,
+    school_id: Option<Uuid>,
+    name: String,
+    type_version: i16,
+    occurred_at: DateTime<Utc>,
+    recorded_at: DateTime<Utc>,
+    correlation_id: Uuid,
+    payload: Vec<u8>,
+}
+
+impl Row {
+    fn record(self) -> (Offset, EventRecord) {
+        let record = EventRecord {
+            partition: Partition(self.partition),
+            offset: Offset(self.offset),
+            stream: self.stream,
+            version: self.version,
+            trust: self.trust_id.map(TrustId::from),
+            school: self.school_id.map(SchoolId::from),
+            occurred_at: self.occurred_at,
+            recorded_at: self.recorded_at,
+            correlation_id: self.correlation_id,
+            name: self.name,
+            type_version: self.type_version,
+            payload: self.payload,
+        };
+        (record.offset, record)
+    }
+}
+
 impl Log for DomainLog {
     type Record = EventRecord;
 
@@ -59,9 +123,10 @@ impl Log for DomainLog {
         after: Offset,
         limit: i64,
     ) -> Result<Vec<(Offset, EventRecord)>, sqlx::Error> {
-        let rows = sqlx::query!(
-            r#"SELECT e."offset", e.stream, e.version, e.trust_id, e.school_id, e.type, e.type_version, e.occurred_at,
-                      e.recorded_at, e.correlation_id, e.payload
+        let rows = sqlx::query_as!(
+            Row,
+            r#"SELECT e.partition, e."offset", e.stream, e.version, e.trust_id, e.school_id, e.type AS name, e.type_version,
+                      e.occurred_at, e.recorded_at, e.correlation_id, e.payload
                FROM log.event e WHERE e.partition = $1 AND e."offset" > $2 ORDER BY e."offset" LIMIT $3"#,
             partition.0,
             after.0,
@@ -69,26 +134,7 @@ impl Log for DomainLog {
         )
         .fetch_all(connection)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let record = EventRecord {
-                    partition,
-                    offset: Offset(row.offset),
-                    correlation_id: row.correlation_id,
-                    stream: row.stream,
-                    version: row.version,
-                    trust: row.trust_id.map(TrustId::from),
-                    school: row.school_id.map(SchoolId::from),
-                    occurred_at: row.occurred_at,
-                    recorded_at: row.recorded_at,
-                    name: row.r#type,
-                    type_version: row.type_version,
-                    payload: row.payload,
-                };
-                (Offset(row.offset), record)
-            })
-            .collect())
+        Ok(rows.into_iter().map(Row::record).collect())
     }
 
     async fn behind(
@@ -110,6 +156,7 @@ impl Log for DomainLog {
         .await?;
         Ok(rows.into_iter().map(|row| Behind::of_row(row.partition, row.offset, row.epoch, row.stopped)).collect())
     }
+
     async fn heads(connection: &mut PgConnection) -> Result<Vec<(Partition, Offset)>, sqlx::Error> {
         let rows = sqlx::query!(
             r#"SELECT p::smallint AS "partition!", head."offset" AS "offset!" FROM generate_series(0, $1) p

@@ -4,6 +4,7 @@
 //! never have skipped one before it.
 
 mod append;
+mod as_of;
 mod command;
 pub mod doctor;
 mod domain;
@@ -21,6 +22,7 @@ pub mod telemetry;
 mod wake;
 
 pub use append::{Append, AppendError, Appended, Cause, Occurred, Owner, append, join};
+pub use as_of::{AsOf, AsOfError, as_of};
 pub use command::{Aggregate, CommandError, Done, Origin, Stream, execute};
 pub use domain::{DomainLog, EventRecord};
 pub use follow::{Behind, Log, Offset, PARTITIONS, Partition, Position};

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{Behind, Log, Offset, Position, Wake, follower::Follower, stop};
-pub(crate) use fold::fold;
+pub(crate) use fold::{apply, fold};
 
 /// How long an idle projection waits before it asks again: at first, and at most.
 const IDLE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));

@@ -5,7 +5,9 @@
     reason = "clippy.toml allows it in tests, and does not see that the helpers here are theirs"
 )]
 
+mod as_of;
 mod endpoint;
+mod history;
 mod house;
 mod import;
 mod keys;

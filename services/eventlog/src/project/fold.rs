@@ -30,11 +30,21 @@ pub(crate) async fn fold<P: Projection>(
     // itself overtaken before it has touched the view.
     let skipped = advance(&mut transaction, P::NAME, view, from, last).await?;
     records.retain(|(offset, _)| !skipped.contains(&offset.0));
-    AssertUnwindSafe(projection.apply(&mut transaction, records)).catch_unwind().await.unwrap_or_else(|_| {
-        Err(ProjectionError::Poison { offset: last.0, reason: "the projection panicked: see the log".to_owned() })
-    })?;
+    apply(projection, &mut transaction, records).await?;
     transaction.commit().await?;
     Ok(count)
+}
+
+/// Applies records of one partition; a projection that panics over them cannot fold them.
+pub(crate) async fn apply<P: Projection>(
+    projection: &P,
+    connection: &mut PgConnection,
+    records: Vec<(Offset, <P::Log as Log>::Record)>,
+) -> Result<(), ProjectionError> {
+    let Some(&(last, _)) = records.last() else { return Ok(()) };
+    AssertUnwindSafe(projection.apply(connection, records)).catch_unwind().await.unwrap_or_else(|_| {
+        Err(ProjectionError::Poison { offset: last.0, reason: "the projection panicked: see the log".to_owned() })
+    })
 }
 
 /// Moves the checkpoint, if it is where it was read and in the same hands; which offsets on the way are to be skipped.
