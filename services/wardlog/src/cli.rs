@@ -1,5 +1,6 @@
 //! The command line.
 
+mod as_of;
 mod doctor;
 mod import;
 mod keys;
@@ -52,6 +53,8 @@ enum Command {
     /// Make or revoke a filter's ingest keys
     #[command(subcommand)]
     Key(keys::Key),
+    /// Show a school as it was known at an instant, beside what is known now
+    AsOf(as_of::AsOf),
     /// Mint a token of the development issuer
     Token(token::Token),
     /// Bring the database up to date and do nothing else
@@ -127,6 +130,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Demo(options) => return serve::demo(&place, &options).await,
         Command::Import(import) => import.run(&place).await?,
         Command::Key(key) => key.run(&place).await?,
+        Command::AsOf(as_of) => as_of.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
         Command::Migrate => place.database().await?.close().await?,
         Command::Replay(replay) => return replay.run(&place).await,

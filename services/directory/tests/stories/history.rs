@@ -1,11 +1,9 @@
 //! After any history, the view as of each of its instants is what was shown then.
 
-use access::IngestKey;
 use chrono::{DateTime, Days, Utc};
 use directory::{
     DirectoryError,
-    commands::{change_urn, issue_key, join_trust, leave_trust, register_source, revoke_key},
-    domain::source::RegisterSource,
+    commands::{IssueKey, RegisterSource, RevokeKey, change_urn, join_trust, leave_trust},
 };
 use eventlog::Owner;
 use proptest::{
@@ -17,7 +15,7 @@ use schema::{KeyId, SchoolId, SourceId, TrustId, Vocabulary};
 
 use crate::{
     as_of::{at, last_recorded, shown},
-    house::{HEADER, House, because, first_day, id, now},
+    house::{HEADER, House, because, first_day, now},
 };
 
 /// What is said to one of two schools. Some of it is refused, by rules that are tested elsewhere.
@@ -67,8 +65,8 @@ impl History {
 
     /// Whether it was not refused.
     async fn take(&mut self, number: u64, school: usize, step: Step) -> Result<(), DirectoryError> {
-        let (pool, because, day) =
-            (&self.house.directory, because(&format!("{number}")), first_day() + Days::new(number));
+        let (command, day) = (format!("{number}"), first_day() + Days::new(number));
+        let (pool, because) = (&self.house.directory, because(&command));
         let school = self.schools[school];
         let urn = u32::try_from(149_000 + number).unwrap().try_into().unwrap();
         match step {
@@ -79,20 +77,18 @@ impl History {
                 drop(leave_trust(pool, school, (*trust.get(&self.trusts), day), because, now()).await?);
             }
             Step::Register => {
-                let source = id().into();
                 let name = format!("filter {number}").parse().unwrap();
-                let filter = RegisterSource { source, school, name, vocabulary: Vocabulary::Ut1 };
-                register_source(pool, filter, because, now()).await?;
-                self.sources.push((school, source));
+                let filter = RegisterSource { school, name, vocabulary: Vocabulary::Ut1 };
+                self.sources.push((school, self.house.tell(school, filter, &command).await?.answer));
             }
             Step::Issue(source) if !self.sources.is_empty() => {
-                let (source, key) = (*source.get(&self.sources), id().into());
-                issue_key(pool, source, (key, IngestKey::from_random(rand::random())), because, now()).await?;
-                self.keys.push((source, key));
+                let (school, source) = *source.get(&self.sources);
+                let issued = self.house.tell(school, IssueKey { school, source }, &command).await?.answer;
+                self.keys.push(((school, source), issued.id));
             }
             Step::Revoke(key) if !self.keys.is_empty() => {
-                let (source, key) = *key.get(&self.keys);
-                revoke_key(pool, source, key, because, now()).await?;
+                let ((school, source), key) = *key.get(&self.keys);
+                self.house.tell(school, RevokeKey { school, source, key }, &command).await?;
             }
             Step::Issue(_) | Step::Revoke(_) => {}
         }

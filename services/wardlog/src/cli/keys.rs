@@ -61,7 +61,7 @@ impl Key {
 }
 
 /// Brings the view up to date; a partition of another school's that waits before an event is no reason to do nothing.
-async fn fold(projections: &PgPool) -> Result<()> {
+pub(super) async fn fold(projections: &PgPool) -> Result<()> {
     match catch_up(projections, &DirectoryView).await {
         Err(error) if error.is_of_a_record() => {
             eprintln!("warning: the directory's view waits in a partition, see `wardlog doctor`: {error}");
