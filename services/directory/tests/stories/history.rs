@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, Utc};
 use directory::{
     DirectoryError,
-    commands::{IssueKey, RegisterSource, RevokeKey, change_urn, join_trust, leave_trust},
+    commands::{DirectoryRefusal, IssueKey, RegisterSource, RevokeKey, change_urn, join_trust, leave_trust},
 };
 use eventlog::Owner;
 use proptest::{
@@ -127,7 +127,7 @@ async fn shown_then_and_asked_again(steps: &[(usize, Step)]) -> (Shown, Shown) {
     let mut then = Shown::new();
     for (number, (school, step)) in (1..).zip(steps) {
         match history.take(number, *school, *step).await {
-            Ok(()) | Err(DirectoryError::School(_) | DirectoryError::Source(_)) => {}
+            Ok(()) | Err(DirectoryError::Refused(DirectoryRefusal::School(_) | DirectoryRefusal::Source(_))) => {}
             Err(error) => panic!("{step:?}: {error}"),
         }
         history.house.catch_up().await;
