@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Behind, Log, Offset, Position, Wake, follower::Follower, stop};
+use crate::{Behind, Log, Offset, Partition, Position, Wake, follower::Follower, stop};
 pub(crate) use fold::{apply, fold};
 
 /// How long an idle projection waits before it asks again: at first, and at most.
@@ -138,7 +138,7 @@ async fn fold_until<P: Projection>(
 /// Partitions in which an event cannot be folded hold up no other; the first such error is given in the end.
 pub async fn catch_up<P: Projection>(pool: &PgPool, projection: &P) -> Result<(), ProjectionError> {
     start::<P>(&mut *pool.acquire().await?).await?;
-    let mut stuck = BTreeMap::new();
+    let mut stuck = BTreeMap::<Partition, ProjectionError>::new();
     loop {
         let mut behind = P::Log::behind(&mut *pool.acquire().await?, P::NAME, None).await?;
         behind.retain(|from| !stuck.contains_key(&from.partition));

@@ -21,7 +21,7 @@ use schema::{Month, SchoolId, TrustId};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::after::{self, After};
+use crate::after::After;
 
 /// The schema; each request's data holds a [`Caller`], a [`web::graphql::Correlation`] and, if it is to show what a command did, an [`After`].
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
@@ -302,7 +302,7 @@ async fn read<T: Send + 'static>(
 ) -> async_graphql::Result<T> {
     let pool = context.data::<PgPool>()?;
     if let Some(after) = context.data_opt::<After>() {
-        after::wait(pool, *after, views).await?;
+        after.wait(pool, views).await?;
     }
     tenant::read(pool, scope(context)?, work).await.map_err(|error| internal(&error))
 }

@@ -14,7 +14,7 @@ use access::{
     exchange::GatewaySecret,
     identity::{IssuerConfig, KeySource},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use database::Logins;
 use eventlog::telemetry::Writer;
@@ -29,7 +29,7 @@ use web::{
     read_token::ReadTokens,
 };
 
-use crate::contexts::{self, CONTEXTS, Wakes};
+use crate::contexts::{self, CONTEXTS, Context, Wakes};
 pub use edge::keys_at;
 use edge::{Gateway, Internal, Public, own_url};
 
@@ -65,16 +65,16 @@ pub struct Settings {
     pub internal_listen: SocketAddr,
     /// Where services listen that are not of this process, by name.
     pub services: BTreeMap<&'static str, Url>,
-    /// The gateway's secret; needed by the role `Gateway` alone, and the same for every process that has it.
-    pub gateway_secret: GatewaySecret,
+    /// The gateway's secret: for the role `Gateway`, and the same for every process that has it.
+    pub gateway_secret: Option<GatewaySecret>,
     /// Where the gateway's public keys are; unless given, this process's own internal listener is asked.
     pub gateway_keys: Option<KeySource>,
     /// What to run.
     pub roles: BTreeSet<Role>,
     /// Whose tokens are believed.
     pub issuers: Vec<IssuerConfig>,
-    /// The secret under which names are hashed.
-    pub secret: Secret,
+    /// The secret under which names are hashed: for the role `Filtering`.
+    pub secret: Option<Secret>,
     /// The bytes of requests that the door holds in memory at most.
     pub door_memory: usize,
 }
@@ -127,8 +127,9 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     }
     if settings.roles.contains(&Role::Gateway) {
         let pool = connect(&settings, database::Role::Gateway, 10).await?;
-        let exchange = Arc::new(Exchange::new(&settings.gateway_secret)?);
-        public.gateway = Some(gateway(&settings, &pool, &exchange, own.clone()).await?);
+        let secret = settings.gateway_secret.as_ref().context("the role gateway needs the gateway's secret")?;
+        let exchange = Arc::new(Exchange::new(secret)?);
+        public.gateway = Some(gateway(&settings, &pool, secret, &exchange, own.clone()).await?);
         public.pools.push(pool);
         inside.exchange = Some(exchange);
     }
@@ -150,23 +151,35 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
 }
 
 async fn door(settings: &Settings, pool: &PgPool, wakes: &Wakes) -> Result<Door> {
+    let secret = settings.secret.clone().context("the role filtering needs the secret under which names are hashed")?;
     anyhow::ensure!(
-        settings.secret.is_the_databases(pool).await?,
+        secret.is_the_databases(pool).await?,
         "pseudonym.key in WARDLOG_HOME is not the secret that this database was filled with: bring the first one's file here"
     );
     // The writers have connections of their own: whoever floods the door with keys waits for others.
     let writers = connect(settings, database::Role::Filtering, u32::try_from(LANES)?).await?;
     let sink = Sink::Log(Writer::start(&writers, LANES, wakes.telemetry()));
-    let pipeline = Pipeline::new(settings.secret.clone(), Pseudonyms::new(pool.clone()), sink);
+    let pipeline = Pipeline::new(secret, Pseudonyms::new(pool.clone()), sink);
     Ok(Door::new(pool.clone(), pipeline, settings.door_memory))
 }
 
-async fn gateway(settings: &Settings, pool: &PgPool, exchange: &Arc<Exchange>, own: Url) -> Result<Gateway> {
+async fn gateway(
+    settings: &Settings,
+    pool: &PgPool,
+    secret: &GatewaySecret,
+    exchange: &Arc<Exchange>,
+    own: Url,
+) -> Result<Gateway> {
     let verifier = Verifier::new(settings.issuers.clone())?;
     if !verifier.load_keys(clock::now()).await {
         tracing::warn!("the keys of an issuer cannot be read yet; they are asked for again with its first token");
     }
-    let tokens = ReadTokens::new(&settings.gateway_secret)?;
+    for Context { name, role, .. } in CONTEXTS.iter().filter(|context| context.commands.is_some()) {
+        if !settings.roles.contains(role) && !settings.services.contains_key(name) {
+            tracing::warn!(service = name, "nobody takes this service's commands: say where it listens with --service");
+        }
+    }
+    let tokens = ReadTokens::new(secret)?;
     let services = Services { default: own, elsewhere: settings.services.clone() };
     let client = Client::new(Arc::clone(exchange), tokens.clone(), services)?;
     Ok(Gateway { schema: gateway::schema::build(pool.clone(), client), verifier, tokens })

@@ -80,11 +80,11 @@ pub async fn start(database: &PgConnectOptions, stop: &CancellationToken) -> Res
         listen: ([127, 0, 0, 1], 0).into(),
         internal_listen: ([127, 0, 0, 1], 0).into(),
         services: BTreeMap::new(),
-        gateway_secret: GatewaySecret::new([7; 32]),
+        gateway_secret: Some(GatewaySecret::new([7; 32])),
         gateway_keys: None,
         roles: BTreeSet::from([serve::Role::Filtering, serve::Role::Projections]),
         issuers: Vec::new(),
-        secret: Secret::new([7; 32]),
+        secret: Some(Secret::new([7; 32])),
         door_memory: MEMORY,
     };
     serve::start(settings, stop.clone()).await

@@ -97,16 +97,17 @@ impl Serve {
         let issuers = self.issuers(place)?;
         let stop = shutdown::on_signal()?;
         let (logins, database) = self.database(place).await?;
+        let has = |role| self.roles.contains(&role);
         let settings = Settings {
             database: logins,
             listen: self.listen,
             internal_listen: self.internal_listen,
             services: self.services.iter().cloned().collect(),
-            gateway_secret: place.home()?.gateway_secret()?,
+            gateway_secret: has(Role::Gateway).then(|| place.home()?.gateway_secret()).transpose()?,
             gateway_keys: self.gateway_url.as_ref().map(serve::keys_at).transpose()?,
             roles: self.roles.iter().copied().collect(),
             issuers,
-            secret: place.home()?.secret()?,
+            secret: has(Role::Filtering).then(|| place.home()?.secret()).transpose()?,
             door_memory: self.door_memory * 1024 * 1024,
         };
         let running = serve::start(settings, stop).await?;
@@ -166,11 +167,11 @@ pub(super) async fn demo(place: &Place, options: &demo::Options) -> Result<ExitC
         listen: options.listen,
         internal_listen: ([127, 0, 0, 1], 0).into(),
         services: BTreeMap::new(),
-        gateway_secret: home.gateway_secret()?,
+        gateway_secret: Some(home.gateway_secret()?),
         gateway_keys: None,
         roles: BTreeSet::from(Role::ALL),
         issuers: vec![issuer.config()],
-        secret: home.secret()?,
+        secret: Some(home.secret()?),
         door_memory: 256 * 1024 * 1024,
     };
     let running = serve::start(settings, stop.clone()).await?;

@@ -3,8 +3,10 @@
 use access::Scope;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use wardlog::serve::{self, Role, Settings};
 
-use crate::town::{Town, event};
+use crate::town::{Town, event, settings};
 
 const REGISTER: &str =
     "mutation($id: String!, $input: RegisterSourceInput!) { registerSource(commandId: $id, input: $input) {
@@ -189,4 +191,21 @@ async fn the_log_knows_who_commanded_by_a_name_of_our_own() {
     let event = event.fetch_one(&town.records.directory).await.unwrap();
     assert_eq!(event.command_id, "app-c-1");
     assert!(event.actor.len() == 32 && event.actor.bytes().all(|byte| byte.is_ascii_hexdigit()), "{}", event.actor);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_cannot_be_found_is_no_answer_about_a_record() {
+    let town = Town::start().await;
+    let (stop, ash) = (CancellationToken::new(), town.records.school(100_001).await);
+    // A gateway that was not told where the directory is: it asks its own internal listener, where nobody takes commands.
+    let lost = Settings { roles: [Role::Gateway].into(), ..settings(&town.records.database, &town.issuer) };
+    let lost = serve::start(lost, stop.clone()).await.unwrap();
+    let _stopped = stop.drop_guard();
+    let variables = json!({ "id": "c-1", "input": filter(&json!(ash)) });
+    let request =
+        town.client.post(format!("http://{}/graphql", lost.address)).bearer_auth(town.token(Scope::School(ash)));
+    let answer = request.json(&json!({ "query": REGISTER, "variables": variables })).send().await.unwrap();
+    let answer: Value = answer.json().await.unwrap();
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{answer}");
+    assert!(answer["errors"][0]["message"].as_str().unwrap().contains("same id"), "{answer}");
 }

@@ -198,19 +198,23 @@ impl Town {
 
 async fn together(database: &PgConnectOptions, issuer: &DevIssuer) -> (serve::Running, CancellationToken) {
     let stop = CancellationToken::new();
-    let settings = Settings {
+    (serve::start(settings(database, issuer), stop.clone()).await.unwrap(), stop)
+}
+
+/// Every role, each by a login of its own.
+pub fn settings(database: &PgConnectOptions, issuer: &DevIssuer) -> Settings {
+    Settings {
         database: Logins::of_their_own(database),
         listen: "127.0.0.1:0".parse().unwrap(),
         internal_listen: "127.0.0.1:0".parse().unwrap(),
         services: BTreeMap::new(),
-        gateway_secret: GatewaySecret::new([4; 32]),
+        gateway_secret: Some(GatewaySecret::new([4; 32])),
         gateway_keys: None,
         roles: BTreeSet::from(serve::Role::ALL),
         issuers: vec![issuer.config()],
-        secret: Secret::new([3; 32]),
+        secret: Some(Secret::new([3; 32])),
         door_memory: 64 << 20,
-    };
-    (serve::start(settings, stop.clone()).await.unwrap(), stop)
+    }
 }
 
 /// A development issuer of its own.

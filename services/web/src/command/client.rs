@@ -81,8 +81,7 @@ impl Client {
                 let Answered { answer, position } = response.json().await.map_err(|e| lost(&e.without_url()))?;
                 Ok(Answer::Done { answer, token: position.map(|place| self.tokens.seal(Position::from(place))) })
             }
-            StatusCode::NOT_FOUND => Ok(Answer::Refused(Refused::not_found())),
-            status @ (StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT) => {
+            status @ (StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT) => {
                 let mut problem: Value = response.json().await.map_err(|error| lost(&error.without_url()))?;
                 serde_json::from_value(problem[REFUSED].take()).map(Answer::Refused).map_err(|_| lost(&status))
             }

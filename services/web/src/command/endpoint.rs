@@ -47,7 +47,7 @@ async fn answer<C: Command>(
         let at = error.column();
         Problem::new(ErrorCode::BadRequest).detail(format!("expected the command {} as JSON, to column {at}", C::NAME))
     })?;
-    let owner = command.authorise(&caller).ok_or_else(|| Problem::new(ErrorCode::NotFound))?;
+    let owner = command.authorise(&caller).ok_or_else(not_found)?;
     let done = carry_out(&service.pool, owner, &command, sent, now).await.map_err(problem)?;
     Ok(HttpResponse::Ok().json(Answered { answer: done.answer, position: done.position.map(Into::into) }))
 }
@@ -72,7 +72,7 @@ fn sent(headers: &HeaderMap, caller: &Caller) -> Result<Sent, Problem> {
 fn problem<R: Refusal>(error: CommandError<R>) -> Problem {
     match error {
         CommandError::Refused(refusal) => match refusal.rule() {
-            None => Problem::new(ErrorCode::NotFound),
+            None => not_found(),
             Some(rule) => refused(
                 ErrorCode::Unprocessable,
                 &Refused {
@@ -93,6 +93,11 @@ fn problem<R: Refusal>(error: CommandError<R>) -> Problem {
             Problem::new(ErrorCode::Unavailable).retry_after(1)
         }
     }
+}
+
+/// It says that it is about the record: an address that nobody serves is answered without.
+fn not_found() -> Problem {
+    refused(ErrorCode::NotFound, &Refused::not_found())
 }
 
 fn refused(code: ErrorCode, why: &Refused) -> Problem {
