@@ -176,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_that_nobody_exchanged_is_refused() {
-        let exchange = exchange(1);
+        let (exchange, stranger) = (exchange(1), exchange(2));
         let keys = Keys::of(&exchange);
         let good = json!({ "iss": "wardlog-gateway", "aud": "directory", "sub": "u", "act": { "sub": "wardlog-gateway" },
                            "iat": now().timestamp(), "exp": now().timestamp() + 60, "wardlog_role": "dsl",
@@ -198,7 +198,7 @@ mod tests {
         for (claims, error) in refused {
             assert_eq!(verify(claims).await.unwrap_err(), error);
         }
-        let strangers = super::tests::exchange(2).exchange(&caller("u-1", "https://id.example"), "directory", now());
+        let strangers = stranger.exchange(&caller("u-1", "https://id.example"), "directory", now());
         assert_eq!(keys.verifier("directory").verify(&strangers, now()).await.unwrap_err(), TokenError::UnknownKey);
     }
 }

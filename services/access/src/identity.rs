@@ -44,8 +44,12 @@ struct Trusted {
 impl Verifier {
     /// Trusts these issuers; their keys are fetched when first needed, or by [`Self::load_keys`].
     pub fn new(configs: Vec<IssuerConfig>) -> Result<Self, ConfigError> {
+        Self::fetching_with(reqwest::Client::builder(), configs)
+    }
+
+    fn fetching_with(client: reqwest::ClientBuilder, configs: Vec<IssuerConfig>) -> Result<Self, ConfigError> {
         // A redirect could lead from HTTPS to HTTP, or to a host that nobody chose to trust.
-        let client = reqwest::Client::builder()
+        let client = client
             .timeout(FETCH_TIMEOUT)
             .redirect(redirect::Policy::none())
             .build()
@@ -73,7 +77,8 @@ impl Verifier {
             algorithms: vec![SignatureAlgorithm::EdDSA],
             jwks,
         };
-        Ok(Self { exchanged: true, ..Self::new(vec![gateway])? })
+        // Never by a proxy, who could say that other keys are the gateway's.
+        Ok(Self { exchanged: true, ..Self::fetching_with(reqwest::Client::builder().no_proxy(), vec![gateway])? })
     }
 
     /// Fetches the keys of every issuer that has none yet; `false` if some issuer still has none.

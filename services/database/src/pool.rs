@@ -44,6 +44,15 @@ impl Role {
         }
     }
 
+    /// How long PostgreSQL lets a statement wait for a lock. Whoever waits for a partition's holds a connection, and the
+    /// others' commands wait for that.
+    const fn lock_timeout(self) -> &'static str {
+        match self {
+            Self::Directory => "5s",
+            Self::Filtering | Self::Projections | Self::Gateway => "0",
+        }
+    }
+
     /// How long PostgreSQL lets a transaction wait for its client. One that folds holds its partition's checkpoint, and
     /// must have let go of it by the time that another may take over (10 s, see `eventlog`).
     const fn idle_in_transaction(self) -> &'static str {
@@ -81,6 +90,7 @@ async fn pool(
         // A projection names its tables alone, so that it can fill another generation of them; everyone else says which.
         ("search_path", &format!("{before_the_shown}directory,filtering")),
         ("idle_in_transaction_session_timeout", role.idle_in_transaction()),
+        ("lock_timeout", role.lock_timeout()),
         ("statement_timeout", "60s"),
         ("client_connection_check_interval", "2s"),
     ]);

@@ -36,9 +36,12 @@ pub enum DirectoryRefusal {
     /// Two schools never share a URN.
     #[error("another school goes, or went, by this URN")]
     UrnTaken,
-    /// The command was carried out before; its key was shown then and cannot be shown again.
-    #[error("the key was issued and shown by an earlier call: revoke it and issue another")]
-    KeyShownBefore,
+    /// A school tells its filters apart by their names.
+    #[error("the school has a filter of this name")]
+    NameTaken,
+    /// No school has that many.
+    #[error("the school has as many filters as a school may have")]
+    TooManySources,
 }
 
 impl Refusal for DirectoryRefusal {
@@ -49,7 +52,9 @@ impl Refusal for DirectoryRefusal {
             Self::Source(SourceError::TooManyKeys) => Some(Rule::new("TOO_MANY_KEYS")),
             Self::Source(SourceError::KeyExists) => Some(Rule::new("KEY_EXISTS")),
             Self::Source(SourceError::RegisteredDifferently) => Some(Rule::new("REGISTERED_DIFFERENTLY")),
-            Self::KeyShownBefore => Some(Rule::new("KEY_SHOWN_BEFORE")),
+            Self::Source(SourceError::TooManyKeysEver) => Some(Rule::new("TOO_MANY_KEYS_EVER")),
+            Self::NameTaken => Some(Rule::of("NAME_TAKEN", "name")),
+            Self::TooManySources => Some(Rule::new("TOO_MANY_SOURCES")),
             Self::Trust(TrustError::UidDiffers) => Some(Rule::of("UID_DIFFERS", "uid")),
             Self::UrnTaken | Self::School(SchoolError::UrnDiffers | SchoolError::UrnHeldBefore) => {
                 Some(Rule::of("URN_TAKEN", "urn"))

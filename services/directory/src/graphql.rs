@@ -84,7 +84,7 @@ impl Mutations {
         #[graphql(desc = "Chosen by the caller for this command: sent again with the same id, it is not done twice.")]
         command_id: String,
         input: RegisterSourceInput,
-    ) -> async_graphql::Result<Outcome<RegisteredSource>> {
+    ) -> async_graphql::Result<Option<Outcome<RegisteredSource>>> {
         let RegisterSourceInput { school_id, name, vocabulary } = input;
         let name: Name = name.parse().map_err(|error: schema::IdError| bad_input("input.name", error.expected))?;
         let command = commands::RegisterSource { school: school_id.into(), name, vocabulary: vocabulary.into() };
@@ -100,12 +100,12 @@ impl Mutations {
         #[graphql(desc = "Chosen by the caller for this command: sent again with the same id, it is not done twice.")]
         command_id: String,
         input: IssueIngestKeyInput,
-    ) -> async_graphql::Result<Outcome<IssuedIngestKey>> {
+    ) -> async_graphql::Result<Option<Outcome<IssuedIngestKey>>> {
         let command = IssueKey { school: input.school_id.into(), source: input.source_id.into() };
         mutate(context, command_id, command).await
     }
 
-    /// Refuses a key: everywhere within 5 seconds, and for ever.
+    /// Refuses a key, for ever. It is in force everywhere 5 seconds after a query with the outcome's token has answered.
     #[graphql(complexity = "COMMAND + child_complexity")]
     async fn revoke_ingest_key(
         &self,
@@ -113,7 +113,7 @@ impl Mutations {
         #[graphql(desc = "Chosen by the caller for this command: sent again with the same id, it is not done twice.")]
         command_id: String,
         input: RevokeIngestKeyInput,
-    ) -> async_graphql::Result<Outcome<RevokedIngestKey>> {
+    ) -> async_graphql::Result<Option<Outcome<RevokedIngestKey>>> {
         let RevokeIngestKeyInput { school_id, source_id, key_id } = input;
         let command = RevokeKey { school: school_id.into(), source: source_id.into(), key: key_id.into() };
         mutate(context, command_id, command).await
@@ -164,8 +164,9 @@ pub struct RegisteredSource {
 pub struct IssuedIngestKey {
     /// Its public id.
     key_id: Uuid,
-    /// What the filter sends as `Authorization: Bearer …`. It is shown this once.
-    key: String,
+    /// What the filter sends as `Authorization: Bearer …`. It is shown this once: null when the command came before, and
+    /// then the way on is to revoke it and to issue another.
+    key: Option<String>,
 }
 
 /// A key that is refused.

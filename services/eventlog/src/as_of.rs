@@ -86,13 +86,15 @@ async fn settled_homes(
     if at > now {
         return Err(AsOfError::InTheFuture { at, now });
     }
-    // A transaction of its own: the locks of `log.append` are let go at once, and hold up no command meanwhile.
-    let homes = sqlx::query!(
-        "SELECT h.partition, pg_advisory_xact_lock_shared(1465009991, h.partition)
-         FROM (SELECT DISTINCT partition FROM log.home WHERE owner_id = ANY ($1) ORDER BY partition) h",
-        owners,
-    );
-    Ok(homes.fetch_all(connection).await?.into_iter().map(|home| Partition(home.partition)).collect())
+    let homes = sqlx::query_scalar!("SELECT DISTINCT partition FROM log.home WHERE owner_id = ANY ($1)", owners);
+    let homes = homes.fetch_all(&mut *connection).await?;
+    for &home in &homes {
+        // A transaction of its own: the lock of `log.append` is let go at once, and holds up no command while the next is
+        // waited for.
+        let waited = sqlx::query!("SELECT pg_advisory_xact_lock_shared(1465009991, $1)", i32::from(home));
+        waited.fetch_one(&mut *connection).await?;
+    }
+    Ok(homes.into_iter().map(Partition).collect())
 }
 
 /// Folds what the owners had in a partition by `at`.

@@ -152,8 +152,8 @@ async fn once<A: Aggregate>(
     Ok(Done { events, appended: Some(appended), position: Some(appended.position()) })
 }
 
-/// What the command led to when it was sent before.
-async fn done_before<E: DomainEvent, R: fmt::Debug + fmt::Display>(
+/// What a sender's command led to when it was sent before; none if it was not.
+pub async fn done_before<E: DomainEvent, R: fmt::Debug + fmt::Display>(
     connection: &mut PgConnection,
     stream: &Stream,
     cause: &Cause,

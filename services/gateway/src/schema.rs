@@ -23,7 +23,8 @@ use uuid::Uuid;
 
 use crate::after::After;
 
-/// The schema; each request's data holds a [`Caller`], a [`web::graphql::Correlation`] and, if it is to show what a command did, an [`After`].
+/// The schema. Each request's data holds a [`Caller`], a [`web::graphql::Correlation`] and, if the answer is to show what
+/// a command did, an [`After`].
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
 /// The introspection query of common clients nests this deep; nothing else that can be asked does.
@@ -82,6 +83,7 @@ impl Query {
     }
 
     /// A trust; null for one that does not exist or is not the caller's, which look the same.
+    #[graphql(complexity = "READ + child_complexity")]
     async fn trust(&self, context: &Context<'_>, id: Uuid) -> async_graphql::Result<Option<Trust>> {
         let found =
             read(context, &[DirectoryView::NAME], move |c| Box::pin(schools::trust(c, TrustId::from(id)))).await?;
@@ -89,6 +91,7 @@ impl Query {
     }
 
     /// A school; null for one that does not exist or is not the caller's to see, which look the same.
+    #[graphql(complexity = "READ + child_complexity")]
     async fn school(&self, context: &Context<'_>, id: Uuid) -> async_graphql::Result<Option<School>> {
         let found =
             read(context, &[DirectoryView::NAME], move |c| Box::pin(schools::school(c, SchoolId::from(id)))).await?;

@@ -36,7 +36,7 @@ struct Place {
     /// The PostgreSQL database to use; without it a private server is started in WARDLOG_HOME
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
     database_url: Option<PgConnectOptions>,
-    /// The directory of the private server, the pseudonyms' secret and the development issuer
+    /// The directory of the private server, the keys and the development issuer
     #[arg(long = "home", env = "WARDLOG_HOME", default_value = ".wardlog", global = true)]
     home: PathBuf,
 }

@@ -29,7 +29,7 @@ use web::{
     read_token::ReadTokens,
 };
 
-use crate::contexts::{self, CONTEXTS, Context, Wakes};
+use crate::contexts::{self, CONTEXTS, Commands, Context, Wakes};
 pub use edge::keys_at;
 use edge::{Gateway, Internal, Public, own_url};
 
@@ -109,15 +109,20 @@ impl Running {
 pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Running> {
     let mut tasks = JoinSet::new();
     let wakes = Wakes::default();
+    // What has been asked is answered first: a query may wait for a view, and a mutation for a service.
+    let answered = CancellationToken::new();
     if settings.roles.contains(&Role::Projections) {
         let pool = connect(&settings, database::Role::Projections, 8).await?;
         for view in contexts::views() {
-            tasks.spawn(view.fold(pool.clone(), &wakes, stop.clone()));
+            tasks.spawn(view.fold(pool.clone(), &wakes, answered.clone()));
         }
-        tasks.spawn(housekeeping::run(pool, stop.clone()));
+        tasks.spawn(housekeeping::run(pool, answered.clone()));
     }
-    let internal = TcpListener::bind(settings.internal_listen)
-        .with_context(|| format!("cannot listen on {} for the gateway", settings.internal_listen))?;
+    // A process that serves nothing there needs no address: two of them on one machine may be told the same.
+    let inside_roles = CONTEXTS.iter().filter(|context| context.commands.is_some()).map(|context| context.role);
+    let serves_inside = inside_roles.chain([Role::Gateway]).any(|role| settings.roles.contains(&role));
+    let listen = if serves_inside { settings.internal_listen } else { ([127, 0, 0, 1], 0).into() };
+    let internal = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen} for the gateway"))?;
     let own = own_url(internal.local_addr()?)?;
     let (mut public, mut inside) = (Public::default(), Internal::default());
     if settings.roles.contains(&Role::Filtering) {
@@ -133,20 +138,13 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         public.pools.push(pool);
         inside.exchange = Some(exchange);
     }
-    for context in CONTEXTS.iter().filter(|context| settings.roles.contains(&context.role)) {
-        let Some(commands) = context.commands else { continue };
-        let pool = connect(&settings, context.database, 5).await?;
-        let keys = settings.gateway_keys.clone().map_or_else(|| keys_at(&own), Ok)?;
-        let verifier = Verifier::of_exchanged(context.name, keys)?;
-        inside.services.push((commands, Service { pool: pool.clone(), verifier }));
-        public.pools.push(pool);
-    }
+    inside.services = services(&settings, &own).await?;
+    public.pools.extend(inside.services.iter().map(|(_, service)| service.pool.clone()));
     let public_listener =
         TcpListener::bind(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
     let address = public_listener.local_addr()?;
-    // The services stop after the gateway: what it has begun to answer, it finishes.
-    let answered = edge::run(public.serve(public_listener)?, &mut tasks, stop.clone());
-    edge::run(inside.serve(internal)?, &mut tasks, answered);
+    edge::run(public.serve(public_listener)?, &mut tasks, stop.clone(), Some(answered.clone()));
+    edge::run(inside.serve(internal)?, &mut tasks, answered, None);
     Ok(Running { address, internal_address: own, tasks, stop })
 }
 
@@ -161,6 +159,23 @@ async fn door(settings: &Settings, pool: &PgPool, wakes: &Wakes) -> Result<Door>
     let sink = Sink::Log(Writer::start(&writers, LANES, wakes.telemetry()));
     let pipeline = Pipeline::new(secret, Pseudonyms::new(pool.clone()), sink);
     Ok(Door::new(pool.clone(), pipeline, settings.door_memory))
+}
+
+/// The services whose roles the process has, each with the commands that it takes.
+async fn services(settings: &Settings, own: &Url) -> Result<Vec<(Commands, Service)>> {
+    let mut services = Vec::new();
+    for context in CONTEXTS.iter().filter(|context| settings.roles.contains(&context.role)) {
+        let Some(commands) = context.commands else { continue };
+        anyhow::ensure!(
+            settings.gateway_keys.is_some() || settings.roles.contains(&Role::Gateway),
+            "the role {} believes a gateway, and none is of this process: say where it listens with --gateway-url",
+            context.name
+        );
+        let keys = settings.gateway_keys.clone().map_or_else(|| keys_at(own), Ok)?;
+        let verifier = Verifier::of_exchanged(context.name, keys)?;
+        services.push((commands, Service { pool: connect(settings, context.database, 5).await?, verifier }));
+    }
+    Ok(services)
 }
 
 async fn gateway(

@@ -18,7 +18,11 @@ use crate::{
         source::{self, Source, SourceCommand},
     },
     http::SERVICE,
+    views::ingest_key,
 };
+
+/// How many filters a school may have; the largest have a handful.
+const MOST_SOURCES: usize = 100;
 
 /// Lets one of a registered school's filters send.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,13 +55,13 @@ pub struct RevokeKey {
     pub key: KeyId,
 }
 
-/// A key that was made, shown this once.
+/// A key that was made.
 #[derive(Serialize, Deserialize)]
 pub struct IssuedKey {
     /// Its public id.
     pub id: KeyId,
-    /// The key as its holder writes it.
-    pub key: String,
+    /// The key as its holder writes it, shown this once: none when the command came before.
+    pub key: Option<String>,
 }
 
 impl Command for RegisterSource {
@@ -84,9 +88,17 @@ impl Command for RegisterSource {
         let school = school_stream(self.school);
         let events = eventlog::load::<SchoolEvent>(connection, school.owner, &school.name).await?;
         match School::after(events.iter().map(|stored| &stored.event)) {
-            School::Unknown => Err(CommandError::Refused(SchoolError::NotRegistered.into())),
-            School::Registered(_) => Ok(()),
+            School::Unknown => return Err(CommandError::Refused(SchoolError::NotRegistered.into())),
+            School::Registered(_) => {}
         }
+        let known = ingest_key::names(connection, self.school).await?;
+        if known.contains(&self.name) {
+            return Err(CommandError::Refused(DirectoryRefusal::NameTaken));
+        }
+        if known.len() >= MOST_SOURCES {
+            return Err(CommandError::Refused(DirectoryRefusal::TooManySources));
+        }
+        Ok(())
     }
 
     fn answer(&self, fresh: &Fresh, done: &Done<SourceEvent>) -> Result<SourceId, DirectoryError> {
@@ -122,10 +134,10 @@ impl Command for IssueKey {
     fn answer(&self, fresh: &Fresh, done: &Done<SourceEvent>) -> Result<IssuedKey, DirectoryError> {
         let key = IngestKey::from_random(fresh.random);
         match done.events.as_slice() {
-            [SourceEvent::KeyIssued(issued)] if issued.hash == key.hash().to_string() => {
-                Ok(IssuedKey { id: issued.key, key: key.reveal() })
+            [SourceEvent::KeyIssued(issued)] => {
+                let is_this_one = issued.hash == key.hash().to_string();
+                Ok(IssuedKey { id: issued.key, key: is_this_one.then(|| key.reveal()) })
             }
-            [SourceEvent::KeyIssued(_)] => Err(CommandError::Refused(DirectoryRefusal::KeyShownBefore)),
             _ => Err(CommandError::CommandIdReused),
         }
     }

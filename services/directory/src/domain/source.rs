@@ -12,6 +12,9 @@ use access::KeyHash;
 /// How many keys of a source may be live at once: the one in use and the one that replaces it.
 pub const LIVE_KEYS: usize = 2;
 
+/// How many keys a source may have had: with a new one each week, for nearly ten years.
+pub const KEYS_EVER: usize = 500;
+
 /// A source as its events leave it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Source {
@@ -80,6 +83,9 @@ pub enum SourceError {
     /// Revoke one first.
     #[error("the source has two live keys: revoke one before issuing a third")]
     TooManyKeys,
+    /// It has had as many as a source may.
+    #[error("the source has had 500 keys: register the filter as another source")]
+    TooManyKeysEver,
     /// A key's id is used once.
     #[error("the key's id is already used by this source")]
     KeyExists,
@@ -136,6 +142,9 @@ fn issue(keys: &[(KeyId, KeyState)], key: KeyId, hash: KeyHash) -> Result<Vec<So
     }
     if keys.iter().filter(|(_, state)| *state == KeyState::Live).count() >= LIVE_KEYS {
         return Err(SourceError::TooManyKeys);
+    }
+    if keys.len() >= KEYS_EVER {
+        return Err(SourceError::TooManyKeysEver);
     }
     Ok(vec![SourceEvent::KeyIssued(KeyIssued { key, hash: hash.to_string() })])
 }
@@ -213,6 +222,17 @@ mod tests {
         assert_eq!(source.decide(&issue(2)), Ok(vec![issued(2)]));
         let source = source.evolve(&issued(2));
         assert_eq!(source.decide(&issue(3)), Err(SourceError::TooManyKeys));
+    }
+
+    #[test]
+    fn a_source_has_no_more_than_500_keys_ever() {
+        let keys = (1..=500).flat_map(|n: u128| {
+            let issued = KeyIssued { key: key(n), hash: hash(1).to_string() };
+            [SourceEvent::KeyIssued(issued), revoked(n)]
+        });
+        let history: Vec<_> = [registered()].into_iter().chain(keys).collect();
+        assert!(Source::after(&history[..history.len() - 2]).decide(&issue(0)).is_ok());
+        assert_eq!(Source::after(&history).decide(&issue(0)), Err(SourceError::TooManyKeysEver));
     }
 
     #[test]

@@ -61,19 +61,27 @@ async fn revoke(c: &mut PgConnection, at: At<'_>, revoked: KeyRevoked) -> Result
     at.one_row(&written.execute(c).await?)
 }
 
-/// A school's source of that name.
+/// A school's source of that name, and how its labels are read.
 pub async fn source_named(
     connection: &mut PgConnection,
     school: SchoolId,
     name: &Name,
-) -> Result<Option<SourceId>, sqlx::Error> {
-    let found = sqlx::query_scalar!(
-        r#"SELECT source_id AS "source_id!" FROM directory.source WHERE school_id = $1 AND name = $2
-           ORDER BY source_id LIMIT 1"#,
+) -> Result<Option<(SourceId, Vocabulary)>, sqlx::Error> {
+    let found = sqlx::query!(
+        r#"SELECT source_id AS "source_id!", vocabulary AS "vocabulary!" FROM directory.source
+           WHERE school_id = $1 AND name = $2 ORDER BY source_id LIMIT 1"#,
         Uuid::from(school),
         name.as_str(),
     );
-    Ok(found.fetch_optional(connection).await?.map(SourceId::from))
+    let found = found.fetch_optional(connection).await?;
+    found.map(|row| Ok((row.source_id.into(), row.vocabulary.parse().map_err(unreadable)?))).transpose()
+}
+
+/// The names of a school's sources.
+pub async fn names(connection: &mut PgConnection, school: SchoolId) -> Result<Vec<Name>, sqlx::Error> {
+    let names =
+        sqlx::query_scalar!(r#"SELECT name AS "name!" FROM directory.source WHERE school_id = $1"#, Uuid::from(school));
+    names.fetch_all(connection).await?.iter().map(|name| name.parse().map_err(unreadable)).collect()
 }
 
 /// The school and source that a key was issued to, revoked or not.

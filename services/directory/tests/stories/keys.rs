@@ -30,7 +30,7 @@ async fn issue(
     command: &str,
 ) -> Result<(KeyId, IngestKey), DirectoryError> {
     let issued = house.tell(school, IssueKey { school, source }, command).await?.answer;
-    Ok((issued.id, issued.key.parse().unwrap()))
+    Ok((issued.id, issued.key.unwrap().parse().unwrap()))
 }
 
 /// Revokes a key.
@@ -144,9 +144,11 @@ async fn keys_issued_at_once_are_never_more_than_two() {
 async fn a_key_is_shown_once() {
     let house = House::new().await;
     let source = source(&house).await;
-    issue(&house, source, "key").await.unwrap();
-    let again = issue(&house, source, "key").await;
-    assert!(matches!(again, Err(CommandError::Refused(DirectoryRefusal::KeyShownBefore))));
+    let (school, source) = source;
+    let (first, _) = issue(&house, (school, source), "key").await.unwrap();
+    let again = house.tell(school, IssueKey { school, source }, "key").await.unwrap().answer;
+    assert!(again.key.is_none());
+    assert_eq!(again.id, first, "so that it can be revoked");
 }
 
 #[tokio::test]
@@ -170,6 +172,25 @@ async fn only_a_registered_school_has_sources() {
     let outcome = house.tell(nowhere, filter(nowhere), "source").await;
     let expected = CommandError::Refused(DirectoryRefusal::School(SchoolError::NotRegistered));
     assert_eq!(outcome.unwrap_err().to_string(), expected.to_string());
+}
+
+#[tokio::test]
+async fn a_school_tells_its_filters_apart_and_has_a_hundred_at_most() {
+    let house = House::new().await;
+    let (school, _) = source(&house).await;
+    house.catch_up().await;
+    let refused = |outcome: Result<_, DirectoryError>| outcome.map(drop).unwrap_err().to_string();
+    let again = house.tell(school, filter(school), "again").await;
+    assert_eq!(refused(again), DirectoryRefusal::NameTaken.to_string());
+    let named = |n: usize| RegisterSource { name: format!("Filter {n}").parse().unwrap(), ..filter(school) };
+    for n in 1..100 {
+        house.tell(school, named(n), &format!("filter-{n}")).await.unwrap();
+    }
+    house.catch_up().await;
+    let one_more = house.tell(school, named(100), "filter-100").await;
+    assert_eq!(refused(one_more), DirectoryRefusal::TooManySources.to_string());
+    let sent_again = house.tell(school, named(99), "filter-99").await;
+    assert!(sent_again.is_ok(), "what was done is not refused afterwards");
 }
 
 #[tokio::test]

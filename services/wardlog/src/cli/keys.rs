@@ -77,12 +77,15 @@ async fn issue(pool: &PgPool, urn: Urn, name: Name, vocabulary: Vocabulary) -> R
         .await?
         .with_context(|| format!("no school has the URN {urn}: import the register first"))?;
     let source = match ingest_key::source_named(&mut connection, school, &name).await? {
-        Some(source) => source,
+        Some((source, read_as)) => {
+            ensure!(read_as == vocabulary, "the filter's labels are read as {read_as}: say --vocabulary {read_as}");
+            source
+        }
         None => carry_out(pool, school, &RegisterSource { school, name, vocabulary }).await?.answer,
     };
     drop(connection);
     let IssuedKey { id, key } = carry_out(pool, school, &IssueKey { school, source }).await?.answer;
-    println!("{key}");
+    println!("{}", key.context("a new command has a new key")?);
     eprintln!("key {id} of source {source}: shown this once; revoke it with `wardlog key revoke {id}`");
     Ok(())
 }

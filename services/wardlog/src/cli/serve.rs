@@ -70,14 +70,14 @@ struct RoleUrls {
     projections: Option<PgConnectOptions>,
 }
 
-/// A service by name, and where it listens.
+/// A service that takes commands, by name, and where it listens.
 fn service(text: &str) -> Result<(&'static str, Url), String> {
-    let names = || CONTEXTS.iter().map(|context| context.name).collect::<Vec<_>>().join(", ");
+    let takers = || CONTEXTS.iter().filter(|context| context.commands.is_some()).map(|context| context.name);
     let (name, url) = text.split_once('=').ok_or("expected NAME=URL")?;
-    let context = CONTEXTS.iter().find(|context| context.name == name);
-    let context = context.ok_or_else(|| format!("expected one of {}", names()))?;
-    let url = Url::parse(url).ok().filter(|url| url.scheme() == "http" && url.has_host());
-    Ok((context.name, url.ok_or("expected the URL to begin with http:// and a host")?))
+    let name = takers().find(|known| *known == name);
+    let name = name.ok_or_else(|| format!("expected one of {}", takers().collect::<Vec<_>>().join(", ")))?;
+    let url = Url::parse(url).ok().filter(|url| url.scheme() == "http" && url.has_host() && url.path() == "/");
+    Ok((name, url.ok_or("expected http://, a host, a port, and no path")?))
 }
 
 impl RoleUrls {

@@ -141,7 +141,14 @@ impl Directory {
             let register = RegisterSource { school: school.id, name: name.clone(), vocabulary };
             let source = carry_out(&self.pool, owner, &register, sent(), clock::now()).await?.answer;
             let issue = IssueKey { school: school.id, source };
-            keys.push(carry_out(&self.pool, owner, &issue, sent(), clock::now()).await?.answer.key.parse()?);
+            keys.push(
+                carry_out(&self.pool, owner, &issue, sent(), clock::now())
+                    .await?
+                    .answer
+                    .key
+                    .context("a new key")?
+                    .parse()?,
+            );
         }
         // The door looks a key up in the view, and remembers for two seconds that one was not there.
         catch_up(&self.projections, &DirectoryView).await?;

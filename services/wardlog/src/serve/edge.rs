@@ -28,6 +28,10 @@ use crate::contexts::Commands;
 /// Where the gateway tells its public keys.
 const KEYS: &str = "/gateway/jwks.json";
 
+/// How long each listener waits for the requests under way, once it is told to stop; both together are less than the 30
+/// seconds that a process is commonly given.
+const DRAIN_SECONDS: u64 = 12;
+
 /// What the public listener serves.
 #[derive(Clone, Default)]
 pub(super) struct Public {
@@ -60,7 +64,7 @@ impl Public {
                 .wrap(from_fn(requests::trace))
                 .configure(|cfg| edge.configure(cfg))
         });
-        Ok(server.disable_signals().shutdown_timeout(20).listen(listener)?.run())
+        Ok(server.disable_signals().shutdown_timeout(DRAIN_SECONDS).listen(listener)?.run())
     }
 
     fn configure(self, cfg: &mut ServiceConfig) {
@@ -89,7 +93,7 @@ impl Internal {
                 .wrap(from_fn(requests::trace_on))
                 .configure(|cfg| edge.configure(cfg))
         });
-        Ok(server.disable_signals().shutdown_timeout(20).listen(listener)?.run())
+        Ok(server.disable_signals().shutdown_timeout(DRAIN_SECONDS).listen(listener)?.run())
     }
 
     fn configure(self, cfg: &mut ServiceConfig) {
@@ -106,21 +110,25 @@ impl Internal {
     }
 }
 
-/// Serves until `stop`, and then until the requests under way are answered; what is returned is cancelled after that.
-pub(super) fn run(server: Server, tasks: &mut JoinSet<()>, stop: CancellationToken) -> CancellationToken {
-    let (handle, ended) = (server.handle(), CancellationToken::new());
-    let over = ended.clone().drop_guard();
+/// Serves until `stop`, and then until the requests under way are answered; `answered` is cancelled after that.
+pub(super) fn run(
+    server: Server,
+    tasks: &mut JoinSet<()>,
+    stop: CancellationToken,
+    answered: Option<CancellationToken>,
+) {
+    let handle = server.handle();
+    let answered = answered.map(CancellationToken::drop_guard);
     tasks.spawn(async move {
         stop.cancelled().await;
         handle.stop(true).await;
     });
     tasks.spawn(async move {
-        let _over = over;
+        let _answered = answered;
         if let Err(error) = server.await {
             tracing::error!(%error, "a listener failed");
         }
     });
-    ended
 }
 
 /// Where this process's internal listener is reached from within the machine.

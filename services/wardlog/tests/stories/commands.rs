@@ -3,6 +3,7 @@
 use access::Scope;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 use wardlog::serve::{self, Role, Settings};
 
@@ -78,7 +79,7 @@ async fn a_command_sent_again_is_done_once_and_a_rule_that_refuses_it_has_a_name
         assert!(outcome["done"].is_null() && outcome["token"].is_null(), "{outcome}");
         outcome["refused"]["reason"].as_str().unwrap().to_owned()
     };
-    assert_eq!(refused(tell(&town, dsl, ISSUE, "c-2", input.clone()).await), "KEY_SHOWN_BEFORE");
+    assert_eq!(tell(&town, dsl, ISSUE, "c-2", input.clone()).await["done"]["key"], Value::Null, "shown once");
     assert_eq!(refused(tell(&town, dsl, REGISTER, "c-2", filter(&school)).await), "COMMAND_ID_REUSED");
     assert!(tell(&town, dsl, ISSUE, "c-3", input.clone()).await["done"]["key"].is_string());
     assert_eq!(refused(tell(&town, dsl, ISSUE, "c-4", input).await), "TOO_MANY_KEYS");
@@ -135,7 +136,8 @@ async fn a_query_waits_for_its_token_and_says_when_it_is_stale() {
     sources_after(&town, dsl, &school, &registered["token"]).await;
 
     // Nobody folds the school's partition while its checkpoint is held.
-    let mut held = town.records.projections.begin().await.unwrap();
+    let mut owner = PgConnection::connect_with(&town.records.database).await.unwrap();
+    let mut held = owner.begin().await.unwrap();
     sqlx::query_scalar!(
         "SELECT partition FROM log.checkpoint WHERE view = 'directory'
              AND partition = (SELECT partition FROM log.home WHERE owner_id = $1) FOR UPDATE",
@@ -207,5 +209,41 @@ async fn a_service_that_cannot_be_found_is_no_answer_about_a_record() {
     let answer = request.json(&json!({ "query": REGISTER, "variables": variables })).send().await.unwrap();
     let answer: Value = answer.json().await.unwrap();
     assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{answer}");
-    assert!(answer["errors"][0]["message"].as_str().unwrap().contains("same id"), "{answer}");
+    assert!(answer["errors"][0]["message"].as_str().unwrap().contains("not carried out"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_been_begun_is_answered_before_a_process_stops() {
+    let town = Town::start().await;
+    let (stop, ash) = (CancellationToken::new(), town.records.school(100_001).await);
+    let process = serve::start(settings(&town.records.database, &town.issuer), stop.clone()).await.unwrap();
+    let url = format!("http://{}/graphql", process.address);
+    let post = |body: Value| town.client.post(&url).bearer_auth(town.token(Scope::School(ash))).json(&body).send();
+
+    // Nobody appends to the school's partition while its lock is held.
+    let mut owner = PgConnection::connect_with(&town.records.database).await.unwrap();
+    let partition = sqlx::query_scalar!("SELECT partition FROM log.home WHERE owner_id = $1", uuid::Uuid::from(ash));
+    let partition = i32::from(partition.fetch_one(&mut owner).await.unwrap());
+    sqlx::query!("SELECT pg_advisory_lock(1465009991, $1)", partition).fetch_one(&mut owner).await.unwrap();
+    let mutation =
+        tokio::spawn(post(json!({ "query": REGISTER, "variables": { "id": "c-1", "input": filter(&json!(ash)) } })));
+    let waiting = async {
+        while sqlx::query_scalar!(
+            r#"SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                                    AND classid = 1465009991 AND objid::bigint = $1) AS "nobody!""#,
+            i64::from(partition)
+        )
+        .fetch_one(&mut owner)
+        .await
+        .unwrap()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await.expect("the command waits for the lock");
+    stop.cancel();
+    sqlx::query!("SELECT pg_advisory_unlock(1465009991, $1)", partition).fetch_one(&mut owner).await.unwrap();
+    let answer: Value = mutation.await.unwrap().unwrap().json().await.unwrap();
+    assert!(answer["data"]["registerSource"]["done"]["sourceId"].is_string(), "{answer}");
+    process.finished().await.unwrap();
 }

@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -16,7 +17,8 @@ pub fn serve(directory: &Path, roles: &str, variables: &[(&str, String)]) -> Chi
     let log = File::options().create(true).append(true).open(directory.join("wardlog.log")).unwrap();
     Command::new(env!("CARGO_BIN_EXE_wardlog"))
         .args(["serve", "--roles", roles])
-        .env_remove("DATABASE_URL")
+        .env_clear()
+        .envs(std::env::vars().filter(|(name, _)| ["PATH", "TMPDIR", "WARDLOG_POSTGRES_BIN"].contains(&name.as_str())))
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .env("WARDLOG_LOG", "warn")
         .stdin(Stdio::null())
@@ -55,7 +57,14 @@ pub fn trusting(directory: &Path, issuer: &DevIssuer) -> PathBuf {
     path
 }
 
-/// An address that was free a moment ago.
+/// An address of this process's own: below the ports that the system gives out, and no two alike.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 50).unwrap() * 200;
+    loop {
+        let port = 20_000 + first + NEXT.fetch_add(1, Ordering::Relaxed) % 200;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().unwrap();
+        }
+    }
 }

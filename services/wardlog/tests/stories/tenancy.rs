@@ -111,6 +111,7 @@ const TABLES: &[&str] = &[
     "directory.school",
     "directory.school_urn",
     "directory.source",
+    "directory_1.ingest_key",
     "directory_1.membership",
     "directory_1.school",
     "directory_1.school_urn",
@@ -150,7 +151,7 @@ async fn every_relation_that_the_gateway_can_read_is_tested_and_every_table_forc
     let readable = sqlx::query_scalar!(
         r#"SELECT format('%s.%s', n.nspname, c.relname) AS "name!" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            WHERE c.relkind IN ('r', 'v', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-             AND has_table_privilege('wardlog_gateway', c.oid, 'SELECT') ORDER BY 1"#
+             AND has_any_column_privilege('wardlog_gateway', c.oid, 'SELECT') ORDER BY 1"#
     )
     .fetch_all(&town.records.projections)
     .await
@@ -162,7 +163,7 @@ async fn every_relation_that_the_gateway_can_read_is_tested_and_every_table_forc
     let unforced = sqlx::query_scalar!(
         r#"SELECT format('%s.%s', n.nspname, c.relname) AS "name!" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            WHERE c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
-             AND has_table_privilege('wardlog_gateway', c.oid, 'SELECT')
+             AND has_any_column_privilege('wardlog_gateway', c.oid, 'SELECT')
              AND n.nspname NOT IN ('pg_catalog', 'information_schema')"#
     )
     .fetch_all(&town.records.projections)
@@ -172,7 +173,8 @@ async fn every_relation_that_the_gateway_can_read_is_tested_and_every_table_forc
     let writable = sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            WHERE c.relkind IN ('r', 'v', 'p') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
-             AND has_table_privilege('wardlog_gateway', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')"#
+             AND (has_table_privilege('wardlog_gateway', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+                  OR has_any_column_privilege('wardlog_gateway', c.oid, 'INSERT, UPDATE'))"#
     )
     .fetch_one(&town.records.projections)
     .await

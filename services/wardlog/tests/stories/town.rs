@@ -100,7 +100,7 @@ impl Records {
         let issue = IssueKey { school, source };
         let key = carry_out(&self.directory, owner, &issue, sent(), now).await.unwrap().answer.key;
         catch_up(&self.projections, &DirectoryView).await.unwrap();
-        key
+        key.unwrap()
     }
 }
 

@@ -1,10 +1,10 @@
 //! Carrying a command out: by the endpoint for a caller, or by the binary for an operator.
 
 use chrono::{DateTime, Utc};
-use eventlog::{Cause, CommandError, Done, Origin, Owner, Position, Stream, execute};
+use eventlog::{Cause, CommandError, Done, Origin, Owner, Position, Stream, done_before, execute};
 use sqlx::PgPool;
 
-use super::{Command, Fresh};
+use super::{Command, EventOf, Fresh};
 use crate::clock;
 
 /// What comes with a command that was sent.
@@ -50,11 +50,30 @@ pub async fn carry_out<C: Command>(
     sent: Sent,
     at: DateTime<Utc>,
 ) -> Result<CarriedOut<C::Answer>, CommandError<C::Refusal>> {
-    command.check(owner, &mut *pool.acquire().await?).await?;
     let fresh = Fresh::of(owner, &sent.cause.command_id, sent.random);
     let stream = Stream { owner, name: command.stream(&fresh) };
     let asked = command.ask(owner, &fresh);
-    let done: Done<_> =
-        execute::<C::Record>(pool, stream, asked, at, Origin::Sender(sent.cause)).await.map_err(CommandError::widen)?;
+    let done = if let Some(done) = done_or_checked(pool, &stream, command, &sent.cause).await? {
+        done
+    } else {
+        let origin = Origin::Sender(sent.cause);
+        execute::<C::Record>(pool, stream, asked, at, origin).await.map_err(CommandError::widen)?
+    };
     Ok(CarriedOut { answer: command.answer(&fresh, &done)?, position: done.position })
+}
+
+/// What the command led to when it was sent before. What must hold elsewhere is asked only when it was not: it may have
+/// ceased to hold since.
+async fn done_or_checked<C: Command>(
+    pool: &PgPool,
+    stream: &Stream,
+    command: &C,
+    cause: &Cause,
+) -> Result<Option<Done<EventOf<C>>>, CommandError<C::Refusal>> {
+    let mut connection = pool.acquire().await?;
+    let done = done_before(&mut connection, stream, cause).await?;
+    if done.is_none() {
+        command.check(stream.owner, &mut connection).await?;
+    }
+    Ok(done)
 }

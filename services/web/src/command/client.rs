@@ -18,6 +18,9 @@ use crate::{clock, read_token::ReadTokens, trace_context};
 /// A service that has not answered by then has not answered.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(4);
+
 /// Sends commands; cheap to clone.
 #[derive(Clone)]
 pub struct Client {
@@ -44,15 +47,24 @@ pub(super) enum Answer<A> {
     Refused(Refused),
 }
 
-/// Nobody can say whether the command was carried out.
+/// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the service did not answer: send the command again with the same id to learn what became of it")]
-pub(super) struct OutcomeUnknown;
+pub(super) enum NoAnswer {
+    /// The command did not reach a service that takes it.
+    #[error("the command was not carried out: the service cannot be reached at the moment, send it again later")]
+    NotCarriedOut,
+    /// Nobody can say whether the command was carried out.
+    #[error("the service did not answer: send the command again with the same id to learn what became of it")]
+    OutcomeUnknown,
+}
 
 impl Client {
     /// Sends with tokens exchanged by `exchange`.
     pub fn new(exchange: Arc<Exchange>, tokens: ReadTokens, services: Services) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
+        // Never by a proxy, whatever the machine's settings: these are our own network's. And the services close what
+        // has been idle for 5 seconds.
+        let http = reqwest::Client::builder().no_proxy().pool_idle_timeout(IDLE).timeout(PATIENCE);
+        let http = http.redirect(reqwest::redirect::Policy::none()).build()?;
         Ok(Self { http, exchange, tokens, services: Arc::new(services) })
     }
 
@@ -62,11 +74,12 @@ impl Client {
         id: &CommandId,
         correlation: Uuid,
         command: &C,
-    ) -> Result<Answer<C::Answer>, OutcomeUnknown> {
-        let lost = |error: &dyn fmt::Display| {
-            tracing::error!(service = C::SERVICE, command = C::NAME, %error, "a command's outcome is unknown");
-            OutcomeUnknown
+    ) -> Result<Answer<C::Answer>, NoAnswer> {
+        let none = |why: NoAnswer, error: &dyn fmt::Display| {
+            tracing::error!(service = C::SERVICE, command = C::NAME, ?why, %error, "no answer to a command");
+            why
         };
+        let lost = |error: &dyn fmt::Display| none(NoAnswer::OutcomeUnknown, error);
         let mut url = self.services.of(C::SERVICE).clone();
         url.set_path(&path(C::SERVICE, C::NAME));
         let token = self.exchange.exchange(caller, C::SERVICE, clock::now());
@@ -75,7 +88,10 @@ impl Client {
         if let Some(traceparent) = trace_context::current() {
             request = request.header(trace_context::TRACEPARENT, traceparent);
         }
-        let response = request.send().await.map_err(|error| lost(&error.without_url()))?;
+        let response = request.send().await.map_err(|error| {
+            let why = if error.is_connect() { NoAnswer::NotCarriedOut } else { NoAnswer::OutcomeUnknown };
+            none(why, &error.without_url())
+        })?;
         match response.status() {
             StatusCode::OK => {
                 let Answered { answer, position } = response.json().await.map_err(|e| lost(&e.without_url()))?;
@@ -83,8 +99,10 @@ impl Client {
             }
             status @ (StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT) => {
                 let mut problem: Value = response.json().await.map_err(|error| lost(&error.without_url()))?;
-                serde_json::from_value(problem[REFUSED].take()).map(Answer::Refused).map_err(|_| lost(&status))
+                let why = serde_json::from_value(problem[REFUSED].take());
+                why.map(Answer::Refused).map_err(|_| none(NoAnswer::NotCarriedOut, &status))
             }
+            status if status.is_client_error() => Err(none(NoAnswer::NotCarriedOut, &status)),
             status => Err(lost(&status)),
         }
     }

@@ -83,7 +83,7 @@ fn problem<R: Refusal>(error: CommandError<R>) -> Problem {
             ),
         },
         CommandError::CommandIdReused => refused(ErrorCode::Conflict, &Refused::command_id_reused()),
-        CommandError::Contended => Problem::new(ErrorCode::Unavailable).retry_after(1),
+        CommandError::Contended => refused(ErrorCode::Conflict, &Refused::contended()),
         CommandError::Unreadable(error) => {
             tracing::error!(%error, "a record cannot be read");
             Problem::new(ErrorCode::Internal)

@@ -44,18 +44,20 @@ impl<T: OutputType> Outcome<T> {
 
 /// Sends the caller's command and waits for what becomes of it. `id` is the caller's own for this command: sent again
 /// with the same id, it is not done twice.
+///
+/// The field of a mutation is nullable, so that the failure of one hides nothing of the others in a document.
 pub async fn mutate<C: Command, T: From<C::Answer>>(
     context: &Context<'_>,
     id: String,
     command: C,
-) -> async_graphql::Result<Outcome<T>> {
+) -> async_graphql::Result<Option<Outcome<T>>> {
     let id = CommandId::try_from(id).ok().filter(|id| id.as_str().len() <= LONGEST_ID);
     let id = id.ok_or_else(|| bad_input("commandId", "expected 1 to 100 visible ASCII characters"))?;
     let (client, caller) = (context.data::<Client>()?, context.data::<Caller>()?);
     let Correlation(correlation) = *context.data()?;
     match client.send(caller, &id, correlation, &command).await {
-        Ok(Answer::Done { answer, token }) => Ok(Outcome { done: Some(answer.into()), refused: None, token }),
-        Ok(Answer::Refused(why)) => Ok(Outcome { done: None, refused: Some(why), token: None }),
-        Err(unknown) => Err(graphql::unavailable(unknown.to_string())),
+        Ok(Answer::Done { answer, token }) => Ok(Some(Outcome { done: Some(answer.into()), refused: None, token })),
+        Ok(Answer::Refused(why)) => Ok(Some(Outcome { done: None, refused: Some(why), token: None })),
+        Err(none) => Err(graphql::unavailable(none.to_string())),
     }
 }

@@ -48,7 +48,8 @@ impl From<Place> for Position {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject)]
 pub struct Refused {
     /// The rule, for a program: such as `NOT_FOUND` (there is no such record, or none that the caller may know of),
-    /// `COMMAND_ID_REUSED` (the id came before, with another command), or one of the mutation's own.
+    /// `COMMAND_ID_REUSED` (the id came before, with another command), `CONTENDED` (others kept changing the same record),
+    /// or one of the mutation's own.
     pub reason: String,
     /// The field of the input that the rule is about, if it is about one.
     pub field: Option<String>,
@@ -59,6 +60,11 @@ pub struct Refused {
 impl Refused {
     pub(super) fn not_found() -> Self {
         Self { reason: "NOT_FOUND".to_owned(), field: None, message: "there is no such record".to_owned() }
+    }
+
+    pub(super) fn contended() -> Self {
+        let message = "others are changing the same record: send the command again".to_owned();
+        Self { reason: "CONTENDED".to_owned(), field: None, message }
     }
 
     pub(super) fn command_id_reused() -> Self {
