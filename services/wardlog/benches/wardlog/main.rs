@@ -2,6 +2,8 @@
 
 mod append;
 mod body;
+mod clients;
+mod command;
 mod connection;
 mod door;
 mod events_door;
@@ -11,8 +13,11 @@ mod options;
 mod process;
 mod replay;
 mod report;
+mod schools;
+mod serving;
 mod sources;
 mod sustained;
+mod token_wait;
 mod visible;
 
 use std::process::ExitCode;
@@ -21,7 +26,7 @@ use anyhow::Result;
 use clap::Parser;
 use mimalloc::MiMalloc;
 use options::Options;
-use report::{Measurement, Report};
+use report::Report;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -51,16 +56,22 @@ async fn run(options: &Options) -> Result<()> {
         report.add(sustained::measure(effort).await?);
     }
     if options.wants("append") {
-        report.add(append::measure(effort).await?);
+        append::measure(effort).await?.into_iter().for_each(|measured| report.add(measured));
+    }
+    if options.wants("command") {
+        command::measure(effort).await?.into_iter().for_each(|measured| report.add(measured));
+    }
+    if options.wants("token_wait") {
+        token_wait::measure(effort).await?.into_iter().for_each(|measured| report.add(measured));
     }
     if options.wants("replay") {
-        report.add(replay::measure(effort).await?);
+        replay::measure(effort).await?.into_iter().for_each(|measured| report.add(measured));
     }
     if options.wants("visible_latency") {
         report.add(visible::measure(effort).await?);
     }
     if options.wants("memory_idle") || options.wants("memory_full") {
-        memory::measure(effort).await?.into_iter().for_each(|measured: Measurement| report.add(measured));
+        memory::measure(effort).await?.into_iter().for_each(|measured| report.add(measured));
     }
     println!("{}", report.table());
     println!("written to {}", report.write()?.display());

@@ -17,8 +17,7 @@ use nix::{
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 use web::clock;
 
-/// The issuer that the process is told to believe; nobody asks it anything.
-const ISSUER: &str = "https://bench.wardlog.invalid";
+use crate::serving::ISSUER;
 
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -1,4 +1,7 @@
-//! `replay`: events per second folded into a new generation of the directory's view, beside a bare read of the same.
+//! `replay`: events per second folded into a new generation of the directory's view, beside a bare read of the same and
+//! the writing of what comes of it.
+
+mod copied;
 
 use std::{ops::Range, time::Instant};
 
@@ -8,31 +11,38 @@ use directory::DirectoryView;
 use eventlog::{DomainLog, Log, Offset, PARTITIONS, Partition, Rebuild};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use schema::directory::SchoolEvent;
-use sqlx::{Connection, Executor, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{PgPool, postgres::PgConnectOptions};
 
 use crate::{
     load::per_second,
     options::Effort,
     report::{Limit, Measurement, alternate},
+    schools::fill_the_log,
     sources,
 };
 
-/// How many events there are: of 2,000 schools, 50 each.
-const EVENTS: u64 = 100_000;
+/// Of how many schools there are events, and how many of each.
+const SCHOOLS: u32 = 2_000;
+const EACH: u32 = 50;
+const EVENTS: u64 = SCHOOLS as u64 * EACH as u64;
 
 /// How many are read at once, and from how many partitions; as a rebuild does.
 const AT_ONCE: (i64, usize) = (500, 4);
 
 /// Measures with nothing else on the log.
-pub async fn measure(effort: Effort) -> Result<Measurement> {
+pub async fn measure(effort: Effort) -> Result<[Measurement; 2]> {
     let database = scratch::database().await;
-    fill_the_log(&database).await?;
+    fill_the_log(&database, SCHOOLS, EACH).await?;
     let pool = connect(&database, Role::Projections, 4).await?;
-    let (runs, limit) = alternate(effort.runs, async || rebuild(&database).await, async || decode(&pool).await).await?;
+    let limits = async || Ok((decode(&pool).await?, copied::copy(&database).await?));
+    let (runs, limits) = alternate(effort.runs, async || rebuild(&database).await, limits).await?;
     pool.close().await;
     sources::remove(database).await?;
+    let (decoded, copied) = limits.into_iter().unzip();
     let what = "the same events read and decoded, and nothing done with them";
-    Ok(Measurement::new("replay", "events/s", runs, &Limit { what, runs: limit }))
+    let replay = Measurement::new("replay", "events/s", runs.clone(), &Limit { what, runs: decoded });
+    let what = "COPY of the rows that they lead to into the same tables, as if each event were a part of that";
+    Ok([replay, Measurement::new("replay_copy", "events/s", runs, &Limit { what, runs: copied })])
 }
 
 async fn rebuild(database: &PgConnectOptions) -> Result<f64> {
@@ -72,33 +82,4 @@ async fn decode_one(pool: &PgPool, partition: Partition) -> Result<u64> {
 fn partitions() -> impl Iterator<Item = Partition> {
     let numbers: Range<i16> = 0..PARTITIONS;
     numbers.map(Partition::of_row)
-}
-
-/// Writes the events past `log.append`, which is not what is measured here; they have no hashes.
-async fn fill_the_log(database: &PgConnectOptions) -> Result<()> {
-    let mut owner = PgConnection::connect_with(database).await?;
-    owner
-        .execute(
-            r#"INSERT INTO log.home (owner_id, partition)
-               SELECT ('00000000-0000-0000-0000-' || lpad(to_hex(n), 12, '0'))::uuid, n % 64 FROM generate_series(1, 2000) n;
-               INSERT INTO log.event (partition, "offset", owner_id, school_id, stream, version, type, type_version, actor,
-                                      occurred_at, recorded_at, command_id, command_event, correlation_id, previous_hash,
-                                      hash, payload)
-               SELECT h.partition, row_number() OVER (PARTITION BY h.partition ORDER BY v, h.owner_id), h.owner_id,
-                      h.owner_id, 'school-' || h.owner_id, v,
-                      CASE v WHEN 1 THEN 'school-registered' ELSE 'school-amended' END, 1, 'bench', now(), now(),
-                      'bench-' || v, 1, h.owner_id, sha256(''), sha256(''),
-                      convert_to((jsonb_build_object(
-                          'name', 'A generated school', 'local_authority', 'Nowhere', 'phase', 'Primary',
-                          'kind', 'Academy', 'status', 'Open', 'pupils', v)
-                          || CASE v WHEN 1 THEN jsonb_build_object(
-                              'school', h.owner_id, 'from', '2026-09-01',
-                              'urn', 100000 + row_number() OVER (PARTITION BY v ORDER BY h.owner_id)) ELSE '{}' END)::text,
-                          'UTF8')
-               FROM log.home h CROSS JOIN generate_series(1, 50) v;
-               ANALYZE log.event"#,
-        )
-        .await?;
-    owner.close().await?;
-    Ok(())
 }

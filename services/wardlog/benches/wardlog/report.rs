@@ -59,6 +59,17 @@ impl Measurement {
         self
     }
 
+    /// The same of each of `runs` and of the limit's.
+    pub fn of<T>(
+        (name, unit): (&'static str, &'static str),
+        (runs, limit): (&[T], &[T]),
+        what: &'static str,
+        of: impl Fn(&T) -> f64,
+    ) -> Self {
+        let limit = Limit { what, runs: limit.iter().map(&of).collect() };
+        Self::new(name, unit, runs.iter().map(of).collect(), &limit)
+    }
+
     /// The ratio is to be at least `target`.
     pub fn ratio_at_least(mut self, target: f64) -> Self {
         self.targets.push((format!("ratio ≥ {target:.2}"), self.ratio >= target));
@@ -72,11 +83,11 @@ impl Measurement {
 }
 
 /// Runs value and limit in turn, so that whatever else the machine does meets both.
-pub async fn alternate(
+pub async fn alternate<V, L>(
     runs: usize,
-    mut value: impl AsyncFnMut() -> Result<f64>,
-    mut limit: impl AsyncFnMut() -> Result<f64>,
-) -> Result<(Vec<f64>, Vec<f64>)> {
+    mut value: impl AsyncFnMut() -> Result<V>,
+    mut limit: impl AsyncFnMut() -> Result<L>,
+) -> Result<(Vec<V>, Vec<L>)> {
     let mut both = (Vec::with_capacity(runs), Vec::with_capacity(runs));
     for _ in 0..runs {
         both.0.push(value().await?);
@@ -110,7 +121,8 @@ impl Report {
                 Cell::new(row.unit),
                 number(row.limit_value),
                 Cell::new(row.limit),
-                Cell::new(format!("{:.2}", row.ratio)).set_alignment(CellAlignment::Right),
+                Cell::new(format!("{:.*}", if row.ratio < 0.1 { 4 } else { 2 }, row.ratio))
+                    .set_alignment(CellAlignment::Right),
                 Cell::new(row.targets()),
                 number(row.runs.iter().copied().fold(f64::INFINITY, f64::min)),
                 number(row.runs.iter().copied().fold(f64::NEG_INFINITY, f64::max)),

@@ -4,27 +4,22 @@
 mod remembered;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use access::exchange::GatewaySecret;
 use anyhow::Result;
-use database::Logins;
 use database::{Role, connect};
-use filtering::Secret;
-use sqlx::{PgPool, postgres::PgConnectOptions};
-use tokio_util::sync::CancellationToken;
-use wardlog::serve::{self, Running, Settings};
+use sqlx::PgPool;
+use wardlog::serve::Role::{Filtering, Projections};
 use web::clock;
 
 use crate::{
     body::{Body, EVENTS},
-    door::MEMORY,
     load::{Load, per_second},
     options::Effort,
     report::{Limit, Measurement},
+    serving::Serving,
     sources::Place,
 };
 use remembered::Remembered;
@@ -52,9 +47,8 @@ pub async fn measure(effort: Effort) -> Result<Measurement> {
 /// Sends `batches` and waits until all are counted; the rate, and the ids that counting them remembered.
 async fn count_all(bodies: &Arc<Vec<Body>>, batches: u64) -> Result<(f64, Remembered)> {
     let place = Place::make().await?;
-    let stop = CancellationToken::new();
-    let running = start(&place.database, &stop).await?;
-    let load = Load::new(running.address, place.sources.clone(), Arc::clone(bodies));
+    let serving = Serving::start(&place.database, [Filtering, Projections]).await?;
+    let load = Load::new(serving.running.address, place.sources.clone(), Arc::clone(bodies));
     let projections = connect(&place.database, Role::Projections, 1).await?;
     let events = batches * EVENTS as u64;
     let began = Instant::now();
@@ -64,30 +58,12 @@ async fn count_all(bodies: &Arc<Vec<Body>>, batches: u64) -> Result<(f64, Rememb
         tokio::time::sleep(POLL).await;
     }
     let took = began.elapsed();
-    stop.cancel();
-    running.finished().await?;
+    serving.stop().await?;
     eprintln!("  {events} events: accepted in {accepted:.1?}, counted in {took:.1?}");
     let remembered = Remembered::read(&projections).await?;
     projections.close().await;
     place.remove().await?;
     Ok((per_second(events, took), remembered))
-}
-
-/// Starts the door and the projections.
-pub async fn start(database: &PgConnectOptions, stop: &CancellationToken) -> Result<Running> {
-    let settings = Settings {
-        database: Logins::of_their_own(database),
-        listen: ([127, 0, 0, 1], 0).into(),
-        internal_listen: ([127, 0, 0, 1], 0).into(),
-        services: BTreeMap::new(),
-        gateway_secret: Some(GatewaySecret::new([7; 32])),
-        gateway_keys: None,
-        roles: BTreeSet::from([serve::Role::Filtering, serve::Role::Projections]),
-        issuers: Vec::new(),
-        secret: Some(Secret::new([7; 32])),
-        door_memory: MEMORY,
-    };
-    serve::start(settings, stop.clone()).await
 }
 
 /// Events whose batches say that they were counted.

@@ -7,17 +7,18 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use wardlog::serve::Role;
 use web::clock;
 
 use crate::{
     body::{Body, EVENTS},
+    clients::percentile,
     connection::Connection,
     load::of,
     options::Effort,
     report::{Limit, Measurement},
+    serving::Serving,
     sources::{Place, Source},
-    sustained,
 };
 
 /// Batches of 500 events sent a second: 10,000 events a second.
@@ -32,16 +33,15 @@ pub async fn measure(effort: Effort) -> Result<Measurement> {
     let bodies = Arc::new(Body::make_all(clock::now())?);
     let mut runs = Vec::with_capacity(effort.runs);
     for _ in 0..effort.runs {
-        runs.push(p99(run(&bodies, effort).await?).context("nothing was measured")?);
+        runs.push(percentile(&mut run(&bodies, effort).await?, 99).context("nothing was measured")?);
     }
     let limit = Limit { what: "one second", runs: vec![1_000.0] };
     Ok(Measurement::new("visible_latency", "ms (p99)", runs, &limit).below(1_000.0))
 }
 
-async fn run(bodies: &Arc<Vec<Body>>, effort: Effort) -> Result<Vec<f64>> {
+async fn run(bodies: &Arc<Vec<Body>>, effort: Effort) -> Result<Vec<Duration>> {
     let place = Place::make().await?;
-    let stop = CancellationToken::new();
-    let running = sustained::start(&place.database, &stop).await?;
+    let serving = Serving::start(&place.database, [Role::Filtering, Role::Projections]).await?;
     let mut batches = JoinSet::new();
     let warm_up = u64::from(BATCHES) * effort.warm_up.as_secs();
     let all = warm_up + u64::from(BATCHES) * effort.window.as_secs() * 2;
@@ -49,7 +49,7 @@ async fn run(bodies: &Arc<Vec<Body>>, effort: Effort) -> Result<Vec<f64>> {
     for (number, nth) in (0..all).zip(0..) {
         let due = began + Duration::from_secs(1) / BATCHES * nth;
         tokio::time::sleep_until(due.into()).await;
-        let connection = Connection::open(running.address).await?;
+        let connection = Connection::open(serving.running.address).await?;
         let source = of(&place.sources, number).clone();
         let bodies = Arc::clone(bodies);
         batches.spawn(async move {
@@ -61,11 +61,10 @@ async fn run(bodies: &Arc<Vec<Body>>, effort: Effort) -> Result<Vec<f64>> {
     while let Some(batch) = batches.join_next().await {
         let (number, took) = batch??;
         if number >= warm_up {
-            times.push(took.as_secs_f64() * 1_000.0);
+            times.push(took);
         }
     }
-    stop.cancel();
-    running.finished().await?;
+    serving.stop().await?;
     place.remove().await?;
     Ok(times)
 }
@@ -85,10 +84,4 @@ async fn until_counted(
         }
         tokio::time::sleep(POLL).await;
     }
-}
-
-/// The time that 99 of 100 batches do not exceed.
-fn p99(mut times: Vec<f64>) -> Option<f64> {
-    times.sort_unstable_by(f64::total_cmp);
-    times.get((times.len() * 99).div_ceil(100).saturating_sub(1)).copied()
 }

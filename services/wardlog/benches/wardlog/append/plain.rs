@@ -13,13 +13,12 @@ use sqlx::{Connection, Executor, PgConnection, PgPool, postgres::PgConnectOption
 use uuid::Uuid;
 use web::clock;
 
-use super::{CONNECTIONS, NAME, owners};
-use crate::sources;
+use super::{NAME, owners};
 
 /// A plain table, and the next offset of each of its owners' partitions.
 pub struct PlainTarget {
-    database: PgConnectOptions,
-    pool: PgPool,
+    /// Where it is.
+    pub database: PgConnectOptions,
     owners: Vec<(Uuid, Partition)>,
     offset: AtomicI64,
 }
@@ -37,26 +36,22 @@ impl PlainTarget {
             )
             .await?;
         connection.close().await?;
-        let pool = connect(&database, Role::Directory, u32::try_from(CONNECTIONS)?).await?;
-        let owners = owners::make(&pool).await?.into_iter().filter_map(|(owner, partition)| match owner {
+        let pool = connect(&database, Role::Directory, 1).await?;
+        let all = owners::make(&pool).await?;
+        pool.close().await;
+        let owners = all.into_iter().filter_map(|(owner, partition)| match owner {
             Owner::Trust(trust) => Some((TrustId::into(trust), partition)),
             Owner::School(_) => None,
         });
-        Ok(Self { database, pool, owners: owners.collect(), offset: AtomicI64::new(1) })
+        Ok(Self { database, owners: owners.collect(), offset: AtomicI64::new(1) })
     }
 
     /// Inserts one row of `owner`.
-    pub async fn commit(&self, owner: usize) -> Result<()> {
+    pub async fn commit(&self, pool: &PgPool, owner: usize) -> Result<()> {
         let offset = self.offset.fetch_add(1, Ordering::Relaxed);
         let (owner, partition) = self.owners[owner];
-        transact(&self.pool, move |connection| Box::pin(insert(connection, owner, partition, offset))).await?;
+        transact(pool, move |connection| Box::pin(insert(connection, owner, partition, offset))).await?;
         Ok(())
-    }
-
-    /// Removes the database.
-    pub async fn remove(&self) -> Result<()> {
-        self.pool.close().await;
-        sources::remove(self.database.clone()).await
     }
 }
 
