@@ -115,24 +115,29 @@ impl<'a, P: Projection> Rebuild<'a, P> {
         Ok(Self { projection, generation, name, pool, shown, owner })
     }
 
-    /// Folds until it has caught up with the log.
+    /// Folds until it has caught up with the log, but for what came during its last round: were it to wait until nothing
+    /// comes, a log that is written to all the time would never let it end.
     pub async fn fill(&self, mut progress: impl FnMut(Filled)) -> Result<(), RebuildError> {
         loop {
             let mut connection = self.pool.acquire().await?;
             let of = P::Log::heads(&mut connection).await?.iter().map(|(_, head)| head.0).sum();
-            let mut records =
-                checkpoints(&mut connection, &self.name).await?.iter().map(|behind| behind.offset.0).sum();
+            let records = checkpoints(&mut connection, &self.name).await?.iter().map(|behind| behind.offset.0).sum();
             let behind = P::Log::behind(&mut connection, &self.name, None).await?;
             drop(connection);
             progress(Filled { records, of });
             if behind.is_empty() {
                 return Ok(());
             }
+            let mut round = 0;
             let folds = behind.into_iter().map(|from| fold(&self.pool, self.projection, &self.name, from, P::TAKES));
             let mut folds = stream::iter(folds).buffer_unordered(AT_ONCE as usize);
             while let Some(folded) = folds.try_next().await? {
-                records += i64::try_from(folded).unwrap_or(i64::MAX);
-                progress(Filled { records, of });
+                round += i64::try_from(folded).unwrap_or(i64::MAX);
+                progress(Filled { records: records + round, of });
+            }
+            // So few that no partition had more than it was asked for.
+            if round < P::TAKES {
+                return Ok(());
             }
         }
     }
