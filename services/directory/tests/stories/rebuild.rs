@@ -1,5 +1,8 @@
 //! A view rebuilt beside the one that is shown holds the same, takes its place, and can give it back.
 
+mod limits;
+mod under_load;
+
 use std::sync::Arc;
 
 use directory::DirectoryView;

@@ -1,23 +1,19 @@
 //! `replay`: events per second folded into a new generation of the directory's view, beside a bare read of the same and
 //! the writing of what comes of it.
 
-mod copied;
-
-use std::{ops::Range, time::Instant};
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use database::{Role, connect, scratch};
 use directory::DirectoryView;
-use eventlog::{DomainLog, Log, Offset, PARTITIONS, Partition, Rebuild};
-use futures_util::{StreamExt, TryStreamExt, stream};
-use schema::directory::SchoolEvent;
-use sqlx::{PgPool, postgres::PgConnectOptions};
+use eventlog::Rebuild;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::{
     load::per_second,
     options::Effort,
     report::{Limit, Measurement, alternate},
-    schools::fill_the_log,
+    schools::limits::{copy, decode, fill_the_log},
     sources,
 };
 
@@ -26,15 +22,16 @@ const SCHOOLS: u32 = 2_000;
 const EACH: u32 = 50;
 const EVENTS: u64 = SCHOOLS as u64 * EACH as u64;
 
-/// How many are read at once, and from how many partitions; as a rebuild does.
-const AT_ONCE: (i64, usize) = (500, 4);
-
 /// Measures with nothing else on the log.
 pub async fn measure(effort: Effort) -> Result<[Measurement; 2]> {
     let database = scratch::database().await;
     fill_the_log(&database, SCHOOLS, EACH).await?;
     let pool = connect(&database, Role::Projections, 4).await?;
-    let limits = async || Ok((decode(&pool).await?, copied::copy(&database).await?));
+    let limits = async || {
+        let began = Instant::now();
+        ensure!(decode(&pool).await? == EVENTS, "expected {EVENTS} events");
+        Ok((per_second(EVENTS, began.elapsed()), per_second(EVENTS, copy(&database).await?)))
+    };
     let (runs, limits) = alternate(effort.runs, async || rebuild(&database).await, limits).await?;
     pool.close().await;
     sources::remove(database).await?;
@@ -53,33 +50,4 @@ async fn rebuild(database: &PgConnectOptions) -> Result<f64> {
     let took = began.elapsed();
     ensure!(folded.unsigned_abs() == EVENTS, "expected {EVENTS} events, folded {folded}");
     Ok(per_second(EVENTS, took))
-}
-
-async fn decode(pool: &PgPool) -> Result<f64> {
-    let began = Instant::now();
-    let decoded: Vec<u64> = stream::iter(partitions())
-        .map(|partition| decode_one(pool, partition))
-        .buffer_unordered(AT_ONCE.1)
-        .try_collect()
-        .await?;
-    let took = began.elapsed();
-    ensure!(decoded.iter().sum::<u64>() == EVENTS, "expected {EVENTS} events");
-    Ok(per_second(EVENTS, took))
-}
-
-async fn decode_one(pool: &PgPool, partition: Partition) -> Result<u64> {
-    let (mut connection, mut after, mut decoded) = (pool.acquire().await?, Offset::START, 0);
-    loop {
-        let records = DomainLog::read(&mut connection, partition, after, AT_ONCE.0).await?;
-        let Some((last, _)) = records.last() else { return Ok(decoded) };
-        after = *last;
-        for (_, record) in &records {
-            decoded += u64::from(record.decode::<SchoolEvent>()?.is_some());
-        }
-    }
-}
-
-fn partitions() -> impl Iterator<Item = Partition> {
-    let numbers: Range<i16> = 0..PARTITIONS;
-    numbers.map(Partition::of_row)
 }

@@ -22,7 +22,7 @@ use crate::{
     clients::{Pace, run},
     options::Effort,
     report::{Measurement, alternate},
-    schools::{any_of, fill_the_log, lead},
+    schools::{any_of, lead, limits::fill_the_log},
     serving::Serving,
     sources,
 };
