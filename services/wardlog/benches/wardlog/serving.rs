@@ -37,11 +37,11 @@ impl Serving {
             listen: ([127, 0, 0, 1], 0).into(),
             internal_listen: ([127, 0, 0, 1], 0).into(),
             services: BTreeMap::new(),
-            gateway_secret: secret(),
+            gateway_secret: Some(secret()),
             gateway_keys: None,
             roles: roles.into(),
             issuers: vec![issuer.config()],
-            secret: Secret::new([7; 32]),
+            secret: Some(Secret::new([7; 32])),
             door_memory: MEMORY,
         };
         let running = serve::start(settings, stop.clone()).await?;
