@@ -152,8 +152,8 @@ $$;
 
 REVOKE ALL ON FUNCTION log.join, log.append FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION log.join, log.append TO wardlog_directory;
-GRANT SELECT ON log.event, log.home TO wardlog_directory, wardlog_projections;
-GRANT SELECT ON log.home TO wardlog_filtering;
+GRANT SELECT ON log.event TO wardlog_directory, wardlog_projections;
+GRANT SELECT ON log.home TO wardlog_directory, wardlog_filtering;
 
 -- How far a view has folded a log's partition, and who folds it now. Moved in the view's own transaction, from the
 -- offset that was read and in the epoch that it was leased in: the epoch counts up whenever the partition changes hands,
@@ -254,8 +254,7 @@ BEGIN
     PERFORM set_config('role', session_user, true);
     EXECUTE format('CREATE SCHEMA %I AUTHORIZATION wardlog_owner', home);
     PERFORM set_config('role', 'wardlog_owner', true);
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO wardlog_directory, wardlog_filtering, wardlog_projections, wardlog_gateway,
-                    wardlog_rounding', home);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO wardlog_projections, wardlog_rounding', home);
     PERFORM set_config('search_path', home, true);
     EXECUTE format('SELECT log.%I()', 'make_' || replace(p_view, '.', '_'));
     RETURN made;
@@ -350,7 +349,6 @@ $$;
 REVOKE ALL ON FUNCTION log.make_generation, log.show_generation, log.drop_generation, log.make_for_an_instant FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION log.make_for_an_instant TO wardlog_directory;
 
-GRANT SELECT ON log.checkpoint TO wardlog_directory, wardlog_filtering;
 GRANT SELECT, INSERT, UPDATE ON log.checkpoint TO wardlog_projections;
 GRANT SELECT, INSERT, UPDATE, DELETE ON log.follower, log.stopped TO wardlog_projections;
 GRANT SELECT ON log.skip, log.generation TO wardlog_projections;

@@ -167,8 +167,7 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION telemetry.make_days, telemetry.drop_days, telemetry.append FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION telemetry.make_days TO wardlog_filtering, wardlog_projections;
-GRANT EXECUTE ON FUNCTION telemetry.drop_days TO wardlog_projections;
+GRANT EXECUTE ON FUNCTION telemetry.make_days, telemetry.drop_days TO wardlog_projections;
 GRANT EXECUTE ON FUNCTION telemetry.append TO wardlog_filtering;
 
 ALTER TABLE telemetry.batch ENABLE ROW LEVEL SECURITY;

@@ -67,9 +67,10 @@ BEGIN
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
         EXECUTE format('CREATE POLICY owning_service ON %I FOR SELECT TO wardlog_directory USING (true)', t);
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO wardlog_projections', t);
+        EXECUTE format('GRANT SELECT, INSERT ON %I TO wardlog_projections', t);
         EXECUTE format('GRANT SELECT ON %I TO wardlog_directory', t);
     END LOOP;
+    GRANT UPDATE ON trust, school, school_urn, membership, ingest_key TO wardlog_projections;
 
     -- The door reads keys and their sources, and nothing else of the directory.
     CREATE POLICY door ON ingest_key FOR SELECT TO wardlog_filtering USING (true);
@@ -119,8 +120,9 @@ RESET ROLE;
 SELECT log.show_generation('directory', log.make_generation('directory'), false);
 
 SET LOCAL ROLE wardlog_owner;
-GRANT SELECT, INSERT, UPDATE, DELETE ON directory.trust, directory.school, directory.school_urn, directory.membership,
-    directory.source, directory.ingest_key TO wardlog_projections;
+GRANT SELECT, INSERT, UPDATE ON directory.trust, directory.school, directory.school_urn, directory.membership,
+    directory.ingest_key TO wardlog_projections;
+GRANT INSERT ON directory.source TO wardlog_projections;
 GRANT SELECT ON directory.trust, directory.school, directory.school_urn, directory.membership, directory.source,
     directory.ingest_key TO wardlog_directory;
 GRANT SELECT ON directory.ingest_key, directory.source TO wardlog_filtering;

@@ -81,7 +81,10 @@ BEGIN
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO wardlog_projections', t);
+        EXECUTE format('GRANT SELECT, INSERT ON %I TO wardlog_projections', t);
+    END LOOP;
+    FOREACH t IN ARRAY ARRAY['count_hourly', 'count_monthly', 'unmapped_label'] LOOP
+        EXECUTE format('GRANT UPDATE ON %I TO wardlog_projections', t);
         EXECUTE format('CREATE POLICY school_itself ON %I FOR SELECT TO wardlog_gateway
                         USING (school_id = nullif(current_setting(''wardlog.school'', true), '''')::uuid)', t);
         EXECUTE format('GRANT SELECT ON %I TO wardlog_gateway', t);
@@ -114,9 +117,9 @@ RESET ROLE;
 SELECT log.show_generation('filtering.counts', log.make_generation('filtering.counts'), false);
 
 SET LOCAL ROLE wardlog_owner;
-GRANT SELECT, INSERT, UPDATE, DELETE ON filtering.batch_outcome, filtering.count_hourly, filtering.count_monthly,
-    filtering.unmapped_label TO wardlog_projections;
+GRANT SELECT, INSERT, UPDATE ON filtering.count_hourly, filtering.count_monthly, filtering.unmapped_label TO wardlog_projections;
 GRANT SELECT, INSERT ON filtering.seen TO wardlog_projections;
+GRANT INSERT ON filtering.batch_outcome TO wardlog_projections;
 GRANT SELECT ON filtering.batch_outcome TO wardlog_filtering;
-GRANT SELECT ON filtering.batch_outcome, filtering.count_hourly, filtering.count_monthly, filtering.unmapped_label TO wardlog_gateway;
+GRANT SELECT ON filtering.count_hourly, filtering.count_monthly, filtering.unmapped_label TO wardlog_gateway;
 RESET ROLE;

@@ -12,14 +12,18 @@ CREATE VIEW published.school_v1 WITH (security_invoker = true) AS
     SELECT s.school_id, u.urn, s.name, s.local_authority, s.phase, s.kind, s.status, s.pupils
     FROM directory.school s JOIN directory.school_urn u ON u.school_id = s.school_id AND u.to_day IS NULL;
 
+-- A school's filters and their keys, without what is secret; for its own staff.
+CREATE VIEW published.source_v1 WITH (security_invoker = true) AS
+    SELECT source_id, school_id, name, vocabulary FROM directory.source;
+CREATE VIEW published.issued_key_v1 WITH (security_invoker = true) AS
+    SELECT key_id, source_id, school_id, issued_at, revoked_at FROM directory.ingest_key_without_hash;
+GRANT SELECT ON published.source_v1, published.issued_key_v1 TO wardlog_gateway;
+
 -- Exact figures, for a school's own staff.
-CREATE VIEW published.filter_hour_v1 WITH (security_invoker = true) AS
-    SELECT school_id, hour, category, action, user_group, events FROM filtering.count_hourly;
 CREATE VIEW published.filter_month_v1 WITH (security_invoker = true) AS
     SELECT school_id, month, category, action, user_group, events FROM filtering.count_monthly;
 
-GRANT SELECT ON published.trust_v1, published.membership_v1, published.school_v1, published.filter_hour_v1,
-    published.filter_month_v1 TO wardlog_gateway;
+GRANT SELECT ON published.trust_v1, published.membership_v1, published.school_v1, published.filter_month_v1 TO wardlog_gateway;
 
 -- The keys that open the door, by hash, with what the door needs to know of their sources.
 CREATE VIEW published.ingest_key_v1 WITH (security_invoker = true) AS
@@ -34,6 +38,7 @@ GRANT SELECT ON published.ingest_key_v1 TO wardlog_filtering;
 -- category), and each is rounded to 5 here, before anything can be added to it. The view runs as wardlog_rounding,
 -- which reads every school; who may see which cell is decided inside: a trust sees a school's month when the school
 -- was its member on that month's last day, so that a former trust keeps the figures of its own time and no more.
+GRANT USAGE, CREATE ON SCHEMA published TO wardlog_rounding; -- to make it, and no longer
 SET LOCAL ROLE wardlog_rounding;
 
 CREATE VIEW published.filter_month_rounded_v1 WITH (security_barrier = true) AS
@@ -53,4 +58,6 @@ CREATE VIEW published.filter_month_rounded_v1 WITH (security_barrier = true) AS
 
 GRANT SELECT ON published.filter_month_rounded_v1 TO wardlog_gateway;
 
+SET LOCAL ROLE wardlog_owner;
+REVOKE ALL ON SCHEMA published FROM wardlog_rounding;
 RESET ROLE;

@@ -4,7 +4,7 @@ mod log;
 mod writer;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use schema::{CommandId, SchoolId, SourceId};
+use schema::{CommandId, SourceId};
 use sqlx::PgPool;
 
 pub use log::{BatchRecord, TelemetryLog};
@@ -47,12 +47,4 @@ pub async fn drop_days(pool: &PgPool, keep_payloads: i32, keep_seen: i32) -> Res
     sqlx::query_scalar!(r#"SELECT telemetry.drop_days($1, $2) AS "dropped!""#, keep_payloads, keep_seen)
         .fetch_all(pool)
         .await
-}
-
-/// A school's partition in the telemetry log: the same as its partition in the domain log.
-pub async fn partition_of(pool: &PgPool, school: SchoolId) -> Result<Option<crate::Partition>, sqlx::Error> {
-    let partition = sqlx::query_scalar!("SELECT partition FROM log.home WHERE owner_id = $1", uuid::Uuid::from(school))
-        .fetch_optional(pool)
-        .await?;
-    Ok(partition.map(crate::Partition))
 }

@@ -122,7 +122,7 @@ pub async fn of_school(connection: &mut PgConnection, school: SchoolId) -> Resul
     let rows = sqlx::query!(
         r#"SELECT s.source_id AS "source_id!", s.name AS "name!", s.vocabulary AS "vocabulary!",
                   k.key_id AS "key_id?", k.issued_at AS "issued_at?", k.revoked_at
-           FROM directory.source s LEFT JOIN directory.ingest_key_without_hash k ON k.source_id = s.source_id
+           FROM published.source_v1 s LEFT JOIN published.issued_key_v1 k ON k.source_id = s.source_id
            WHERE s.school_id = $1 ORDER BY s.name, s.source_id, k.issued_at, k.key_id"#,
         Uuid::from(school)
     );

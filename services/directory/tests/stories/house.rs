@@ -63,12 +63,12 @@ impl House {
 
     pub async fn school(&self, urn: i32) -> SchoolId {
         let school = sqlx::query_scalar!("SELECT school_id FROM directory_1.school_urn WHERE urn = $1", urn);
-        school.fetch_one(&self.directory).await.unwrap().into()
+        school.fetch_one(&self.projections).await.unwrap().into()
     }
 
     pub async fn trust(&self, uid: &str) -> TrustId {
         let trust = sqlx::query_scalar!("SELECT trust_id FROM directory_1.trust WHERE uid = $1", uid);
-        trust.fetch_one(&self.directory).await.unwrap().into()
+        trust.fetch_one(&self.projections).await.unwrap().into()
     }
 }
 

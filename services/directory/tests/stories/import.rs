@@ -37,7 +37,7 @@ async fn the_sample_is_registered_whole() {
            WHERE m.to_day IS NULL GROUP BY t.uid ORDER BY 2 DESC, 1 LIMIT 5"#
     );
     let members: Vec<_> =
-        members.fetch_all(&house.directory).await.unwrap().into_iter().map(|row| (row.uid, row.n)).collect();
+        members.fetch_all(&house.projections).await.unwrap().into_iter().map(|row| (row.uid, row.n)).collect();
     let expected = [("5143", 33), ("3320", 23), ("4076", 15), ("2939", 9), ("16669", 4)];
     assert_eq!(members, expected.map(|(uid, n)| (uid.to_owned(), n)));
 }
@@ -93,7 +93,7 @@ async fn an_amended_file_records_exactly_what_changed() {
         uuid::Uuid::from(moved),
     );
     let periods: Vec<_> = periods
-        .fetch_all(&house.directory)
+        .fetch_all(&house.projections)
         .await
         .unwrap()
         .into_iter()

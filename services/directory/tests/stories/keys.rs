@@ -10,6 +10,7 @@ use directory::{
     DirectoryError, DirectoryView,
     commands::{DirectoryRefusal, IssueKey, RegisterSource, RevokeKey},
     domain::{school::SchoolError, source::SourceError},
+    views::ingest_key,
 };
 use eventlog::{CommandError, Wake};
 use schema::{KeyId, SchoolId, SourceId, Vocabulary};
@@ -152,6 +153,21 @@ async fn a_key_is_shown_once() {
 }
 
 #[tokio::test]
+async fn a_source_is_found_by_its_name_and_whose_a_key_is_by_its_id() {
+    let house = House::new().await;
+    let (school, source) = source(&house).await;
+    let (id, _) = issue(&house, (school, source), "key").await.unwrap();
+    house.catch_up().await;
+    let mut directory = house.directory.acquire().await.unwrap();
+    for (name, expected) in [("Main filter", Some((source, Vocabulary::Ut1))), ("Other filter", None)] {
+        let named = ingest_key::source_named(&mut directory, school, &name.parse().unwrap()).await.unwrap();
+        assert_eq!(named, expected, "{name}");
+    }
+    assert_eq!(ingest_key::owner(&mut directory, id).await.unwrap(), Some((school, source)));
+    assert_eq!(ingest_key::owner(&mut directory, self::id().into()).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn neither_the_log_nor_the_view_holds_a_key() {
     let house = House::new().await;
     let (school, source) = source(&house).await;
@@ -160,7 +176,7 @@ async fn neither_the_log_nor_the_view_holds_a_key() {
     let payload = sqlx::query_scalar!("SELECT payload FROM log.event WHERE type = 'ingest-key-issued'");
     let payload = String::from_utf8(payload.fetch_one(&house.directory).await.unwrap()).unwrap();
     let stored =
-        sqlx::query_scalar!("SELECT hash FROM directory_1.ingest_key").fetch_one(&house.directory).await.unwrap();
+        sqlx::query_scalar!("SELECT hash FROM directory_1.ingest_key").fetch_one(&house.projections).await.unwrap();
     assert!(payload.contains(&key.hash().to_string()) && !payload.contains(&key.reveal()["wlk_".len()..]));
     assert_eq!(stored, key.hash().as_bytes());
 }

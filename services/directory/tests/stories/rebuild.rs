@@ -48,7 +48,7 @@ async fn a_view_rebuilt_from_the_log_holds_the_same_rows_and_takes_the_place_of_
         "SELECT count(*) FROM pg_views WHERE schemaname = 'directory' AND definition LIKE '%directory_2.%'"
     );
     assert_eq!(generation.fetch_one(&house.directory).await.unwrap(), Some(7));
-    let unscoped = sqlx::query_scalar!("SELECT count(*) FROM directory.school");
+    let unscoped = sqlx::query_scalar!("SELECT count(*) FROM published.school_v1");
     assert_eq!(unscoped.fetch_one(&house.gateway).await.unwrap(), Some(0));
     let again = Rebuild::begin(&house.options, &DirectoryView).await.unwrap();
     again.fill(|_| {}).await.unwrap();

@@ -18,11 +18,6 @@ async fn seen(house: &House, trust: Option<TrustId>) -> BTreeSet<i32> {
         .fetch_all(&mut *transaction)
         .await
         .unwrap();
-    let schools = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM directory.school"#)
-        .fetch_one(&mut *transaction)
-        .await
-        .unwrap();
-    assert_eq!(i64::try_from(urns.len()), Ok(schools), "the published view and the table agree");
     urns.into_iter().collect()
 }
 

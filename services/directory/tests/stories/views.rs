@@ -53,7 +53,7 @@ async fn every_trust_is_the_fold_of_its_stream() {
     let house = House::new().await;
     a_busy_year(&house).await;
     let rows =
-        sqlx::query!("SELECT trust_id, uid, name FROM directory_1.trust").fetch_all(&house.directory).await.unwrap();
+        sqlx::query!("SELECT trust_id, uid, name FROM directory_1.trust").fetch_all(&house.projections).await.unwrap();
     assert_eq!(rows.len(), 41);
     for row in rows {
         let trust = TrustId::from(row.trust_id);
@@ -72,7 +72,7 @@ async fn every_school_is_the_fold_of_its_stream() {
                    WHERE f.school_id = s.school_id AND f.to_day IS NOT NULL) AS former
            FROM directory_1.school s JOIN directory_1.school_urn u ON u.school_id = s.school_id AND u.to_day IS NULL"#
     );
-    let rows = rows.fetch_all(&house.directory).await.unwrap();
+    let rows = rows.fetch_all(&house.projections).await.unwrap();
     assert_eq!(rows.len(), 163);
     for row in rows {
         let school = SchoolId::from(row.school_id);
@@ -102,7 +102,7 @@ async fn last_membership(house: &House, school: SchoolId) -> Membership {
         "SELECT trust_id, from_day, to_day FROM directory_1.membership WHERE school_id = $1 ORDER BY from_day, to_day",
         uuid::Uuid::from(school),
     );
-    let periods = periods.fetch_all(&house.directory).await.unwrap();
+    let periods = periods.fetch_all(&house.projections).await.unwrap();
     let ends: Vec<NaiveDate> = periods.iter().filter_map(|period| period.to_day).collect();
     assert!(
         ends.iter().zip(periods.iter().skip(1)).all(|(end, next)| *end <= next.from_day),
@@ -121,7 +121,7 @@ async fn last_membership(house: &House, school: SchoolId) -> Membership {
 async fn every_source_is_the_fold_of_its_stream() {
     let house = House::new().await;
     a_busy_year(&house).await;
-    let row = sqlx::query!("SELECT * FROM directory_1.source").fetch_one(&house.directory).await.unwrap();
+    let row = sqlx::query!("SELECT * FROM directory_1.source").fetch_one(&house.projections).await.unwrap();
     let (school, source) = (SchoolId::from(row.school_id), SourceId::from(row.source_id));
     let state = folded::<Source>(&house, Owner::School(school), format!("source-{source}")).await;
     let Source::Registered { registered, mut keys } = state else { panic!("a source of the view is registered") };
@@ -129,7 +129,7 @@ async fn every_source_is_the_fold_of_its_stream() {
     assert_eq!((registered.name, registered.vocabulary.as_str()), (row.name, row.vocabulary.as_str()));
 
     let shown = sqlx::query!("SELECT key_id, source_id, school_id, revoked_at FROM directory_1.ingest_key");
-    let shown = shown.fetch_all(&house.directory).await.unwrap();
+    let shown = shown.fetch_all(&house.projections).await.unwrap();
     assert!(shown.iter().all(|key| key.source_id == row.source_id && key.school_id == row.school_id));
     let state = |revoked: bool| if revoked { KeyState::Revoked } else { KeyState::Live };
     let mut shown: Vec<(KeyId, _)> =

@@ -68,9 +68,10 @@ async fn count_all(bodies: &Arc<Vec<Body>>, batches: u64) -> Result<(f64, Rememb
 
 /// Events whose batches say that they were counted.
 async fn counted(pool: &PgPool) -> Result<u64> {
-    let counted =
-        sqlx::query_scalar!(r#"SELECT coalesce(sum(counted), 0)::bigint AS "counted!" FROM filtering.batch_outcome"#)
-            .fetch_one(pool)
-            .await?;
+    let counted = sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(counted), 0)::bigint AS "counted!" FROM filtering_counts_1.batch_outcome"#
+    )
+    .fetch_one(pool)
+    .await?;
     Ok(u64::try_from(counted)?)
 }
