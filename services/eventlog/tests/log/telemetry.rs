@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use database::{Role, connect, scratch};
 use eventlog::{
     Log, Offset, Owner, Partition, Wake, join,
-    telemetry::{NewBatch, TelemetryLog, Writer, drop_days},
+    telemetry::{NewBatch, TelemetryLog, Writer, drop_days, make_days},
 };
 use schema::{SchoolId, SourceId};
 use serde_json::json;
@@ -108,6 +108,21 @@ async fn many_schools_written_at_once_by_several_processes_keep_every_partition_
         total += offsets.len();
     }
     assert_eq!(total, 240);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_is_missing_is_made_by_whoever_folds_and_takes_batches_then() {
+    let (database, writer) = a_telemetry_log(1).await;
+    let home = partition(&database, 1).await;
+    let mut superuser = PgConnection::connect_with(&database).await.unwrap();
+    let today = sqlx::query_scalar!(r#"SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS "today!""#);
+    let today = today.fetch_one(&mut superuser).await.unwrap();
+    let drop_it = format!("DROP TABLE telemetry.payload_{}", today.format("%Y%m%d"));
+    sqlx::raw_sql(sqlx::AssertSqlSafe(drop_it)).execute(&mut superuser).await.unwrap();
+    assert!(writer.append(batch(home, 1, "b-1", "body")).await.is_err());
+
+    make_days(&connect(&database, Role::Projections, 1).await.unwrap(), today).await.unwrap();
+    assert!(writer.append(batch(home, 1, "b-1", "body")).await.unwrap().is_new);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,6 +62,23 @@ async fn a_label_that_postgresql_cannot_keep_is_refused_and_stops_no_view() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_label_that_no_category_is_known_for_is_listed_with_all_its_events() {
+    let house = House::build().await;
+    let filter = house.filter().await;
+    let url = format!("{}/v1/filter-events", house.open());
+    let mut unknown = event();
+    unknown["category"] = json!(["Knitting"]);
+    for batch in ["b-1", "b-2"] {
+        post(url.clone(), &filter.key, batch, "application/x-ndjson", unknown.to_string()).await;
+        house.count().await;
+    }
+    let listed = sqlx::query!(r#"SELECT label AS "label!", events AS "events!" FROM filtering.unmapped_label"#);
+    let listed = listed.fetch_all(&house.projections).await.unwrap();
+    assert_eq!(listed.into_iter().map(|row| (row.label, row.events)).collect::<Vec<_>>(), [("Knitting".to_owned(), 2)]);
+    assert_eq!(house.counts(filter.sender.school).await, [("uncategorised".to_owned(), "blocked".to_owned(), 2)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_json_array_plain_gzip_and_zstd_are_all_read() {
     use std::io::Write;
     let house = House::build().await;

@@ -1,6 +1,6 @@
 //! The counts made anew from the log, with the ids that they remember.
 
-use eventlog::Rebuild;
+use eventlog::{Rebuild, go_back};
 use filtering::views::Counts;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
@@ -31,4 +31,24 @@ async fn counts_made_anew_are_the_same_and_remember_the_same_ids() {
     rebuild.abandon().await.unwrap();
     let left = sqlx::query_scalar!("SELECT count(*) FROM pg_namespace WHERE nspname = 'filtering_counts_2'");
     assert_eq!(left.fetch_one(&mut owner).await.unwrap(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_that_were_shown_before_can_be_shown_again_and_go_on_from_there() {
+    let house = House::build().await;
+    let (filter, url) = (house.filter().await, format!("{}/v1/filter-events", house.open()));
+    let send = async |batch| {
+        post(url.clone(), &filter.key, batch, "application/x-ndjson", event().to_string()).await;
+        house.count().await;
+    };
+    let shown = async || house.counts(filter.sender.school).await.iter().map(|(.., events)| events).sum::<i64>();
+    send("b-1").await;
+    Rebuild::begin(&house.database, &Counts).await.unwrap().take_over().await.unwrap();
+    send("b-2").await;
+    assert_eq!(shown().await, 2);
+
+    go_back::<Counts>(&house.database).await.unwrap();
+    assert_eq!(shown().await, 1, "as it was left");
+    house.count().await;
+    assert_eq!(shown().await, 2);
 }
