@@ -2,7 +2,7 @@
 CARGO ?= cargo
 export CARGO_TERM_PROGRESS_WHEN ?= auto
 
-.PHONY: demo test bench prove sabotage sqlx schema deny
+.PHONY: demo test bench prove sabotage grants sqlx schema deny
 .DEFAULT_GOAL := help
 
 help:
@@ -35,6 +35,12 @@ sabotage:
 	scripts/setup.sh build
 	SQLX_OFFLINE=true $(CARGO) build --locked --package database --bins
 	target/debug/with-postgres scripts/sabotage.sh $(ONLY)
+
+## make grants      takes every grant of the database away, one at a time, and expects a test to fail
+grants:
+	scripts/setup.sh build
+	SQLX_OFFLINE=true $(CARGO) build --locked --package database --bins
+	target/debug/with-postgres scripts/grants.sh $(ONLY)
 
 ## make sqlx        renews .sqlx, what the compiler knows of the database
 sqlx:

@@ -9,7 +9,8 @@ use crate::{MIGRATIONS, migrate};
 
 /// Creates a database for one test in the server that `WARDLOG_TEST_DATABASE_URL` names (`make test` starts one).
 ///
-/// The template is made once per state of the migrations, under an advisory lock, so tests may run at once.
+/// The template is made once per state of the migrations, under an advisory lock, so tests may run at once. It lacks what
+/// the statement in `WARDLOG_TEST_REVOKE` takes away: `scripts/grants.sh` runs the tests so, once for each grant.
 ///
 /// # Panics
 /// When there is no server: a test cannot do without it.
@@ -29,9 +30,9 @@ pub async fn database() -> PgConnectOptions {
 }
 
 async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> Result<String, sqlx::Error> {
-    let state = MIGRATIONS.iter().fold(0_u64, |state, migration| {
-        migration.checksum.iter().fold(state, |state, byte| state.wrapping_mul(1_099_511_628_211) ^ u64::from(*byte))
-    });
+    let revoke = env::var("WARDLOG_TEST_REVOKE").unwrap_or_default();
+    let made_by = MIGRATIONS.iter().flat_map(|migration| migration.checksum.iter()).chain(revoke.as_bytes());
+    let state = made_by.fold(0_u64, |state, byte| state.wrapping_mul(1_099_511_628_211) ^ u64::from(*byte));
     let name = format!("wardlog_template_{state:016x}");
     sqlx::query_scalar!("SELECT pg_advisory_lock(1465009994)").fetch_one(&mut *connection).await?;
     let made =
@@ -41,7 +42,9 @@ async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> R
     if made != Some(true) {
         connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).await?;
         connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
-        migrate(&server.clone().database(&name)).await?;
+        let database = server.clone().database(&name);
+        migrate(&database).await?;
+        PgConnection::connect_with(&database).await?.execute(AssertSqlSafe(revoke)).await?;
         connection.execute(AssertSqlSafe(format!("ALTER DATABASE {name} IS_TEMPLATE true"))).await?;
     }
     sqlx::query_scalar!("SELECT pg_advisory_unlock(1465009994)").fetch_one(connection).await?;
