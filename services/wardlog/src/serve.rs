@@ -138,7 +138,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         public.pools.push(pool);
         inside.exchange = Some(exchange);
     }
-    inside.services = services(&settings, &own).await?;
+    inside.services = services(&settings, &own, &wakes).await?;
     public.pools.extend(inside.services.iter().map(|(_, service)| service.pool.clone()));
     let public_listener =
         TcpListener::bind(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -162,7 +162,7 @@ async fn door(settings: &Settings, pool: &PgPool, wakes: &Wakes) -> Result<Door>
 }
 
 /// The services whose roles the process has, each with the commands that it takes.
-async fn services(settings: &Settings, own: &Url) -> Result<Vec<(Commands, Service)>> {
+async fn services(settings: &Settings, own: &Url, wakes: &Wakes) -> Result<Vec<(Commands, Service)>> {
     let mut services = Vec::new();
     for context in CONTEXTS.iter().filter(|context| settings.roles.contains(&context.role)) {
         let Some(commands) = context.commands else { continue };
@@ -173,7 +173,8 @@ async fn services(settings: &Settings, own: &Url) -> Result<Vec<(Commands, Servi
         );
         let keys = settings.gateway_keys.clone().map_or_else(|| keys_at(own), Ok)?;
         let verifier = Verifier::of_exchanged(context.name, keys)?;
-        services.push((commands, Service { pool: connect(settings, context.database, 5).await?, verifier }));
+        let pool = connect(settings, context.database, 10).await?;
+        services.push((commands, Service { pool, verifier, wake: wakes.domain().clone() }));
     }
     Ok(services)
 }

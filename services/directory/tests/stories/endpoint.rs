@@ -5,6 +5,7 @@ use std::{net::TcpListener, path::PathBuf};
 use access::{Caller, Exchange, Scope, Verifier, dev_issuer::DevIssuer, exchange::GatewaySecret, identity::KeySource};
 use actix_web::{App, HttpServer, middleware::from_fn};
 use chrono::TimeDelta;
+use eventlog::Wake;
 use reqwest::{Client, Method, RequestBuilder};
 use schema::SchoolId;
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ impl Endpoint {
         let keys = std::env::temp_dir().join(format!("wardlog-endpoint-{}", id()));
         std::fs::write(&keys, exchange.jwks()).unwrap();
         let verifier = Verifier::of_exchanged(directory::http::SERVICE, KeySource::File(keys.clone())).unwrap();
-        let service = Service { pool: house.directory.clone(), verifier };
+        let service = Service { pool: house.directory.clone(), verifier, wake: Wake::default() };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/directory/commands/", listener.local_addr().unwrap());
         let server = HttpServer::new(move || {

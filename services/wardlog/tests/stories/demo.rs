@@ -30,7 +30,7 @@ fn the_demo_counts_exactly_what_it_sent_and_prints_what_a_visitor_needs() {
 async fn the_demo_finds_the_schools_of_the_trust_that_it_is_told_in_the_directory() {
     let town = Town::start().await;
     let options = demo::Options {
-        listen: town.address,
+        listen: town.address(),
         trust_uid: "16669".parse().unwrap(),
         events_per_pupil: 1,
         seed: 1,
@@ -42,6 +42,6 @@ async fn the_demo_finds_the_schools_of_the_trust_that_it_is_told_in_the_director
         no_real_filters: true,
         once: true,
     };
-    let world = demo::World { address: town.address, database: town.records.database.clone(), issuer: town.issuer };
+    let world = demo::World { address: town.address(), database: town.records.database.clone(), issuer: town.issuer };
     assert!(demo::run(&options, world).await.unwrap(), "GraphQL answers what was sent");
 }

@@ -122,6 +122,12 @@ impl Town {
         Self { records, issuer, client: Client::new(), gateway, door, _running: running }
     }
 
+    /// Where everything listens that is together.
+    pub fn address(&self) -> SocketAddr {
+        assert_eq!(self.gateway, self.door, "the roles are apart");
+        self.gateway
+    }
+
     /// An address at the gateway.
     pub fn gateway(&self, path: &str) -> String {
         format!("http://{}{path}", self.gateway)

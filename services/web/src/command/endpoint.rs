@@ -6,7 +6,7 @@ use actix_web::{
     http::header::HeaderMap,
     web::{self, Bytes, Data, ServiceConfig},
 };
-use eventlog::{Cause, CommandError};
+use eventlog::{Cause, CommandError, Wake};
 use schema::CommandId;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -27,6 +27,8 @@ pub struct Service {
     pub pool: PgPool,
     /// Believes the gateway's tokens for this service.
     pub verifier: Verifier,
+    /// Wakes those who follow the domain log in this process.
+    pub wake: Wake,
 }
 
 /// Mounts one command of `service`.
@@ -49,6 +51,7 @@ async fn answer<C: Command>(
     })?;
     let owner = command.authorise(&caller).ok_or_else(not_found)?;
     let done = carry_out(&service.pool, owner, &command, sent, now).await.map_err(problem)?;
+    service.wake.all();
     Ok(HttpResponse::Ok().json(Answered { answer: done.answer, position: done.position.map(Into::into) }))
 }
 
