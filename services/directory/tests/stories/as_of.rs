@@ -81,7 +81,7 @@ async fn only_the_owners_events_are_folded_though_others_share_their_partition()
     let house = House::new().await;
     house.import(SAMPLE, 0).await;
     let neighbour = sqlx::query_scalar!(
-        r#"SELECT h.owner_id FROM log.home h JOIN directory_1.school s ON s.school_id = h.owner_id
+        r#"SELECT h.owner_id FROM log.home h JOIN directory.school s ON s.school_id = h.owner_id
            WHERE (SELECT count(*) FROM log.home n WHERE n.partition = h.partition) > 1 LIMIT 1"#
     );
     let school = Owner::School(neighbour.fetch_one(&house.directory).await.unwrap().into());

@@ -30,9 +30,6 @@ use crate::{
 /// How many schools register filters.
 const SCHOOLS: u32 = 640;
 
-/// What a filter is called.
-const NAME: &str = "Main filter";
-
 /// Measures as many clients as the limit has connections: each registers one filter after another, each of any school.
 pub async fn measure(effort: Effort) -> Result<[Measurement; 2]> {
     let database = scratch::database().await;
@@ -81,7 +78,8 @@ struct Sender {
 
 impl Sender {
     async fn register(&self, school: SchoolId) -> Result<()> {
-        let command = RegisterSource { school, name: NAME.parse()?, vocabulary: Vocabulary::Ut1 };
+        let command =
+            RegisterSource { school, name: clock::random_id().to_string().parse()?, vocabulary: Vocabulary::Ut1 };
         let token = self.exchange.exchange(&lead(school)?, SERVICE, clock::now());
         let request = self.http.post(self.to.clone()).bearer_auth(token).json(&command);
         let ids = [("Idempotency-Key", clock::random_id()), ("Correlation-Id", clock::random_id())];
@@ -95,6 +93,6 @@ impl Sender {
 
 async fn append(pool: &PgPool, school: SchoolId) -> Result<()> {
     let source = SourceId::from(clock::random_id());
-    let event = SourceRegistered { source, school, name: NAME.to_owned(), vocabulary: Vocabulary::Ut1 };
+    let event = SourceRegistered { source, school, name: clock::random_id().to_string(), vocabulary: Vocabulary::Ut1 };
     append_one(pool, Owner::School(school), format!("source-{source}"), 0, SourceEvent::Registered(event)).await
 }

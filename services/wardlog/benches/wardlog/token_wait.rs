@@ -31,7 +31,7 @@ use crate::{
 const CLIENTS: usize = 8;
 
 /// How many schools they are of.
-const SCHOOLS: u32 = 640;
+const SCHOOLS: u32 = 6_400;
 
 const MUTATION: &str = "mutation($id: String!, $input: RegisterSourceInput!) {
     registerSource(commandId: $id, input: $input) { done { sourceId } refused { reason } token } }";
@@ -78,7 +78,7 @@ impl App {
     async fn round(&self, school: SchoolId, waits: bool) -> Result<Duration> {
         let caller = lead(school)?;
         let token = self.issuer.mint(&caller.subject, caller.scope, clock::now(), TimeDelta::minutes(5));
-        let input = json!({ "schoolId": school, "name": "Main filter", "vocabulary": "UT1" });
+        let input = json!({ "schoolId": school, "name": clock::random_id(), "vocabulary": "UT1" });
         let variables = json!({ "id": clock::random_id(), "input": input });
         let told = self.ask(&token, json!({ "query": MUTATION, "variables": variables })).await?;
         let told = &told["registerSource"];

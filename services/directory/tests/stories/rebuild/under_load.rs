@@ -96,8 +96,9 @@ async fn send_until(over: CancellationToken, house: Arc<House>, wake: Wake, send
     let mut sent = Sent { commands: 0, longest: Duration::ZERO };
     while !over.is_cancelled() {
         let school = SchoolId::from(Uuid::from_u128(rand::rng().random_range(1..=schools).into()));
-        let filter = RegisterSource { school, name: "Main".parse().unwrap(), vocabulary: Vocabulary::Ut1 };
-        let done = house.tell(school, filter, &format!("load-{sender}-{}", sent.commands)).await.unwrap();
+        let (name, command) = (format!("{sender}-{}", sent.commands), format!("load-{sender}-{}", sent.commands));
+        let filter = RegisterSource { school, name: name.parse().unwrap(), vocabulary: Vocabulary::Ut1 };
+        let done = house.tell(school, filter, &command).await.unwrap();
         let began = Instant::now();
         wake.all();
         let shown = timeout(LAG, until_shown(&house, done.position.unwrap())).await;
