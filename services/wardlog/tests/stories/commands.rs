@@ -216,7 +216,9 @@ async fn a_service_that_cannot_be_found_is_no_answer_about_a_record() {
 async fn what_has_been_begun_is_answered_before_a_process_stops() {
     let town = Town::start().await;
     let (stop, ash) = (CancellationToken::new(), town.records.school(100_001).await);
-    let process = serve::start(settings(&town.records.database, &town.issuer), stop.clone()).await.unwrap();
+    let roles = [Role::Gateway, Role::Directory].into();
+    let process = Settings { roles, ..settings(&town.records.database, &town.issuer) };
+    let process = serve::start(process, stop.clone()).await.unwrap();
     let url = format!("http://{}/graphql", process.address);
     let post = |body: Value| town.client.post(&url).bearer_auth(town.token(Scope::School(ash))).json(&body).send();
 
