@@ -33,11 +33,15 @@ async fn a_stopped_view(panics: bool) -> (Given, Arc<Counter>, Process) {
 }
 
 /// One event in another partition.
-async fn append_elsewhere(given: &Given) {
+async fn append_elsewhere(given: &Given, events: i64) {
     let mut transaction = given.appends.begin().await.unwrap();
     for owner in (2..).map(|n| Owner::Trust(TrustId::from(Uuid::from_u128(n)))) {
         if join(&mut transaction, owner).await.unwrap() != given.partition {
-            append_one(&mut transaction, owner, "elsewhere", 0, "elsewhere").await.unwrap();
+            for version in 0..events {
+                append_one(&mut transaction, owner, "elsewhere", version, &format!("elsewhere-{version}"))
+                    .await
+                    .unwrap();
+            }
             break;
         }
     }
@@ -47,12 +51,12 @@ async fn append_elsewhere(given: &Given) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_catches_up_with_everything_but_what_waits_before_a_poison_event() {
     let given = Given::events(12).await;
-    append_elsewhere(&given).await;
+    append_elsewhere(&given, 12).await;
     let view = Counter::default();
     view.poison.store(8, Ordering::SeqCst);
     let outcome = catch_up(&given.pool, &view).await;
     assert!(matches!(outcome, Err(ProjectionError::Poison { offset: 8, .. })), "{outcome:?}");
-    assert_eq!(counted(&given.pool).await, 8);
+    assert_eq!(counted(&given.pool).await, 14, "up to the eighth event of either partition");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +69,7 @@ async fn a_view_folds_all_before_a_poison_event_and_waits_there_while_other_part
         let reason = if panics { "panicked" } else { "told to fail" };
         assert!(stops[0].reason.contains(reason), "{}", stops[0].reason);
 
-        append_elsewhere(&given).await;
+        append_elsewhere(&given, 1).await;
         until_counted(&given.pool, 8).await;
         process.stop().await;
     }
