@@ -68,7 +68,8 @@ $$;
 
 -- Drops whole days: payloads received more than p_keep_payloads days before the log's latest day, ids seen more than
 -- p_keep_seen days before it, those of a generation that is kept to go back to apart; and nothing that a batch needs which
--- the shown generation, or one that somebody is building now, has not counted. Days are the log's own, so that no jump of a clock drops anything. Returns the names dropped.
+-- the shown generation, or one that somebody is building now, has not counted. Days are the log's own, so that no jump of
+-- a clock drops anything. Returns the names dropped.
 CREATE FUNCTION telemetry.drop_days(p_keep_payloads integer, p_keep_seen integer) RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE

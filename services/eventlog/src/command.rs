@@ -7,6 +7,7 @@ use std::fmt;
 use blake3::Hasher;
 use chrono::{DateTime, Utc};
 use data_encoding::HEXLOWER;
+use futures_util::future::BoxFuture;
 use schema::{CommandId, DomainEvent};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -100,18 +101,37 @@ pub enum CommandError<R: fmt::Debug + fmt::Display> {
 
 /// Decides on the stream as it is and appends what follows, in one transaction that a dropped request does not cut short.
 /// A sender's command id that is stored already is not decided again: what it led to comes back.
-pub async fn execute<A: Aggregate>(
+///
+/// `R` is the caller's own kind of refusal, which takes in the aggregate's.
+pub async fn execute<A: Aggregate, R: Refuses<A>>(
     pool: &PgPool,
     stream: Stream,
     command: A::Command,
     at: DateTime<Utc>,
     origin: Origin,
-) -> Result<Done<A::Event>, CommandError<A::Error>> {
+) -> Result<Done<A::Event>, CommandError<R>> {
+    execute_if::<A, R>(pool, stream, command, at, origin, |_| Box::pin(async { Ok(()) })).await
+}
+
+/// The same if `holds`, which is asked of other records in the same transaction, before the decision. What is stored
+/// already is not asked for again: it may have ceased to hold since.
+pub async fn execute_if<A: Aggregate, R: Refuses<A>>(
+    pool: &PgPool,
+    stream: Stream,
+    command: A::Command,
+    at: DateTime<Utc>,
+    origin: Origin,
+    holds: impl for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, Result<(), CommandError<R>>>
+    + Clone
+    + Send
+    + Sync
+    + 'static,
+) -> Result<Done<A::Event>, CommandError<R>> {
     let mut retries = RETRIES;
     loop {
-        let (stream, command, origin) = (stream.clone(), command.clone(), origin.clone());
+        let (stream, command, origin, holds) = (stream.clone(), command.clone(), origin.clone(), holds.clone());
         let done = database::transact(pool, move |connection| {
-            Box::pin(async move { once::<A>(connection, &stream, &command, at, &origin).await })
+            Box::pin(async move { once::<A, R>(connection, &stream, &command, at, &origin, &holds).await })
         })
         .await;
         match done {
@@ -121,21 +141,29 @@ pub async fn execute<A: Aggregate>(
     }
 }
 
-async fn once<A: Aggregate>(
+/// A kind of refusal that takes in an aggregate's.
+pub trait Refuses<A: Aggregate>: From<A::Error> + fmt::Debug + fmt::Display + Send + 'static {}
+
+impl<A: Aggregate, R: From<A::Error> + fmt::Debug + fmt::Display + Send + 'static> Refuses<A> for R {}
+
+async fn once<A: Aggregate, R: Refuses<A>>(
     connection: &mut PgConnection,
     stream: &Stream,
     command: &A::Command,
     at: DateTime<Utc>,
     origin: &Origin,
-) -> Result<Done<A::Event>, CommandError<A::Error>> {
+    holds: &(impl for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, Result<(), CommandError<R>>> + Sync),
+) -> Result<Done<A::Event>, CommandError<R>> {
     if let Origin::Sender(cause) = origin
         && let Some(done) = done_before(&mut *connection, stream, cause).await?
     {
         return Ok(done);
     }
+    holds(&mut *connection).await?;
     let stored = load::<A::Event>(&mut *connection, stream.owner, &stream.name).await?;
     let expected = stored.last().map_or(0, |last| last.version);
-    let events = A::after(stored.iter().map(|stored| &stored.event)).decide(command).map_err(CommandError::Refused)?;
+    let events = A::after(stored.iter().map(|stored| &stored.event)).decide(command);
+    let events = events.map_err(|refusal| CommandError::Refused(refusal.into()))?;
     if events.is_empty() {
         return Ok(Done { events, appended: None, position: stored.last().map(|last| last.position) });
     }
@@ -152,8 +180,8 @@ async fn once<A: Aggregate>(
     Ok(Done { events, appended: Some(appended), position: Some(appended.position()) })
 }
 
-/// What a sender's command led to when it was sent before; none if it was not.
-pub async fn done_before<E: DomainEvent, R: fmt::Debug + fmt::Display>(
+/// What the command led to when it was sent before.
+async fn done_before<E: DomainEvent, R: fmt::Debug + fmt::Display>(
     connection: &mut PgConnection,
     stream: &Stream,
     cause: &Cause,
@@ -207,19 +235,6 @@ fn content_id(actor: &str, version: i64, events: &[impl DomainEvent]) -> Command
     });
     let digest = HEXLOWER.encode(digest.finalize().as_bytes());
     format!("{actor}-{digest}-{version}").parse().expect("a command id")
-}
-
-impl<R: fmt::Debug + fmt::Display> CommandError<R> {
-    /// The same, its refusal as one of a wider kind.
-    pub fn widen<W: From<R> + fmt::Debug + fmt::Display>(self) -> CommandError<W> {
-        match self {
-            Self::Refused(rule) => CommandError::Refused(rule.into()),
-            Self::Contended => CommandError::Contended,
-            Self::CommandIdReused => CommandError::CommandIdReused,
-            Self::Unreadable(error) => CommandError::Unreadable(error),
-            Self::Database(error) => CommandError::Database(error),
-        }
-    }
 }
 
 impl<R: fmt::Debug + fmt::Display> From<StreamError> for CommandError<R> {

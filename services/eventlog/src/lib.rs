@@ -23,7 +23,7 @@ mod wake;
 
 pub use append::{Append, AppendError, Appended, Cause, Occurred, Owner, append, join};
 pub use as_of::{AsOf, AsOfError, as_of};
-pub use command::{Aggregate, CommandError, Done, Origin, Stream, done_before, execute};
+pub use command::{Aggregate, CommandError, Done, Origin, Refuses, Stream, execute, execute_if};
 pub use domain::{DomainLog, EventRecord};
 pub use follow::{Behind, Log, Offset, PARTITIONS, Partition, Position};
 pub use project::{Projection, ProjectionError, Start, catch_up, has_reached, run};

@@ -50,7 +50,7 @@ pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What is asked of the record.
     fn ask(&self, owner: Owner, fresh: &Fresh) -> <Self::Record as Aggregate>::Command;
 
-    /// What must hold of other records. It is looked up before the decision and not held to it.
+    /// What must hold of other records: asked in the transaction of the decision, and not held to.
     fn check(
         &self,
         _owner: Owner,

@@ -8,14 +8,14 @@ use schema::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use web::command::{Command, Fresh};
+use web::command::{Command, Fresh, Refusal, Rule};
 
-use super::{DirectoryError, DirectoryRefusal, school_stream};
+use super::school_stream;
 use crate::{
     domain::{
         name::Name,
-        school::{School, SchoolError},
-        source::{self, Source, SourceCommand},
+        school::School,
+        source::{self, Source, SourceCommand, SourceError},
     },
     http::SERVICE,
     views::ingest_key,
@@ -64,11 +64,44 @@ pub struct IssuedKey {
     pub key: Option<String>,
 }
 
+type Error = CommandError<SourceRefusal>;
+
+/// Why a command about a school's filters is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceRefusal {
+    /// The source's rules refuse it.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The register does not know the school.
+    #[error("the school is not registered")]
+    SchoolUnknown,
+    /// A school tells its filters apart by their names.
+    #[error("the school has a filter of this name")]
+    NameTaken,
+    /// No school has that many.
+    #[error("the school has as many filters as a school may have")]
+    TooManySources,
+}
+
+impl Refusal for SourceRefusal {
+    fn rule(&self) -> Option<Rule> {
+        match self {
+            Self::SchoolUnknown | Self::Source(SourceError::NotRegistered | SourceError::KeyUnknown) => None,
+            Self::Source(SourceError::RegisteredDifferently) => Some(Rule::new("REGISTERED_DIFFERENTLY")),
+            Self::Source(SourceError::TooManyKeys) => Some(Rule::new("TOO_MANY_KEYS")),
+            Self::Source(SourceError::TooManyKeysEver) => Some(Rule::new("TOO_MANY_KEYS_EVER")),
+            Self::Source(SourceError::KeyExists) => Some(Rule::new("KEY_EXISTS")),
+            Self::NameTaken => Some(Rule::of("NAME_TAKEN", "name")),
+            Self::TooManySources => Some(Rule::new("TOO_MANY_SOURCES")),
+        }
+    }
+}
+
 impl Command for RegisterSource {
     const SERVICE: &'static str = SERVICE;
     const NAME: &'static str = "register-source";
     type Record = Source;
-    type Refusal = DirectoryRefusal;
+    type Refusal = SourceRefusal;
     type Answer = SourceId;
 
     fn authorise(&self, caller: &Caller) -> Option<Owner> {
@@ -84,24 +117,24 @@ impl Command for RegisterSource {
         SourceCommand::Register(source::RegisterSource { source: fresh.id.into(), school, name, vocabulary })
     }
 
-    async fn check(&self, _: Owner, connection: &mut PgConnection) -> Result<(), DirectoryError> {
+    async fn check(&self, _: Owner, connection: &mut PgConnection) -> Result<(), Error> {
         let school = school_stream(self.school);
         let events = eventlog::load::<SchoolEvent>(connection, school.owner, &school.name).await?;
         match School::after(events.iter().map(|stored| &stored.event)) {
-            School::Unknown => return Err(CommandError::Refused(SchoolError::NotRegistered.into())),
+            School::Unknown => return Err(CommandError::Refused(SourceRefusal::SchoolUnknown)),
             School::Registered(_) => {}
         }
         let known = ingest_key::names(connection, self.school).await?;
         if known.contains(&self.name) {
-            return Err(CommandError::Refused(DirectoryRefusal::NameTaken));
+            return Err(CommandError::Refused(SourceRefusal::NameTaken));
         }
         if known.len() >= MOST_SOURCES {
-            return Err(CommandError::Refused(DirectoryRefusal::TooManySources));
+            return Err(CommandError::Refused(SourceRefusal::TooManySources));
         }
         Ok(())
     }
 
-    fn answer(&self, fresh: &Fresh, done: &Done<SourceEvent>) -> Result<SourceId, DirectoryError> {
+    fn answer(&self, fresh: &Fresh, done: &Done<SourceEvent>) -> Result<SourceId, Error> {
         match done.events.as_slice() {
             [] => Ok(fresh.id.into()),
             [SourceEvent::Registered(was)] if was.name == self.name.as_str() && was.vocabulary == self.vocabulary => {
@@ -116,7 +149,7 @@ impl Command for IssueKey {
     const SERVICE: &'static str = SERVICE;
     const NAME: &'static str = "issue-key";
     type Record = Source;
-    type Refusal = DirectoryRefusal;
+    type Refusal = SourceRefusal;
     type Answer = IssuedKey;
 
     fn authorise(&self, caller: &Caller) -> Option<Owner> {
@@ -131,7 +164,7 @@ impl Command for IssueKey {
         SourceCommand::IssueKey { key: fresh.id.into(), hash: IngestKey::from_random(fresh.random).hash() }
     }
 
-    fn answer(&self, fresh: &Fresh, done: &Done<SourceEvent>) -> Result<IssuedKey, DirectoryError> {
+    fn answer(&self, fresh: &Fresh, done: &Done<SourceEvent>) -> Result<IssuedKey, Error> {
         let key = IngestKey::from_random(fresh.random);
         match done.events.as_slice() {
             [SourceEvent::KeyIssued(issued)] => {
@@ -147,7 +180,7 @@ impl Command for RevokeKey {
     const SERVICE: &'static str = SERVICE;
     const NAME: &'static str = "revoke-key";
     type Record = Source;
-    type Refusal = DirectoryRefusal;
+    type Refusal = SourceRefusal;
     type Answer = KeyId;
 
     fn authorise(&self, caller: &Caller) -> Option<Owner> {
@@ -162,7 +195,7 @@ impl Command for RevokeKey {
         SourceCommand::RevokeKey { key: self.key }
     }
 
-    fn answer(&self, _: &Fresh, done: &Done<SourceEvent>) -> Result<KeyId, DirectoryError> {
+    fn answer(&self, _: &Fresh, done: &Done<SourceEvent>) -> Result<KeyId, Error> {
         match done.events.as_slice() {
             [] => Ok(self.key),
             [SourceEvent::KeyRevoked(revoked)] if revoked.key == self.key => Ok(self.key),

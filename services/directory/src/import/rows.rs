@@ -104,10 +104,14 @@ impl<'a, I: FnMut() -> Uuid> Rows<'a, I> {
             None => None,
         };
         let said = RegisterSchool { school, urn: row.urn, details: row.details, trust, on: self.on };
-        let done =
-            execute::<School>(self.pool, school_stream(school), SchoolCommand::Register(said), self.now, self.origin())
-                .await
-                .map_err(CommandError::widen)?;
+        let done = execute::<School, DirectoryRefusal>(
+            self.pool,
+            school_stream(school),
+            SchoolCommand::Register(said),
+            self.now,
+            self.origin(),
+        )
+        .await?;
         self.count(&done);
         Ok(())
     }
@@ -119,9 +123,8 @@ impl<'a, I: FnMut() -> Uuid> Rows<'a, I> {
             return Ok(trust);
         }
         let command = TrustCommand::Register { trust, uid: uid.clone(), name };
-        let done = execute::<Trust>(self.pool, trust_stream(trust), command, self.now, self.origin())
-            .await
-            .map_err(CommandError::widen)?;
+        let done = execute::<Trust, DirectoryRefusal>(self.pool, trust_stream(trust), command, self.now, self.origin())
+            .await?;
         for event in &done.events {
             match event {
                 TrustEvent::Registered(_) => self.imported.trusts_registered += 1,

@@ -1,11 +1,10 @@
 //! After any history, the view as of each of its instants is what was shown then.
 
+use std::fmt::{Debug, Display};
+
 use chrono::{DateTime, Days, Utc};
-use directory::{
-    DirectoryError,
-    commands::{DirectoryRefusal, IssueKey, RegisterSource, RevokeKey, change_urn, join_trust, leave_trust},
-};
-use eventlog::Owner;
+use directory::commands::{IssueKey, RegisterSource, RevokeKey, change_urn, join_trust, leave_trust};
+use eventlog::{CommandError, Owner};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -63,36 +62,46 @@ impl History {
         Self { house, schools, trusts, sources: Vec::new(), keys: Vec::new() }
     }
 
-    /// Whether it was not refused.
-    async fn take(&mut self, number: u64, school: usize, step: Step) -> Result<(), DirectoryError> {
+    async fn take(&mut self, number: u64, school: usize, step: Step) {
         let (command, day) = (format!("{number}"), first_day() + Days::new(number));
         let (pool, because) = (&self.house.directory, because(&command));
         let school = self.schools[school];
         let urn = u32::try_from(149_000 + number).unwrap().try_into().unwrap();
         match step {
             Step::Import(names) => drop(self.house.import(&register(names), number).await),
-            Step::ChangeUrn => drop(change_urn(pool, school, (urn, day), because, now()).await?),
-            Step::Join(trust) => drop(join_trust(pool, school, (*trust.get(&self.trusts), day), because, now()).await?),
+            Step::ChangeUrn => drop(unless_refused(change_urn(pool, school, (urn, day), because, now()).await)),
+            Step::Join(trust) => {
+                drop(unless_refused(join_trust(pool, school, (*trust.get(&self.trusts), day), because, now()).await));
+            }
             Step::Leave(trust) => {
-                drop(leave_trust(pool, school, (*trust.get(&self.trusts), day), because, now()).await?);
+                drop(unless_refused(leave_trust(pool, school, (*trust.get(&self.trusts), day), because, now()).await));
             }
             Step::Register => {
                 let name = format!("filter {number}").parse().unwrap();
                 let filter = RegisterSource { school, name, vocabulary: Vocabulary::Ut1 };
-                self.sources.push((school, self.house.tell(school, filter, &command).await?.answer));
+                let registered = unless_refused(self.house.tell(school, filter, &command).await);
+                self.sources.extend(registered.map(|done| (school, done.answer)));
             }
             Step::Issue(source) if !self.sources.is_empty() => {
                 let (school, source) = *source.get(&self.sources);
-                let issued = self.house.tell(school, IssueKey { school, source }, &command).await?.answer;
-                self.keys.push(((school, source), issued.id));
+                let issued = unless_refused(self.house.tell(school, IssueKey { school, source }, &command).await);
+                self.keys.extend(issued.map(|done| ((school, source), done.answer.id)));
             }
             Step::Revoke(key) if !self.keys.is_empty() => {
                 let ((school, source), key) = *key.get(&self.keys);
-                self.house.tell(school, RevokeKey { school, source, key }, &command).await?;
+                unless_refused(self.house.tell(school, RevokeKey { school, source, key }, &command).await);
             }
             Step::Issue(_) | Step::Revoke(_) => {}
         }
-        Ok(())
+    }
+}
+
+/// What came of a command, unless a rule refused it.
+fn unless_refused<T, R: Debug + Display>(outcome: Result<T, CommandError<R>>) -> Option<T> {
+    match outcome {
+        Ok(done) => Some(done),
+        Err(CommandError::Refused(_)) => None,
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -126,10 +135,7 @@ async fn shown_then_and_asked_again(steps: &[(usize, Step)]) -> (Shown, Shown) {
     let pool = history.house.directory.clone();
     let mut then = Shown::new();
     for (number, (school, step)) in (1..).zip(steps) {
-        match history.take(number, *school, *step).await {
-            Ok(()) | Err(DirectoryError::Refused(DirectoryRefusal::School(_) | DirectoryRefusal::Source(_))) => {}
-            Err(error) => panic!("{step:?}: {error}"),
-        }
+        history.take(number, *school, *step).await;
         history.house.catch_up().await;
         then.push((last_recorded(&pool).await, shown(&pool, &owners).await));
     }

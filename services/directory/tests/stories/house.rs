@@ -3,11 +3,11 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use database::{Role, connect, scratch};
 use directory::{
-    DirectoryError, DirectoryView,
-    commands::DirectoryRefusal,
+    DirectoryView,
+    commands::SourceRefusal,
     import::{Imported, import},
 };
-use eventlog::{Cause, Owner, catch_up};
+use eventlog::{Cause, CommandError, Owner, catch_up};
 use schema::{SchoolId, TrustId};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
@@ -43,14 +43,14 @@ impl House {
     }
 
     /// Carries a command out on a record of the school's.
-    pub async fn tell<C: Command<Refusal = DirectoryRefusal>>(
+    pub async fn tell<C: Command<Refusal = SourceRefusal>>(
         &self,
         school: SchoolId,
         command: C,
         id: &str,
-    ) -> Result<CarriedOut<C::Answer>, DirectoryError> {
+    ) -> Result<CarriedOut<C::Answer>, CommandError<SourceRefusal>> {
         let sent = Sent { cause: because(id), random: rand::random() };
-        carry_out(&self.directory, Owner::School(school), &command, sent, now()).await
+        carry_out(&self.directory, Owner::School(school), command, sent, now()).await
     }
 
     pub async fn catch_up(&self) {

@@ -7,9 +7,9 @@ use std::{
 
 use access::{IngestKey, KeyRing};
 use directory::{
-    DirectoryError, DirectoryView,
-    commands::{DirectoryRefusal, IssueKey, RegisterSource, RevokeKey},
-    domain::{school::SchoolError, source::SourceError},
+    DirectoryView,
+    commands::{IssueKey, RegisterSource, RevokeKey, SourceRefusal},
+    domain::source::SourceError,
     views::ingest_key,
 };
 use eventlog::{CommandError, Wake};
@@ -29,7 +29,7 @@ async fn issue(
     house: &House,
     (school, source): (SchoolId, SourceId),
     command: &str,
-) -> Result<(KeyId, IngestKey), DirectoryError> {
+) -> Result<(KeyId, IngestKey), CommandError<SourceRefusal>> {
     let issued = house.tell(school, IssueKey { school, source }, command).await?.answer;
     Ok((issued.id, issued.key.unwrap().parse().unwrap()))
 }
@@ -125,7 +125,7 @@ async fn a_third_live_key_is_refused() {
     let (first, _) = issue(&house, source, "1").await.unwrap();
     issue(&house, source, "2").await.unwrap();
     let third = issue(&house, source, "3").await;
-    let too_many = DirectoryRefusal::Source(SourceError::TooManyKeys);
+    let too_many = SourceRefusal::Source(SourceError::TooManyKeys);
     assert!(matches!(third, Err(CommandError::Refused(why)) if why.to_string() == too_many.to_string()));
     revoke(&house, source, first).await;
     issue(&house, source, "3").await.unwrap();
@@ -186,7 +186,7 @@ async fn only_a_registered_school_has_sources() {
     let house = House::new().await;
     let nowhere = id().into();
     let outcome = house.tell(nowhere, filter(nowhere), "source").await;
-    let expected = CommandError::Refused(DirectoryRefusal::School(SchoolError::NotRegistered));
+    let expected = CommandError::Refused(SourceRefusal::SchoolUnknown);
     assert_eq!(outcome.unwrap_err().to_string(), expected.to_string());
 }
 
@@ -195,16 +195,16 @@ async fn a_school_tells_its_filters_apart_and_has_a_hundred_at_most() {
     let house = House::new().await;
     let (school, _) = source(&house).await;
     house.catch_up().await;
-    let refused = |outcome: Result<_, DirectoryError>| outcome.map(drop).unwrap_err().to_string();
+    let refused = |outcome: Result<_, CommandError<SourceRefusal>>| outcome.map(drop).unwrap_err().to_string();
     let again = house.tell(school, filter(school), "again").await;
-    assert_eq!(refused(again), DirectoryRefusal::NameTaken.to_string());
+    assert_eq!(refused(again), SourceRefusal::NameTaken.to_string());
     let named = |n: usize| RegisterSource { name: format!("Filter {n}").parse().unwrap(), ..filter(school) };
     for n in 1..100 {
         house.tell(school, named(n), &format!("filter-{n}")).await.unwrap();
     }
     house.catch_up().await;
     let one_more = house.tell(school, named(100), "filter-100").await;
-    assert_eq!(refused(one_more), DirectoryRefusal::TooManySources.to_string());
+    assert_eq!(refused(one_more), SourceRefusal::TooManySources.to_string());
     let sent_again = house.tell(school, named(99), "filter-99").await;
     assert!(sent_again.is_ok(), "what was done is not refused afterwards");
 }
@@ -220,6 +220,8 @@ async fn a_command_sent_again_is_answered_with_what_it_led_to_though_the_state_h
     let again = house.tell(school, command(), "revoke").await.unwrap();
     assert_eq!((again.answer, again.position), (first.answer, first.position));
     assert_eq!(house.tell(school, filter(school), "source").await.unwrap().answer, source, "an id made for it too");
+    let issued = house.tell(school, IssueKey { school, source }, "key").await.unwrap();
+    assert_eq!(issued.answer.id, key, "which is revoked, and could not be issued again");
     assert_eq!(house.events().await, events);
 }
 

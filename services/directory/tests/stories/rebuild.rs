@@ -5,8 +5,9 @@ mod under_load;
 
 use std::sync::Arc;
 
-use directory::DirectoryView;
+use directory::{DirectoryView, commands::RegisterSource};
 use eventlog::{Rebuild, RebuildError, Wake, go_back, run};
+use schema::Vocabulary;
 use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -53,6 +54,28 @@ async fn a_view_rebuilt_from_the_log_holds_the_same_rows_and_takes_the_place_of_
     let again = Rebuild::begin(&house.options, &DirectoryView).await.unwrap();
     again.fill(|_| {}).await.unwrap();
     assert_eq!(again.compare().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_never_rests_does_not_keep_a_rebuild_from_ending() {
+    let house = House::new().await;
+    a_busy_year(&house).await;
+    let school = house.school(103_217).await;
+    let rebuild = Rebuild::begin(&house.options, &DirectoryView).await.unwrap();
+    let mut events = 0;
+    // Whenever it tells how far it is, there is one event more.
+    let filling = rebuild.fill(|_| {
+        events += 1;
+        let (name, command) = (format!("Filter {events}").parse().unwrap(), format!("endless-{events}"));
+        let filter = RegisterSource { school, name, vocabulary: Vocabulary::Ut1 };
+        let told = house.tell(school, filter, &command);
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(told)).unwrap();
+    });
+    let filled = tokio::time::timeout(std::time::Duration::from_secs(30), filling).await;
+    filled.expect("filled within 30 s").unwrap();
+    house.catch_up().await;
+    assert_eq!(rebuild.compare().await.unwrap(), []);
+    rebuild.take_over().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

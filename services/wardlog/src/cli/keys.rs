@@ -81,10 +81,10 @@ async fn issue(pool: &PgPool, urn: Urn, name: Name, vocabulary: Vocabulary) -> R
             ensure!(read_as == vocabulary, "the filter's labels are read as {read_as}: say --vocabulary {read_as}");
             source
         }
-        None => carry_out(pool, school, &RegisterSource { school, name, vocabulary }).await?.answer,
+        None => carry_out(pool, school, RegisterSource { school, name, vocabulary }).await?.answer,
     };
     drop(connection);
-    let IssuedKey { id, key } = carry_out(pool, school, &IssueKey { school, source }).await?.answer;
+    let IssuedKey { id, key } = carry_out(pool, school, IssueKey { school, source }).await?.answer;
     println!("{}", key.context("a new command has a new key")?);
     eprintln!("key {id} of source {source}: shown this once; revoke it with `wardlog key revoke {id}`");
     Ok(())
@@ -94,7 +94,7 @@ async fn revoke(pool: &PgPool, projections: &PgPool, key: KeyId) -> Result<()> {
     let (school, source) = ingest_key::owner(&mut *pool.acquire().await?, key)
         .await?
         .with_context(|| format!("no ingest key has the id {key}"))?;
-    let done = carry_out(pool, school, &RevokeKey { school, source, key }).await?;
+    let done = carry_out(pool, school, RevokeKey { school, source, key }).await?;
     fold(projections).await?;
     if let Some(position) = done.position {
         let in_force = has_reached(&mut *projections.acquire().await?, DirectoryView::NAME, position).await?;
@@ -105,6 +105,6 @@ async fn revoke(pool: &PgPool, projections: &PgPool, key: KeyId) -> Result<()> {
 }
 
 /// A command of the operator's, typed once.
-async fn carry_out<C: Command>(pool: &PgPool, school: SchoolId, command: &C) -> Result<CarriedOut<C::Answer>> {
+async fn carry_out<C: Command>(pool: &PgPool, school: SchoolId, command: C) -> Result<CarriedOut<C::Answer>> {
     Ok(command::carry_out(pool, Owner::School(school), command, Sent::here("operator"), clock::now()).await?)
 }

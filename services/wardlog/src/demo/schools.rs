@@ -139,10 +139,10 @@ impl Directory {
         for school in schools {
             let (owner, sent) = (Owner::School(school.id), || Sent::here("demo"));
             let register = RegisterSource { school: school.id, name: name.clone(), vocabulary };
-            let source = carry_out(&self.pool, owner, &register, sent(), clock::now()).await?.answer;
+            let source = carry_out(&self.pool, owner, register, sent(), clock::now()).await?.answer;
             let issue = IssueKey { school: school.id, source };
             keys.push(
-                carry_out(&self.pool, owner, &issue, sent(), clock::now())
+                carry_out(&self.pool, owner, issue, sent(), clock::now())
                     .await?
                     .answer
                     .key

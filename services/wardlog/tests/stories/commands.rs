@@ -227,8 +227,12 @@ async fn what_has_been_begun_is_answered_before_a_process_stops() {
     let partition = sqlx::query_scalar!("SELECT partition FROM log.home WHERE owner_id = $1", uuid::Uuid::from(ash));
     let partition = i32::from(partition.fetch_one(&mut owner).await.unwrap());
     sqlx::query!("SELECT pg_advisory_lock(1465009991, $1)", partition).fetch_one(&mut owner).await.unwrap();
-    let mutation =
-        tokio::spawn(post(json!({ "query": REGISTER, "variables": { "id": "c-1", "input": filter(&json!(ash)) } })));
+    let two = "mutation($first: RegisterSourceInput!, $second: RegisterSourceInput!) {
+        first: registerSource(commandId: \"c-1\", input: $first) { done { sourceId } }
+        second: registerSource(commandId: \"c-2\", input: $second) { done { sourceId } } }";
+    let second = json!({ "schoolId": ash, "name": "Second filter", "vocabulary": "GENERAL" });
+    let variables = json!({ "first": filter(&json!(ash)), "second": second });
+    let mutations = tokio::spawn(post(json!({ "query": two, "variables": variables })));
     let waiting = async {
         while sqlx::query_scalar!(
             r#"SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
@@ -245,7 +249,9 @@ async fn what_has_been_begun_is_answered_before_a_process_stops() {
     tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await.expect("the command waits for the lock");
     stop.cancel();
     sqlx::query!("SELECT pg_advisory_unlock(1465009991, $1)", partition).fetch_one(&mut owner).await.unwrap();
-    let answer: Value = mutation.await.unwrap().unwrap().json().await.unwrap();
-    assert!(answer["data"]["registerSource"]["done"]["sourceId"].is_string(), "{answer}");
+    let answer: Value = mutations.await.unwrap().unwrap().json().await.unwrap();
+    for command in ["first", "second"] {
+        assert!(answer["data"][command]["done"]["sourceId"].is_string(), "{answer}");
+    }
     process.finished().await.unwrap();
 }

@@ -96,9 +96,9 @@ impl Records {
         let school = self.school(urn).await;
         let (owner, sent, now) = (Owner::School(school), || Sent::here("story"), clock::now());
         let filter = RegisterSource { school, name: "filter".parse().unwrap(), vocabulary: Vocabulary::General };
-        let source = carry_out(&self.directory, owner, &filter, sent(), now).await.unwrap().answer;
+        let source = carry_out(&self.directory, owner, filter, sent(), now).await.unwrap().answer;
         let issue = IssueKey { school, source };
-        let key = carry_out(&self.directory, owner, &issue, sent(), now).await.unwrap().answer.key;
+        let key = carry_out(&self.directory, owner, issue, sent(), now).await.unwrap().answer.key;
         catch_up(&self.projections, &DirectoryView).await.unwrap();
         key.unwrap()
     }

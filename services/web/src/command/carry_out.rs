@@ -1,10 +1,12 @@
 //! Carrying a command out: by the endpoint for a caller, or by the binary for an operator.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
-use eventlog::{Cause, CommandError, Done, Origin, Owner, Position, Stream, done_before, execute};
+use eventlog::{Cause, CommandError, Origin, Owner, Position, Stream, execute_if};
 use sqlx::PgPool;
 
-use super::{Command, EventOf, Fresh};
+use super::{Command, Fresh};
 use crate::clock;
 
 /// What comes with a command that was sent.
@@ -46,34 +48,21 @@ pub struct CarriedOut<A> {
 pub async fn carry_out<C: Command>(
     pool: &PgPool,
     owner: Owner,
-    command: &C,
+    command: C,
     sent: Sent,
     at: DateTime<Utc>,
 ) -> Result<CarriedOut<C::Answer>, CommandError<C::Refusal>> {
     let fresh = Fresh::of(owner, &sent.cause.command_id, sent.random);
     let stream = Stream { owner, name: command.stream(&fresh) };
     let asked = command.ask(owner, &fresh);
-    let done = if let Some(done) = done_or_checked(pool, &stream, command, &sent.cause).await? {
-        done
-    } else {
-        let origin = Origin::Sender(sent.cause);
-        execute::<C::Record>(pool, stream, asked, at, origin).await.map_err(CommandError::widen)?
-    };
+    let command = Arc::new(command);
+    let checked = Arc::clone(&command);
+    let done = execute_if::<C::Record, C::Refusal>(pool, stream, asked, at, Origin::Sender(sent.cause), {
+        move |connection| {
+            let command = Arc::clone(&checked);
+            Box::pin(async move { command.check(owner, connection).await })
+        }
+    })
+    .await?;
     Ok(CarriedOut { answer: command.answer(&fresh, &done)?, position: done.position })
-}
-
-/// What the command led to when it was sent before. What must hold elsewhere is asked only when it was not: it may have
-/// ceased to hold since.
-async fn done_or_checked<C: Command>(
-    pool: &PgPool,
-    stream: &Stream,
-    command: &C,
-    cause: &Cause,
-) -> Result<Option<Done<EventOf<C>>>, CommandError<C::Refusal>> {
-    let mut connection = pool.acquire().await?;
-    let done = done_before(&mut connection, stream, cause).await?;
-    if done.is_none() {
-        command.check(stream.owner, &mut connection).await?;
-    }
-    Ok(done)
 }

@@ -50,7 +50,7 @@ async fn answer<C: Command>(
         Problem::new(ErrorCode::BadRequest).detail(format!("expected the command {} as JSON, to column {at}", C::NAME))
     })?;
     let owner = command.authorise(&caller).ok_or_else(not_found)?;
-    let done = carry_out(&service.pool, owner, &command, sent, now).await.map_err(problem)?;
+    let done = carry_out(&service.pool, owner, command, sent, now).await.map_err(problem)?;
     service.wake.all();
     Ok(HttpResponse::Ok().json(Answered { answer: done.answer, position: done.position.map(Into::into) }))
 }
