@@ -65,6 +65,25 @@ uuid_id!(
     KeyId
 );
 
+uuid_id!(
+    /// A key under which something is sealed: a person's, or a record's. It has the id of what it is for.
+    DataKeyId
+);
+uuid_id!(
+    /// A person: staff, a governor, a contractor, a volunteer.
+    PersonId
+);
+uuid_id!(
+    /// A role that a person holds from a day on.
+    AppointmentId
+);
+
+impl From<PersonId> for DataKeyId {
+    fn from(person: PersonId) -> Self {
+        Self(person.0)
+    }
+}
+
 /// A school's unique reference number in the government's register, six digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]

@@ -7,9 +7,14 @@ pub mod categories;
 pub mod directory;
 mod envelope;
 mod ids;
+pub mod people;
+mod sealed;
 mod vocabulary;
 
 pub use calendar::{Month, london_day, london_day_bounds};
 pub use envelope::{DecodeError, DomainEvent};
-pub use ids::{CommandId, IdError, KeyId, SchoolId, SourceId, TrustId, TrustUid, Urn};
+pub use ids::{
+    AppointmentId, CommandId, DataKeyId, IdError, KeyId, PersonId, SchoolId, SourceId, TrustId, TrustUid, Urn,
+};
+pub use sealed::Sealed;
 pub use vocabulary::{Action, Category, RiskArea, UnknownWord, UserGroup, Vocabulary};

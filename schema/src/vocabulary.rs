@@ -1,7 +1,5 @@
 //! The closed vocabularies that every school is compared on.
 
-use serde::{Deserialize, Serialize};
-
 /// A word that is not of the vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected one of: {expected}")]
@@ -13,7 +11,7 @@ pub struct UnknownWord {
 macro_rules! vocabulary {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name {
             $($(#[$vdoc])* #[serde(rename = $word)] $variant),+
         }
@@ -31,12 +29,12 @@ macro_rules! vocabulary {
         }
 
         impl std::str::FromStr for $name {
-            type Err = UnknownWord;
+            type Err = $crate::vocabulary::UnknownWord;
 
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+            fn from_str(word: &str) -> Result<Self, $crate::vocabulary::UnknownWord> {
                 match word {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err(UnknownWord { expected: vocabulary!(@list $($word),+) }),
+                    _ => Err($crate::vocabulary::UnknownWord { expected: $crate::vocabulary::vocabulary!(@list $($word),+) }),
                 }
             }
         }
@@ -49,6 +47,8 @@ macro_rules! vocabulary {
     };
     (@list $first:literal $(, $rest:literal)*) => { concat!($first $(, ", ", $rest)*) };
 }
+
+pub(crate) use vocabulary;
 
 vocabulary!(
     /// What the filter did with a request (R029, R197: attempts that were blocked are counted too).

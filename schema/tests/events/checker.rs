@@ -33,6 +33,7 @@ pub struct Schema {
     pub maximum: Option<i64>,
     pub min_length: Option<usize>,
     pub max_length: Option<usize>,
+    pub items: Option<Box<Schema>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,6 +47,7 @@ enum Types {
 #[serde(rename_all = "lowercase")]
 enum Type {
     Object,
+    Array,
     String,
     Integer,
     Null,
@@ -64,6 +66,10 @@ enum Pattern {
     TrustUid,
     #[serde(rename = "^[0-9a-f]{64}$")]
     Hash,
+    #[serde(rename = "^[0-9a-f]{32}$")]
+    LoginName,
+    #[serde(rename = "^[0-9a-f-]{36}\\.[A-Za-z0-9_-]+$")]
+    Sealed,
 }
 
 impl Schema {
@@ -93,7 +99,12 @@ impl Schema {
                 let (low, high) = (self.minimum.unwrap_or(i64::MIN), self.maximum.unwrap_or(i64::MAX));
                 (Type::Integer, (low..=high).contains(&number))
             }
-            Value::Bool(_) | Value::Array(_) => return Err(format!("{value} is of a type that no schema uses")),
+            Value::Array(items) => {
+                let of = self.items.as_ref().ok_or("a list is of what its schema does not say")?;
+                items.iter().try_for_each(|item| of.check(item))?;
+                (Type::Array, true)
+            }
+            Value::Bool(_) => return Err(format!("{value} is of a type that no schema uses")),
         };
         if self.takes(of) && holds { Ok(()) } else { Err(format!("{value} is refused")) }
     }
@@ -134,9 +145,18 @@ impl Pattern {
     fn allows(self, text: &str) -> bool {
         match self {
             Self::TrustUid => (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()),
-            Self::Hash => text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+            Self::Hash => is_lower_hex(text, 64),
+            Self::LoginName => is_lower_hex(text, 32),
+            Self::Sealed => text.split_once('.').is_some_and(|(key, sealed)| {
+                let base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+                Format::Uuid.allows(key) && !sealed.is_empty() && sealed.bytes().all(base64url)
+            }),
         }
     }
+}
+
+fn is_lower_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 mod tests;

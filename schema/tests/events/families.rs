@@ -5,12 +5,20 @@ use std::{collections::BTreeSet, fs};
 use schema::{
     DecodeError, DomainEvent,
     directory::{SchoolEvent, SourceEvent, TrustEvent},
+    people::{PersonEvent, ReadingEvent, StaffingEvent},
 };
 
 use crate::corpus::below;
 
 /// Every family of the crate.
-pub const FAMILIES: [Family; 3] = [family::<TrustEvent>(), family::<SchoolEvent>(), family::<SourceEvent>()];
+pub const FAMILIES: [Family; 6] = [
+    family::<TrustEvent>(),
+    family::<SchoolEvent>(),
+    family::<SourceEvent>(),
+    family::<PersonEvent>(),
+    family::<StaffingEvent>(),
+    family::<ReadingEvent>(),
+];
 
 /// A family, without its type.
 pub struct Family {

@@ -5,7 +5,10 @@
 
 use std::fs;
 
-use schema::{Action, Category, RiskArea, UserGroup, Vocabulary};
+use schema::{
+    Action, Category, RiskArea, UserGroup, Vocabulary,
+    people::{PersonCategory, ReadingPurpose, StaffRole},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -20,17 +23,27 @@ fn words() -> impl Iterator<Item = &'static str> {
     let words = words.chain(Category::ALL.iter().map(|word| word.as_str()));
     let words = words.chain(RiskArea::ALL.iter().map(|word| word.as_str()));
     let words = words.chain(UserGroup::ALL.iter().map(|word| word.as_str()));
-    words.chain(Vocabulary::ALL.iter().map(|word| word.as_str()))
+    let words = words.chain(Vocabulary::ALL.iter().map(|word| word.as_str()));
+    let words = words.chain(PersonCategory::ALL.iter().map(|word| word.as_str()));
+    let words = words.chain(ReadingPurpose::ALL.iter().map(|word| word.as_str()));
+    words.chain(StaffRole::ALL.iter().map(|word| word.as_str()))
 }
 
 /// Values to put in a property's place: of every type, and on both sides of its bounds.
 fn values(property: &Schema) -> Vec<Value> {
-    let hash = "f".repeat(64);
-    let texts =
-        ["", "x", "0", "1234567", "é", "2024-02-29", "2026-02-29", "00000000-0000-0000-0000-000000000000", &hash];
+    let (hash, login) = ("f".repeat(64), "0".repeat(32));
+    let uuid = "00000000-0000-0000-0000-000000000000";
+    let texts = ["", "x", "0", "1234567", "é", "2024-02-29", "2026-02-29", uuid, &hash, &login];
     let bounds = [property.minimum, property.maximum].into_iter().flatten();
     let lengths = [property.min_length, property.max_length].into_iter().flatten();
     let mut values = vec![json!(null), json!(true), json!(-1), json!(0), json!(1.5), json!([]), json!({})];
+    values.extend([
+        json!([uuid]),
+        json!([uuid, uuid]),
+        json!([1]),
+        json!(format!("{uuid}.x")),
+        json!(format!("{uuid}.")),
+    ]);
     values.extend(bounds.flat_map(|bound| [bound - 1, bound, bound + 1]).map(Value::from));
     values.extend(lengths.map(|length| Value::from("é".repeat(length))));
     values.extend(words().map(Value::from).chain(texts.map(Value::from)));

@@ -8,6 +8,6 @@ pub mod scratch;
 mod transact;
 
 pub use logins::Logins;
-pub use migrate::{MIGRATIONS, migrate, pending};
+pub use migrate::{MIGRATIONS, migrate, migrate_key_store, pending};
 pub use pool::{Role, connect, connect_to_generation};
 pub use transact::{rehearse, transact};

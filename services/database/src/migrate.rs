@@ -9,6 +9,9 @@ use sqlx::{
 /// Every migration, in order; `schema/migrations`.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../../schema/migrations");
 
+/// The key store's own, in order; `schema/key_store`.
+static KEY_STORE: Migrator = sqlx::migrate!("../../schema/key_store");
+
 /// Why a database cannot be brought up to date.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -33,12 +36,31 @@ pub async fn pending(connection: &mut PgConnection) -> Result<Vec<i64>, sqlx::Er
 /// Brings the database up to date and makes the day partitions; safe to call from several processes at once.
 pub async fn migrate(database: &PgConnectOptions) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect_with(database).await?;
-    MIGRATIONS.run(&mut connection).await.map_err(|error| match error {
-        MigrateError::VersionMismatch(version) => sqlx::Error::Configuration(Box::new(MadeByAnother { version })),
-        error => sqlx::Error::Migrate(Box::new(error)),
-    })?;
+    MIGRATIONS.run(&mut connection).await.map_err(refused)?;
     sqlx::query_scalar!("SELECT telemetry.make_days((clock_timestamp() AT TIME ZONE 'UTC')::date)")
         .fetch_one(&mut connection)
         .await?;
     connection.close().await
+}
+
+/// Brings the key store up to date; safe to call from several processes at once.
+pub async fn migrate_key_store(key_store: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect_with(key_store).await?;
+    // With a table of its own, the key store of a test may be the same database.
+    let mut migrations = Migrator::with_migrations(KEY_STORE.iter().cloned().collect());
+    migrations.dangerous_set_table_name("_wardlog_key_store");
+    migrations.run(&mut connection).await.map_err(refused)?;
+    connection.close().await
+}
+
+fn refused(error: MigrateError) -> sqlx::Error {
+    match error {
+        MigrateError::VersionMismatch(version) => sqlx::Error::Configuration(Box::new(MadeByAnother { version })),
+        error => sqlx::Error::Migrate(Box::new(error)),
+    }
+}
+
+/// What a database of a test is known by: another state of the migrations is another database.
+pub(crate) fn checksums() -> impl Iterator<Item = u8> {
+    MIGRATIONS.iter().chain(KEY_STORE.iter()).flat_map(|migration| migration.checksum.iter().copied())
 }

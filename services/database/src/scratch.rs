@@ -5,9 +5,13 @@ use std::env;
 use data_encoding::HEXLOWER;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 
-use crate::{MIGRATIONS, migrate};
+use crate::{
+    migrate,
+    migrate::{checksums, migrate_key_store},
+};
 
-/// Creates a database for one test in the server that `WARDLOG_TEST_DATABASE_URL` names (`make test` starts one).
+/// Creates a database for one test in the server that `WARDLOG_TEST_DATABASE_URL` names (`make test` starts one). It is
+/// its own key store too.
 ///
 /// The template is made once per state of the migrations, under an advisory lock, so tests may run at once. It lacks what
 /// the statement in `WARDLOG_TEST_REVOKE` takes away: `scripts/grants.sh` runs the tests so, once for each grant.
@@ -31,8 +35,8 @@ pub async fn database() -> PgConnectOptions {
 
 async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> Result<String, sqlx::Error> {
     let revoke = env::var("WARDLOG_TEST_REVOKE").unwrap_or_default();
-    let made_by = MIGRATIONS.iter().flat_map(|migration| migration.checksum.iter()).chain(revoke.as_bytes());
-    let state = made_by.fold(0_u64, |state, byte| state.wrapping_mul(1_099_511_628_211) ^ u64::from(*byte));
+    let made_by = checksums().chain(revoke.bytes());
+    let state = made_by.fold(0_u64, |state, byte| state.wrapping_mul(1_099_511_628_211) ^ u64::from(byte));
     let name = format!("wardlog_template_{state:016x}");
     sqlx::query_scalar!("SELECT pg_advisory_lock(1465009994)").fetch_one(&mut *connection).await?;
     let made =
@@ -44,6 +48,7 @@ async fn template(server: &PgConnectOptions, connection: &mut PgConnection) -> R
         connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
         let database = server.clone().database(&name);
         migrate(&database).await?;
+        migrate_key_store(&database).await?;
         PgConnection::connect_with(&database).await?.execute(AssertSqlSafe(revoke)).await?;
         connection.execute(AssertSqlSafe(format!("ALTER DATABASE {name} IS_TEMPLATE true"))).await?;
     }

@@ -10,7 +10,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 const PLACES: [&[&str]; 8] = [
     &["schema"],
     &["database"],
-    &["eventlog"],
+    &["eventlog", "vault"],
     &["access"],
     &["web"],
     &["directory", "filtering", "comparison"],

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
 /// waits for the command, so that it can clean up.
 async fn beside(server: &PrivateServer, command: &mut Command) -> Result<ExitStatus, String> {
     database::migrate(&server.options()).await.map_err(|error| error.to_string())?;
+    database::migrate_key_store(&server.options()).await.map_err(|error| error.to_string())?;
     command.env("WARDLOG_TEST_DATABASE_URL", server.url());
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
     let waiting = tokio::task::spawn_blocking(move || child.wait());

@@ -1,0 +1,47 @@
+-- The key store: where the keys of what is sealed are kept, wrapped. It is a database of its own, in the embedded default
+-- of a PostgreSQL cluster of its own: what was once written to a table stays in that cluster's write-ahead log and its
+-- backups, so a key that is destroyed here must never have been there, and the other way round.
+DO $$
+DECLARE
+    wanted text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('wardlog roles'));
+    FOREACH wanted IN ARRAY ARRAY['wardlog_owner', 'wardlog_directory'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+            EXECUTE format('CREATE ROLE %I NOINHERIT', wanted);
+        END IF;
+        IF wanted <> 'wardlog_owner' AND NOT (SELECT r.rolcanlogin FROM pg_roles r WHERE r.rolname = wanted) THEN
+            EXECUTE format('ALTER ROLE %I LOGIN', wanted);
+        END IF;
+        IF NOT pg_has_role(current_user, wanted, 'USAGE') THEN
+            EXECUTE format('GRANT %I TO %I', wanted, current_user);
+        END IF;
+    END LOOP;
+END
+$$;
+
+CREATE SCHEMA keys AUTHORIZATION wardlog_owner;
+GRANT USAGE ON SCHEMA keys TO wardlog_directory;
+SET LOCAL ROLE wardlog_owner;
+
+-- A key, under the owner's wrapping key of a version. The wrapping keys are not in any database. A destroyed key keeps its
+-- row, so that "never was" and "is no more" can be told apart by whoever may.
+CREATE TABLE keys.data_key (
+    key_id        uuid PRIMARY KEY,
+    context       text NOT NULL,
+    owner_id      uuid NOT NULL,
+    version       integer NOT NULL CHECK (version > 0),
+    wrapped       bytea CHECK (length(wrapped) = 60),
+    made_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    destroyed_at  timestamptz,
+    CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL))
+);
+CREATE INDEX ON keys.data_key (context, owner_id);
+
+-- A service finds the keys of its own context, and no other's.
+ALTER TABLE keys.data_key ENABLE ROW LEVEL SECURITY;
+ALTER TABLE keys.data_key FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_context ON keys.data_key TO wardlog_directory
+    USING (context = 'directory') WITH CHECK (context = 'directory');
+GRANT SELECT, INSERT, UPDATE (version, wrapped, destroyed_at) ON keys.data_key TO wardlog_directory;
+RESET ROLE;

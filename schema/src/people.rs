@@ -1,0 +1,277 @@
+//! People: who works at a school or trust, in which roles, and who read what of whom.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::{AppointmentId, IdError, PersonId, Sealed, envelope::family, vocabulary::vocabulary};
+
+vocabulary!(
+    /// What somebody is to a school (R031); training and acceptable-use rules attach to it.
+    PersonCategory {
+        /// Employed by the school or trust.
+        Employee = "employee",
+        /// Works for the school under a contract of another's.
+        Contractor = "contractor",
+        /// Sent by an agency, such as a supply teacher.
+        Agency = "agency",
+        /// Helps without pay.
+        Volunteer = "volunteer",
+        /// Of the governing board.
+        Governor = "governor",
+    }
+);
+
+vocabulary!(
+    /// A role that a person holds at a school or trust (A18).
+    StaffRole {
+        /// Designated safeguarding lead: one per school at every instant (R013).
+        Dsl = "dsl",
+        /// Deputy DSL (R013).
+        DeputyDsl = "deputy-dsl",
+        /// Headteacher or principal.
+        Headteacher = "headteacher",
+        /// Of the senior leadership team.
+        SeniorLeader = "senior-leader",
+        /// Chair of the governing board.
+        ChairOfGovernors = "chair-of-governors",
+        /// The governor for online safety: one per school (R046).
+        OnlineSafetyGovernor = "online-safety-governor",
+        /// The governor responsible for filtering and monitoring (R044).
+        FilteringGovernor = "filtering-governor",
+        /// Another governor.
+        Governor = "governor",
+        /// Online safety lead.
+        OnlineSafetyLead = "online-safety-lead",
+        /// Of the online safety group.
+        OnlineSafetyGroup = "online-safety-group",
+        /// Leads a part of the curriculum.
+        CurriculumLead = "curriculum-lead",
+        /// Head of a department or year, principal teacher.
+        HeadOfDepartment = "head-of-department",
+        /// Teacher, tutor or form teacher.
+        Teacher = "teacher",
+        /// Teaching assistant, office, site.
+        SupportStaff = "support-staff",
+        /// Answers for other staff.
+        LineManager = "line-manager",
+        /// Manages the school's ICT (R030).
+        IctManager = "ict-manager",
+        /// Technical staff, or of the IT provider.
+        ItProvider = "it-provider",
+        /// Data protection officer.
+        Dpo = "dpo",
+        /// May search pupils and their devices.
+        AuthorisedSearcher = "authorised-searcher",
+        /// Named by the headteacher for a duty.
+        NominatedPerson = "nominated-person",
+        /// Leads safeguarding for a trust's schools.
+        MatSafeguardingLead = "mat-safeguarding-lead",
+    }
+);
+
+vocabulary!(
+    /// What somebody reads sealed content for. A closed list: words of the reader's own could name a person.
+    ReadingPurpose {
+        /// To know and change who works where, as what.
+        Staffing = "staffing",
+        /// To protect a child.
+        Safeguarding = "safeguarding",
+        /// To have people trained.
+        Training = "training",
+        /// To answer a person's or the regulator's request.
+        DataProtection = "data-protection",
+        /// To review what was done.
+        Review = "review",
+    }
+);
+
+/// Where a role is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Site {
+    /// At a school.
+    School,
+    /// At a trust.
+    Trust,
+}
+
+impl StaffRole {
+    /// Whether one person alone holds it at a time.
+    pub const fn is_sole(self) -> bool {
+        matches!(self, Self::Dsl | Self::OnlineSafetyGovernor)
+    }
+
+    /// Whether it can be held there.
+    pub const fn is_of(self, site: Site) -> bool {
+        match site {
+            Site::School => !matches!(self, Self::MatSafeguardingLead),
+            Site::Trust => matches!(self, Self::MatSafeguardingLead | Self::Dpo | Self::IctManager | Self::ItProvider),
+        }
+    }
+}
+
+/// Who somebody is; written only sealed, under the person's own key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The name as the person writes it.
+    pub name: String,
+    /// The address at which the person is reached for work.
+    pub email: Option<String>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identity(…)")
+    }
+}
+
+/// Somebody who logs in, by a name of our own: 32 hex digits that the gateway makes of issuer and subject under its key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LoginName(String);
+
+impl LoginName {
+    /// The 32 hex digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for LoginName {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        if text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            Ok(Self(text))
+        } else {
+            Err(IdError { expected: "32 hex digits" })
+        }
+    }
+}
+
+impl From<LoginName> for String {
+    fn from(login: LoginName) -> Self {
+        login.0
+    }
+}
+
+family!(
+    /// What is known of a person; stream `person-<id>`, owned by the school or trust that records it.
+    PersonEvent {
+        /// A person is known.
+        Recorded(PersonRecorded) = "person-recorded" 1,
+        /// The person's category, name or address is another.
+        Amended(PersonAmended) = "person-amended" 1,
+        /// The person logs in by this name.
+        LoginLinked(LoginLinked) = "person-login-linked" 1,
+        /// The person no longer logs in by this name.
+        LoginUnlinked(LoginUnlinked) = "person-login-unlinked" 1,
+        /// The person leaves.
+        Left(PersonLeft) = "person-left" 1,
+    }
+);
+
+/// See [`PersonEvent::Recorded`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonRecorded {
+    /// The person.
+    pub person: PersonId,
+    /// What the person is to the school or trust.
+    pub category: PersonCategory,
+    /// Who it is.
+    pub identity: Sealed<Identity>,
+}
+
+/// See [`PersonEvent::Amended`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonAmended {
+    /// What the person is to the school or trust from now on.
+    pub category: PersonCategory,
+    /// Who it is, as far as is known from now on.
+    pub identity: Sealed<Identity>,
+}
+
+/// See [`PersonEvent::LoginLinked`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginLinked {
+    /// The name.
+    pub login: LoginName,
+}
+
+/// See [`PersonEvent::LoginUnlinked`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginUnlinked {
+    /// The name.
+    pub login: LoginName,
+}
+
+/// See [`PersonEvent::Left`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonLeft {
+    /// The first London day on which the person is no longer there.
+    pub on: NaiveDate,
+}
+
+family!(
+    /// The roles held at a school or trust; stream `staffing-<id>`, owned by it. Days are London days, and a role is held up
+    /// to, and not including, the last.
+    StaffingEvent {
+        /// A person holds a role from a day on.
+        Appointed(Appointed) = "role-given" 1,
+        /// The role ends, or ends earlier than was said.
+        Ended(AppointmentEnded) = "role-ended" 1,
+        /// A school is without a DSL for some time (R013): somebody must act.
+        DslGapFound(DslGap) = "dsl-gap-found" 1,
+        /// A gap that was found is no more.
+        DslGapClosed(DslGap) = "dsl-gap-closed" 1,
+    }
+);
+
+/// See [`StaffingEvent::Appointed`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appointed {
+    /// The role as this person holds it.
+    pub appointment: AppointmentId,
+    /// The person.
+    pub person: PersonId,
+    /// The role.
+    pub role: StaffRole,
+    /// The first day.
+    pub from: NaiveDate,
+    /// The first day on which it is no longer held; none while no end is known.
+    pub to: Option<NaiveDate>,
+}
+
+/// See [`StaffingEvent::Ended`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppointmentEnded {
+    /// The role as the person holds it.
+    pub appointment: AppointmentId,
+    /// The first day on which it is no longer held.
+    pub to: NaiveDate,
+}
+
+/// Days on which a school has no DSL, after it had one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DslGap {
+    /// The first such day.
+    pub from: NaiveDate,
+    /// The first day on which there is one again; none if nobody is named to follow.
+    pub to: Option<NaiveDate>,
+}
+
+family!(
+    /// A reading of what is sealed (R133); stream `reading-<id>`, owned by the school or trust whose it is.
+    ReadingEvent {
+        /// Somebody was shown who people are.
+        IdentitiesRead(IdentitiesRead) = "identities-read" 1,
+    }
+);
+
+/// See [`ReadingEvent::IdentitiesRead`]. Who read is the event's actor, when its instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentitiesRead {
+    /// Whose identity, each person once.
+    pub people: Vec<PersonId>,
+    /// What for.
+    pub purpose: ReadingPurpose,
+}

@@ -1,0 +1,259 @@
+//! The key store: makes keys, keeps them wrapped, finds them again, destroys them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use aws_lc_rs::rand;
+use database::transact;
+use schema::DataKeyId;
+use sqlx::{PgConnection, PgPool};
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+use crate::{DataKey, KeyFile, KeyFileError, key_file::Holder};
+
+/// Why a key cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// This process was given no key store.
+    #[error("this process has no key store: give VAULT_DATABASE_URL")]
+    NoKeyStore,
+    /// It was destroyed: what it sealed is forgotten.
+    #[error("the key was destroyed")]
+    Destroyed,
+    /// The id is another owner's.
+    #[error("the key is of another owner")]
+    OfAnother,
+    /// A wrapped key does not open.
+    #[error("a key of the store does not open under its wrapping key: is the key file the store's own?")]
+    Unwrapped,
+    /// The wrapping keys cannot be used.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The key store refused or could not be reached.
+    #[error("the key store: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The cipher refused.
+    #[error("the cipher refused to work")]
+    Cipher,
+}
+
+/// One context's keys; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Vault(Option<Arc<Store>>);
+
+#[derive(Debug)]
+struct Store {
+    context: &'static str,
+    pool: PgPool,
+    wrapping: Arc<KeyFile>,
+}
+
+impl Vault {
+    /// The keys of a context; `pool` reaches the key store as the context's role.
+    pub fn new(context: &'static str, pool: PgPool, wrapping: Arc<KeyFile>) -> Self {
+        Self(Some(Arc::new(Store { context, pool, wrapping })))
+    }
+
+    /// No keys: whoever wants to seal or to open is told so.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// The key of this id, made if there is none. When it returns, the key is durable: nothing is ever sealed under one that
+    /// a crash could lose.
+    pub async fn make(&self, owner: Uuid, id: DataKeyId) -> Result<DataKey, VaultError> {
+        let store = self.store()?;
+        let (context, wrapping) = (store.context, Arc::clone(&store.wrapping));
+        transact(&store.pool, move |connection| {
+            Box::pin(async move { make(connection, &wrapping, Holder { context, owner }, id).await })
+        })
+        .await
+    }
+
+    /// The keys of these ids that are there; those that were destroyed, or never made, are not.
+    pub async fn find(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<HashMap<DataKeyId, DataKey>, VaultError> {
+        let store = self.store()?;
+        let (of, wrapping, ids) = (Holder { context: store.context, owner }, Arc::clone(&store.wrapping), ids.to_vec());
+        let keys: HashMap<_, [u8; 32]> = transact(&store.pool, move |connection| {
+            Box::pin(async move {
+                // Between the row and its wrapping key nobody wraps anew.
+                sqlx::query!("SELECT pg_advisory_xact_lock_shared($1)", lock(of)).fetch_one(&mut *connection).await?;
+                let rows = live(connection, of, Some(&ids)).await?;
+                blocking(move || rows.iter().map(|row| Ok((row.id(), row.unwrap(&wrapping, of)?))).collect()).await
+            })
+        })
+        .await?;
+        keys.into_iter().map(|(id, key)| Ok((id, DataKey::new(id, &key)?))).collect()
+    }
+
+    /// Destroys the keys of these ids, for ever and wherever they were copied to: the owner's other keys are wrapped anew,
+    /// and the wrapping key under which an old backup has them all is destroyed. Asked again, it finishes what was cut short.
+    pub async fn destroy(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<(), VaultError> {
+        let store = self.store()?;
+        let (holder, wrapping) = (Holder { context: store.context, owner }, Arc::clone(&store.wrapping));
+        let ids = ids.to_vec();
+        let renewed = transact(&store.pool, {
+            let wrapping = Arc::clone(&wrapping);
+            move |connection| Box::pin(async move { wrap_anew_without(connection, &wrapping, holder, ids).await })
+        })
+        .await?;
+        blocking(move || Ok(wrapping.destroy_before(holder, renewed)?)).await
+    }
+
+    fn store(&self) -> Result<&Store, VaultError> {
+        self.0.as_deref().ok_or(VaultError::NoKeyStore)
+    }
+}
+
+async fn make(
+    connection: &mut PgConnection,
+    wrapping: &Arc<KeyFile>,
+    of: Holder,
+    id: DataKeyId,
+) -> Result<DataKey, VaultError> {
+    // Whoever wraps anew waits for those who wrap, and they for it: nothing is wrapped under a version that goes.
+    sqlx::query!("SELECT pg_advisory_xact_lock_shared($1)", lock(of)).fetch_one(&mut *connection).await?;
+    let mut key = [0; 32];
+    rand::fill(&mut key).map_err(|_| VaultError::Cipher)?;
+    let keys = Arc::clone(wrapping);
+    let (version, wrapped) = blocking(move || {
+        let (version, cipher) = keys.newest(of)?;
+        let wrapped = cipher.seal(&bound_to(of, id), key.to_vec()).map_err(|_| VaultError::Cipher)?;
+        Ok((version, wrapped))
+    })
+    .await?;
+    let made = sqlx::query!(
+        "INSERT INTO keys.data_key (key_id, context, owner_id, version, wrapped) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (key_id) DO NOTHING",
+        Uuid::from(id),
+        of.context,
+        of.owner,
+        version,
+        wrapped,
+    );
+    if made.execute(&mut *connection).await?.rows_affected() == 1 {
+        return DataKey::new(id, &key);
+    }
+    let found = sqlx::query_as!(
+        Row,
+        "SELECT key_id, owner_id, version, wrapped FROM keys.data_key WHERE key_id = $1",
+        Uuid::from(id)
+    );
+    let found = found.fetch_one(connection).await?;
+    if found.owner_id != of.owner {
+        return Err(VaultError::OfAnother);
+    }
+    if found.wrapped.is_none() {
+        return Err(VaultError::Destroyed);
+    }
+    let keys = Arc::clone(wrapping);
+    DataKey::new(id, &blocking(move || found.unwrap(&keys, of)).await?)
+}
+
+/// The version under which all of the owner's remaining keys are wrapped when it returns.
+async fn wrap_anew_without(
+    connection: &mut PgConnection,
+    wrapping: &Arc<KeyFile>,
+    of: Holder,
+    without: Vec<DataKeyId>,
+) -> Result<i32, VaultError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock($1)", lock(of)).fetch_one(&mut *connection).await?;
+    let ids: Vec<Uuid> = without.into_iter().map(Uuid::from).collect();
+    sqlx::query!(
+        "UPDATE keys.data_key SET wrapped = NULL, destroyed_at = clock_timestamp()
+         WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3) AND wrapped IS NOT NULL",
+        of.context,
+        of.owner,
+        &ids,
+    )
+    .execute(&mut *connection)
+    .await?;
+    let rows = live(&mut *connection, of, None).await?;
+    let keys = Arc::clone(wrapping);
+    let (version, ids, wrapped) = blocking(move || {
+        keys.newest(of)?;
+        keys.renew(of)?;
+        let (version, cipher) = keys.newest(of)?;
+        let mut anew = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        for row in &rows {
+            let key = row.unwrap(&keys, of)?;
+            anew.0.push(row.key_id);
+            anew.1.push(cipher.seal(&bound_to(of, row.id()), key.to_vec()).map_err(|_| VaultError::Cipher)?);
+        }
+        Ok((version, anew.0, anew.1))
+    })
+    .await?;
+    let written = sqlx::query!(
+        "UPDATE keys.data_key k SET version = $3, wrapped = n.wrapped
+         FROM unnest($4::uuid[], $5::bytea[]) n (key_id, wrapped)
+         WHERE k.context = $1 AND k.owner_id = $2 AND k.key_id = n.key_id",
+        of.context,
+        of.owner,
+        version,
+        &ids,
+        &wrapped,
+    );
+    let written = written.execute(connection).await?.rows_affected();
+    // Fewer would be lost with the old version.
+    if usize::try_from(written).is_ok_and(|written| written == ids.len()) {
+        Ok(version)
+    } else {
+        Err(VaultError::Unwrapped)
+    }
+}
+
+struct Row {
+    key_id: Uuid,
+    owner_id: Uuid,
+    version: i32,
+    wrapped: Option<Vec<u8>>,
+}
+
+impl Row {
+    fn id(&self) -> DataKeyId {
+        self.key_id.into()
+    }
+
+    fn unwrap(&self, keys: &KeyFile, of: Holder) -> Result<[u8; 32], VaultError> {
+        let wrapped = self.wrapped.as_deref().ok_or(VaultError::Destroyed)?;
+        let key = keys.version(of, self.version)?.open(&bound_to(of, self.id()), wrapped);
+        key.map_err(|_| VaultError::Unwrapped)?.try_into().map_err(|_| VaultError::Unwrapped)
+    }
+}
+
+/// The owner's keys that are not destroyed: these, or all.
+async fn live(connection: &mut PgConnection, of: Holder, ids: Option<&[DataKeyId]>) -> Result<Vec<Row>, sqlx::Error> {
+    let ids: Option<Vec<Uuid>> = ids.map(|ids| ids.iter().copied().map(Uuid::from).collect());
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT key_id, owner_id, version, wrapped FROM keys.data_key
+         WHERE context = $1 AND owner_id = $2 AND ($3::uuid[] IS NULL OR key_id = ANY ($3)) AND wrapped IS NOT NULL",
+        of.context,
+        of.owner,
+        ids.as_deref(),
+    );
+    rows.fetch_all(connection).await
+}
+
+/// The additional data of a wrapped key: moved to another row, it does not open.
+fn bound_to(of: Holder, id: DataKeyId) -> Vec<u8> {
+    [b"wardlog wrapped 1".as_slice(), of.owner.as_bytes(), Uuid::from(id).as_bytes(), of.context.as_bytes()].concat()
+}
+
+fn lock(of: Holder) -> i64 {
+    let (high, low) = of.owner.as_u64_pair();
+    (high ^ low).cast_signed()
+}
+
+/// Runs what reads or writes the key file where it holds nobody up.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
+) -> Result<T, VaultError> {
+    match spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(died) => match died.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(VaultError::Database(sqlx::Error::WorkerCrashed)),
+        },
+    }
+}

@@ -1,0 +1,216 @@
+//! The key store against a real PostgreSQL: keys are durable, each context's own, and gone when they are destroyed.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot do what it is about has failed")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use database::{Role, connect, scratch};
+use schema::{DataKeyId, Sealed};
+use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+use vault::{DataKey, KeyFile, KeyFileError, Place, Unopened, Vault, VaultError};
+
+const SCHOOL: Uuid = Uuid::from_u128(0xb001);
+
+/// A key store and a key file of its own.
+struct Home {
+    options: PgConnectOptions,
+    pool: PgPool,
+    directory: PathBuf,
+    vault: Vault,
+}
+
+impl Home {
+    async fn new() -> Self {
+        let options = scratch::database().await;
+        let pool = connect(&options, Role::Directory, 8).await.unwrap();
+        let directory = std::env::temp_dir().join(format!("wardlog-vault-{}", id()));
+        fs::create_dir(&directory).unwrap();
+        let vault = vault(&pool, &directory);
+        Self { options, pool, directory, vault }
+    }
+
+    /// Another process with the same key store and key file.
+    fn another(&self) -> Vault {
+        vault(&self.pool, &self.directory)
+    }
+
+    async fn find(&self, id: DataKeyId) -> Option<DataKey> {
+        self.vault.find(SCHOOL, &[id]).await.unwrap().remove(&id)
+    }
+
+    /// Every row, as the database's owner sees it.
+    async fn rows(&self) -> Vec<(Uuid, i32, Option<Vec<u8>>)> {
+        let mut connection = PgConnection::connect_with(&self.options).await.unwrap();
+        let rows = sqlx::query!("SELECT key_id, version, wrapped FROM keys.data_key ORDER BY key_id");
+        let rows = rows.fetch_all(&mut connection).await.unwrap();
+        rows.into_iter().map(|row| (row.key_id, row.version, row.wrapped)).collect()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.directory).unwrap();
+    }
+}
+
+fn vault(pool: &PgPool, directory: &Path) -> Vault {
+    Vault::new("directory", pool.clone(), Arc::new(KeyFile::open(&directory.join("wrapping.keys")).unwrap()))
+}
+
+fn id() -> Uuid {
+    Uuid::from_u128(rand::random())
+}
+
+const PLACE: Place<'static> = Place { owner: SCHOOL, stream: "person-1", field: "identity" };
+
+fn opens(key: &DataKey, sealed: &Sealed<String>) -> Result<String, Unopened> {
+    key.open(PLACE, sealed)
+}
+
+#[tokio::test]
+async fn a_key_is_made_once_and_opens_what_it_sealed_in_every_process() {
+    let (home, id) = (Home::new().await, DataKeyId::from(id()));
+    let mut makers = JoinSet::new();
+    for _ in 0..8 {
+        let vault = home.another();
+        makers.spawn(async move { vault.make(SCHOOL, id).await.unwrap() });
+    }
+    let keys = makers.join_all().await;
+    let sealed = keys[0].seal(PLACE, &"Alex Example".to_owned()).unwrap();
+    for key in keys.iter().chain([&home.find(id).await.unwrap()]) {
+        assert_eq!(opens(key, &sealed).unwrap(), "Alex Example");
+    }
+    assert_eq!(home.rows().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_is_found_for_its_owner_and_no_other_and_is_not_made_again_for_another() {
+    let (home, id, other) = (Home::new().await, DataKeyId::from(id()), Uuid::from_u128(0xb002));
+    home.vault.make(SCHOOL, id).await.unwrap();
+    assert!(home.vault.find(other, &[id]).await.unwrap().is_empty());
+    assert!(matches!(home.vault.make(other, id).await, Err(VaultError::OfAnother)));
+}
+
+#[tokio::test]
+async fn row_level_security_shows_a_service_the_keys_of_its_own_context_alone() {
+    let (home, id) = (Home::new().await, id());
+    home.vault.make(SCHOOL, id.into()).await.unwrap();
+    let mut owner = PgConnection::connect_with(&home.options).await.unwrap();
+    sqlx::query!("UPDATE keys.data_key SET context = 'incidents'").execute(&mut owner).await.unwrap();
+    let seen = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM keys.data_key"#).fetch_one(&home.pool).await;
+    assert_eq!(seen.unwrap(), 0);
+    let stolen =
+        sqlx::query!("UPDATE keys.data_key SET destroyed_at = now(), wrapped = NULL").execute(&home.pool).await;
+    assert_eq!(stolen.unwrap().rows_affected(), 0);
+}
+
+#[tokio::test]
+async fn a_destroyed_key_is_gone_while_the_others_open_what_they_sealed() {
+    let home = Home::new().await;
+    let (gone, stays) = (DataKeyId::from(id()), DataKeyId::from(id()));
+    home.vault.make(SCHOOL, gone).await.unwrap();
+    let sealed = home.vault.make(SCHOOL, stays).await.unwrap().seal(PLACE, &"Alex Example".to_owned()).unwrap();
+    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    assert!(home.find(gone).await.is_none());
+    assert!(matches!(home.vault.make(SCHOOL, gone).await, Err(VaultError::Destroyed)), "nor is it made again");
+    assert_eq!(opens(&home.find(stays).await.unwrap(), &sealed).unwrap(), "Alex Example");
+}
+
+/// What a backup of the key store from before has is wrapped under a wrapping key that is no more.
+#[tokio::test]
+async fn an_old_backup_of_the_key_store_does_not_bring_a_destroyed_key_back() {
+    let home = Home::new().await;
+    let (gone, stays) = (id(), id());
+    for key in [gone, stays] {
+        home.vault.make(SCHOOL, key.into()).await.unwrap();
+    }
+    let backup = home.rows().await;
+    home.vault.destroy(SCHOOL, &[gone.into()]).await.unwrap();
+    let mut owner = PgConnection::connect_with(&home.options).await.unwrap();
+    for (key, version, wrapped) in backup {
+        sqlx::query!(
+            "UPDATE keys.data_key SET version = $2, wrapped = $3, destroyed_at = NULL WHERE key_id = $1",
+            key,
+            version,
+            wrapped
+        )
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    }
+    for vault in [home.vault.clone(), home.another()] {
+        let lacking = vault.find(SCHOOL, &[gone.into()]).await;
+        assert!(matches!(lacking, Err(VaultError::KeyFile(KeyFileError::Lacking { version: 1, .. }))), "{lacking:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_destruction_that_was_cut_short_is_finished_by_asking_again() {
+    let (home, gone) = (Home::new().await, DataKeyId::from(id()));
+    home.vault.make(SCHOOL, gone).await.unwrap();
+    let before = fs::read(home.directory.join("wrapping.keys")).unwrap();
+    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    // The process died between the two: the rows are written anew, and the old wrapping key is there still.
+    let after = fs::read(home.directory.join("wrapping.keys")).unwrap();
+    fs::write(home.directory.join("wrapping.keys"), [before.clone(), after].concat()).unwrap();
+    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    let left = fs::read(home.directory.join("wrapping.keys")).unwrap();
+    assert!(!left.windows(before.len()).any(|part| part == before));
+}
+
+#[tokio::test]
+async fn keys_that_are_made_while_others_are_destroyed_are_never_lost() {
+    let home = Home::new().await;
+    let mut makers = JoinSet::new();
+    for _ in 0..4 {
+        let vault = home.another();
+        makers.spawn(async move {
+            let mut made = Vec::new();
+            for _ in 0..25 {
+                let id = DataKeyId::from(id());
+                let key = vault.make(SCHOOL, id).await.unwrap();
+                made.push((id, key.seal(PLACE, &"Alex Example".to_owned()).unwrap()));
+            }
+            made
+        });
+    }
+    for _ in 0..10 {
+        home.vault.destroy(SCHOOL, &[]).await.unwrap();
+    }
+    let made = makers.join_all().await.concat();
+    home.vault.destroy(SCHOOL, &[]).await.unwrap();
+    let ids: Vec<_> = made.iter().map(|(id, _)| *id).collect();
+    let keys = home.another().find(SCHOOL, &ids).await.unwrap();
+    for (id, sealed) in made {
+        assert_eq!(opens(&keys[&id], &sealed).unwrap(), "Alex Example");
+    }
+}
+
+#[tokio::test]
+async fn a_key_moved_to_another_row_does_not_open() {
+    let (home, one, other) = (Home::new().await, id(), id());
+    for key in [one, other] {
+        home.vault.make(SCHOOL, key.into()).await.unwrap();
+    }
+    let mut owner = PgConnection::connect_with(&home.options).await.unwrap();
+    sqlx::query!(
+        "UPDATE keys.data_key SET wrapped = (SELECT o.wrapped FROM keys.data_key o WHERE o.key_id = $2) WHERE key_id = $1",
+        one,
+        other
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    assert!(matches!(home.vault.find(SCHOOL, &[one.into()]).await, Err(VaultError::Unwrapped)));
+}
+
+#[tokio::test]
+async fn without_a_key_store_nothing_is_sealed() {
+    assert!(matches!(Vault::none().make(SCHOOL, id().into()).await, Err(VaultError::NoKeyStore)));
+}
