@@ -57,11 +57,6 @@ impl FromStr for Subject {
 }
 
 impl Subject {
-    /// The services' own name for a caller: 32 hex digits.
-    pub(crate) fn opaque(bytes: [u8; 16]) -> Self {
-        Self(data_encoding::HEXLOWER.encode(&bytes))
-    }
-
     /// The issuer's words, for a record that needs them.
     pub fn as_str(&self) -> &str {
         &self.0

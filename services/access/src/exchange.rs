@@ -7,6 +7,8 @@ use std::fmt;
 
 use aws_lc_rs::{error::Unspecified, signature::Ed25519KeyPair};
 use chrono::{DateTime, TimeDelta, Utc};
+use data_encoding::HEXLOWER;
+use schema::people::LoginName;
 use serde_json::json;
 
 use crate::{
@@ -56,13 +58,19 @@ impl Exchange {
         self.signer.jwks()
     }
 
+    /// The services' own name for who logs in at an issuer as a subject.
+    #[expect(clippy::expect_used, reason = "a name is 32 hex digits")]
+    pub fn login(&self, issuer: &IssuerName, subject: &Subject) -> LoginName {
+        self.names.of(issuer, subject).try_into().expect("32 hex digits")
+    }
+
     /// A token with which the gateway acts for `caller` at `service`, from `now` on.
     pub fn exchange(&self, caller: &Caller, service: &str, now: DateTime<Utc>) -> String {
         let gateway = IssuerName::gateway();
         let mut claims = json!({
             "iss": gateway.as_str(),
             "aud": service,
-            "sub": self.names.of(caller).as_str(),
+            "sub": self.names.of(&caller.issuer, &caller.subject),
             "act": { "sub": gateway.as_str() },
             "iat": now.timestamp(),
             "exp": (now + LIFETIME).timestamp(),
@@ -73,14 +81,14 @@ impl Exchange {
 }
 
 impl Names {
-    /// Always the same for the same person of the same issuer, and no way back without the key.
-    fn of(&self, caller: &Caller) -> Subject {
+    /// Always the same for the same person of the same issuer, and no way back without the key: 32 hex digits.
+    fn of(&self, issuer: &IssuerName, subject: &Subject) -> String {
         let mut hash = blake3::Hasher::new_keyed(&self.0);
-        let issuer = caller.issuer.as_str().as_bytes();
-        hash.update(&(issuer.len() as u64).to_le_bytes()).update(issuer).update(caller.subject.as_str().as_bytes());
+        let issuer = issuer.as_str().as_bytes();
+        hash.update(&(issuer.len() as u64).to_le_bytes()).update(issuer).update(subject.as_str().as_bytes());
         let mut name = [0; 16];
         hash.finalize_xof().fill(&mut name);
-        Subject::opaque(name)
+        HEXLOWER.encode(&name)
     }
 }
 
@@ -152,7 +160,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_keeps_its_name_and_another_issuers_or_another_installations_has_another() {
-        let name = |exchange: &Exchange, caller: &Caller| exchange.names.of(caller).as_str().to_owned();
+        let name = |exchange: &Exchange, caller: &Caller| exchange.names.of(&caller.issuer, &caller.subject);
         let jones = caller("jones", "https://id.example");
         let one = name(&exchange(1), &jones);
         assert_eq!(name(&exchange(1), &jones), one);

@@ -1,6 +1,9 @@
 //! What the directory can be told, beyond what its aggregates decide: whose right it is, and what must hold elsewhere.
 
+mod people;
+mod reading;
 mod source;
+mod staffing;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use eventlog::{Cause, CommandError, Done, Origin, Owner, Stream, execute};
@@ -14,7 +17,10 @@ use crate::{
     },
     views,
 };
+pub use people::{AmendPerson, ChangeLogin, PersonRefusal, RecordLeaving, RecordPerson};
+pub use reading::{ReadIdentities, ReadingRefusal, Shown};
 pub use source::{IssueKey, IssuedKey, RegisterSource, RevokeKey, SourceRefusal};
+pub use staffing::{Appoint, EndAppointment, StaffingRefusal};
 
 /// Why a command was not carried out.
 pub type DirectoryError = CommandError<DirectoryRefusal>;

@@ -1,6 +1,11 @@
 //! What is decided: pure rules, one file per aggregate.
 
+pub mod email;
 pub mod name;
+pub mod person;
+pub mod reading;
 pub mod school;
 pub mod source;
+pub mod staffing;
 pub mod trust;
+pub mod workplace;

@@ -3,7 +3,10 @@
 use ::web::command::{Service, endpoint::take};
 use actix_web::web::{Data, ServiceConfig};
 
-use crate::commands::{IssueKey, RegisterSource, RevokeKey};
+use crate::commands::{
+    AmendPerson, Appoint, ChangeLogin, EndAppointment, IssueKey, ReadIdentities, RecordLeaving, RecordPerson,
+    RegisterSource, RevokeKey,
+};
 
 /// The service's name: the audience of the tokens that it believes.
 pub const SERVICE: &str = "directory";
@@ -14,4 +17,11 @@ pub fn routes(cfg: &mut ServiceConfig, service: Service) {
     take::<RegisterSource>(cfg, &service);
     take::<IssueKey>(cfg, &service);
     take::<RevokeKey>(cfg, &service);
+    take::<RecordPerson>(cfg, &service);
+    take::<AmendPerson>(cfg, &service);
+    take::<ChangeLogin>(cfg, &service);
+    take::<RecordLeaving>(cfg, &service);
+    take::<Appoint>(cfg, &service);
+    take::<EndAppointment>(cfg, &service);
+    take::<ReadIdentities>(cfg, &service);
 }

@@ -13,4 +13,4 @@ pub mod views;
 
 pub use commands::DirectoryError;
 pub use import::import;
-pub use views::DirectoryView;
+pub use views::{DirectoryView, people::PeopleView};

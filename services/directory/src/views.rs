@@ -1,6 +1,7 @@
 //! What the directory shows: trusts, schools, sources and keys, folded from the domain log into schema `directory`.
 
 pub mod ingest_key;
+pub mod people;
 pub mod record;
 pub mod school;
 pub mod trust;
@@ -13,6 +14,7 @@ use schema::{
     directory::{SchoolEvent, SourceEvent, TrustEvent},
 };
 use sqlx::{PgConnection, postgres::PgQueryResult};
+use uuid::Uuid;
 
 /// Folds the directory's events into its tables; events of other contexts pass by.
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,6 +57,17 @@ struct At<'a> {
 impl At<'_> {
     fn event<E: DomainEvent>(self) -> Result<Option<E>, ProjectionError> {
         self.record.decode().map_err(|error| ProjectionError::undecodable(self.offset, &error))
+    }
+
+    /// The school's id or the trust's, of the one that owns the stream.
+    fn owner(self) -> (Option<Uuid>, Option<Uuid>) {
+        (self.record.school.map(Uuid::from), self.record.trust.map(Uuid::from))
+    }
+
+    /// What stands in the stream's name after what kind of stream it is.
+    fn id_in_stream(self, kind: &str) -> Result<Uuid, ProjectionError> {
+        let id = self.record.stream.strip_prefix(kind).and_then(|id| Uuid::try_parse(id).ok());
+        id.ok_or_else(|| self.poison(format!("expected a stream {kind}<id>")))
     }
 
     fn poison(self, reason: impl Into<String>) -> ProjectionError {

@@ -6,14 +6,18 @@ use std::{fmt::Debug, fs, path::PathBuf};
 
 use chrono::NaiveDate;
 use directory::domain::{
+    person::{Known, Person},
+    reading::Reading,
     school::{Membership, Registered, School},
     source::{KeyState, Source},
+    staffing::Staffing,
     trust::Trust,
 };
 use eventlog::Aggregate;
 use schema::{
     DomainEvent, Vocabulary,
     directory::{SchoolDetails, SourceRegistered},
+    people::{PersonCategory, StaffRole},
 };
 use uuid::Uuid;
 
@@ -77,6 +81,21 @@ fn every_sample_of_a_source_changes_it() {
 }
 
 #[test]
+fn every_sample_of_a_person_changes_it() {
+    every_sample_changes::<Person>();
+}
+
+#[test]
+fn every_sample_of_the_roles_of_a_school_changes_them() {
+    every_sample_changes::<Staffing>();
+}
+
+#[test]
+fn every_sample_of_a_reading_changes_it() {
+    every_sample_changes::<Reading>();
+}
+
+#[test]
 fn the_life_of_a_trust_folds_to_what_its_samples_tell() {
     let (uid, name) = ("990001".parse().unwrap(), "Nowhere & Elsewhere Example Trust".into());
     assert_eq!(Trust::after(&life()), Trust::Registered { uid, name });
@@ -111,4 +130,21 @@ fn the_life_of_a_source_folds_to_what_its_samples_tell() {
     };
     let keys = vec![(id(0xd001), KeyState::Revoked)];
     assert_eq!(Source::after(&life()), Source::Registered { registered, keys });
+}
+
+#[test]
+fn the_life_of_a_person_folds_to_what_its_samples_tell() {
+    let Person::Known(known) = Person::after(&life()) else { panic!("unknown") };
+    let Known { person, category, identity, logins, left } = known;
+    assert_eq!((person, category, left), (id(0xe001), PersonCategory::Governor, Some(day("2028-07-31"))));
+    assert_eq!((identity.key(), logins.len()), (id(0xe001), 0));
+}
+
+#[test]
+fn the_life_of_a_schools_roles_folds_to_what_its_samples_tell() {
+    let staffing = Staffing::after(&life());
+    assert_eq!(staffing.appointments.len(), 1);
+    let given = &staffing.appointments[0];
+    assert_eq!((given.person, given.role, given.to), (id(0xe001), StaffRole::Dsl, Some(day("2027-04-30"))));
+    assert_eq!(staffing.gaps, []);
 }

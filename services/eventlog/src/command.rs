@@ -93,6 +93,9 @@ pub enum CommandError<R: fmt::Debug + fmt::Display> {
     /// The stream cannot be read.
     #[error(transparent)]
     Unreadable(StreamError),
+    /// What the command needs besides the log could not be had; nothing was recorded.
+    #[error("{0}")]
+    Unprepared(Box<dyn std::error::Error + Send + Sync>),
     /// The database refused or could not be reached. If this happened on commit, the outcome is unknown: send the
     /// command again with the same id.
     #[error(transparent)]

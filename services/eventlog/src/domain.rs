@@ -30,6 +30,8 @@ pub struct EventRecord {
     pub occurred_at: DateTime<Utc>,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
+    /// Who or what led to it, by a name of our own.
+    pub actor: String,
     /// Ties together all that one request led to.
     pub correlation_id: Uuid,
     name: String,
@@ -62,7 +64,7 @@ impl DomainLog {
         let rows = sqlx::query_as!(
             Row,
             r#"SELECT e.partition, e."offset", e.stream, e.version, e.trust_id, e.school_id, e.type AS name, e.type_version,
-                      e.occurred_at, e.recorded_at, e.correlation_id, e.payload
+                      e.occurred_at, e.recorded_at, e.actor, e.correlation_id, e.payload
                FROM log.event e
                WHERE e.owner_id = ANY ($1) AND e.recorded_at <= $2 AND e.partition = $3 AND e."offset" > $4
                ORDER BY e."offset" LIMIT $5"#,
@@ -90,6 +92,7 @@ struct Row {
     type_version: i16,
     occurred_at: DateTime<Utc>,
     recorded_at: DateTime<Utc>,
+    actor: String,
     correlation_id: Uuid,
     payload: Vec<u8>,
 }
@@ -105,6 +108,7 @@ impl Row {
             school: self.school_id.map(SchoolId::from),
             occurred_at: self.occurred_at,
             recorded_at: self.recorded_at,
+            actor: self.actor,
             correlation_id: self.correlation_id,
             name: self.name,
             type_version: self.type_version,
@@ -126,7 +130,7 @@ impl Log for DomainLog {
         let rows = sqlx::query_as!(
             Row,
             r#"SELECT e.partition, e."offset", e.stream, e.version, e.trust_id, e.school_id, e.type AS name, e.type_version,
-                      e.occurred_at, e.recorded_at, e.correlation_id, e.payload
+                      e.occurred_at, e.recorded_at, e.actor, e.correlation_id, e.payload
                FROM log.event e WHERE e.partition = $1 AND e."offset" > $2 ORDER BY e."offset" LIMIT $3"#,
             partition.0,
             after.0,

@@ -1,5 +1,7 @@
 //! Reading one stream whole, to decide on it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use schema::{DecodeError, DomainEvent};
 use sqlx::PgConnection;
@@ -74,4 +76,27 @@ pub async fn load_as_of<E: DomainEvent>(
             Ok(Stored { position, version, occurred_at, recorded_at, event })
         })
         .collect()
+}
+
+/// The events of several streams of one owner, by stream, each the oldest first; a stream that does not exist is not there.
+pub async fn load_each<E: DomainEvent>(
+    connection: &mut PgConnection,
+    owner: Owner,
+    streams: &[String],
+) -> Result<BTreeMap<String, Vec<E>>, StreamError> {
+    let rows = sqlx::query!(
+        r#"SELECT e.stream, e.version, e.type, e.type_version, e.payload
+           FROM log.event e JOIN log.home h ON h.partition = e.partition
+           WHERE h.owner_id = $1 AND e.owner_id = $1 AND e.stream = ANY ($2)
+           ORDER BY e.stream, e.version"#,
+        owner.id(),
+        streams,
+    );
+    let mut loaded = BTreeMap::<_, Vec<E>>::new();
+    for row in rows.fetch_all(connection).await? {
+        let event = E::decode(&row.r#type, row.type_version, &row.payload)
+            .map_err(|source| StreamError::Decode { version: row.version, source })?;
+        loaded.entry(row.stream).or_default().push(event);
+    }
+    Ok(loaded)
 }

@@ -11,7 +11,12 @@ use comparison::{
     figures::{Figures, Precision},
     views::{months, schools},
 };
-use directory::{DirectoryView, graphql::Source, views::ingest_key};
+use directory::{
+    DirectoryView, PeopleView,
+    domain::workplace::Workplace,
+    graphql::{DslGap, IdentityReading, Person, Source, people},
+    views::{self, ingest_key},
+};
 use eventlog::Projection;
 use filtering::{
     graphql as filter,
@@ -42,6 +47,9 @@ const SCHOOLS: usize = 50;
 
 /// The years that can be asked about.
 const YEARS: std::ops::Range<i32> = 2000..2100;
+
+/// How many readings one answer shows.
+const READINGS: i64 = 100;
 
 /// The most days that one answer shows.
 const DAYS: i64 = 366;
@@ -136,6 +144,18 @@ impl Trust {
     /// Its name in the register.
     async fn name(&self) -> &str {
         &self.row.name
+    }
+
+    /// The people who are recorded at the trust itself, with the roles that they hold there.
+    #[graphql(complexity = "2 * READ + 50 * child_complexity")]
+    async fn people(&self, context: &Context<'_>) -> async_graphql::Result<Vec<Person>> {
+        people_of(context, Workplace::Trust(self.row.trust_id.into())).await
+    }
+
+    /// Who was shown who the trust's own people are, the latest 100.
+    #[graphql(complexity = "READ + child_complexity")]
+    async fn identity_readings(&self, context: &Context<'_>) -> async_graphql::Result<Vec<IdentityReading>> {
+        readings_of(context, Workplace::Trust(self.row.trust_id.into())).await
     }
 
     /// The schools that were the trust's on the last day of a month (`YYYY-MM`), with that month's figures, by name.
@@ -254,6 +274,30 @@ impl School {
         Ok(Some(rows.into_iter().map(Source::from).collect()))
     }
 
+    /// The people who are recorded at the school, with the roles that they hold there. Null unless the caller is of the
+    /// school's own staff.
+    #[graphql(complexity = "2 * READ + 50 * child_complexity")]
+    async fn people(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Person>>> {
+        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        people_of(context, Workplace::School(school)).await.map(Some)
+    }
+
+    /// The days on which the school has no designated safeguarding lead, after it had one: past, present and to come. Null
+    /// unless the caller is of the school's own staff.
+    #[graphql(complexity = "READ + child_complexity")]
+    async fn dsl_gaps(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<DslGap>>> {
+        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let rows = read(context, &[PeopleView::NAME], move |c| Box::pin(views::people::dsl_gaps(c, school))).await?;
+        Ok(Some(rows.into_iter().map(DslGap::from).collect()))
+    }
+
+    /// Who was shown who the school's people are, the latest 100. Null unless the caller is of the school's own staff.
+    #[graphql(complexity = "READ + child_complexity")]
+    async fn identity_readings(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<IdentityReading>>> {
+        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        readings_of(context, Workplace::School(school)).await.map(Some)
+    }
+
     /// Labels of the school's filters that no category is known for, the most frequent first. Null unless the caller is
     /// of the school's own staff.
     #[graphql(complexity = "READ + child_complexity")]
@@ -278,6 +322,21 @@ impl School {
         let school = SchoolId::from(self.row.school_id);
         Ok((scope(context)? == Scope::School(school)).then_some(school))
     }
+}
+
+async fn people_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<Vec<Person>> {
+    let (rows, roles) = read(context, &[PeopleView::NAME], move |connection| {
+        Box::pin(
+            async move { Ok((views::people::of(connection, at).await?, views::people::roles(connection, at).await?)) },
+        )
+    })
+    .await?;
+    Ok(people(rows, roles))
+}
+
+async fn readings_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<Vec<IdentityReading>> {
+    let rows = read(context, &[PeopleView::NAME], move |c| Box::pin(views::people::readings(c, at, READINGS))).await?;
+    Ok(rows.into_iter().map(IdentityReading::from).collect())
 }
 
 fn precision(scope: Scope) -> Precision {

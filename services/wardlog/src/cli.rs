@@ -8,16 +8,17 @@ mod replay;
 mod serve;
 mod token;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use database::private::PrivateServer;
+use database::{Logins, private::PrivateServer};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::{
     demo,
     home::{self, Home},
+    serve::KeyStore,
 };
 
 /// Children's online safety across many schools: one append-only record, and answers from it.
@@ -36,6 +37,9 @@ struct Place {
     /// The PostgreSQL database to use; without it a private server is started in WARDLOG_HOME
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
     database_url: Option<PgConnectOptions>,
+    /// The PostgreSQL database of the key store; without it, and without DATABASE_URL, a second private server
+    #[arg(long, env = "VAULT_DATABASE_URL", global = true, hide_env_values = true)]
+    vault_database_url: Option<PgConnectOptions>,
     /// The directory of the private server, the keys and the development issuer
     #[arg(long = "home", env = "WARDLOG_HOME", default_value = ".wardlog", global = true)]
     home: PathBuf,
@@ -103,6 +107,27 @@ impl Place {
         let server = self.home()?.postgres()?;
         let options = home::prepare(&server.options(), home::DATABASE).await?;
         Ok(Database { options, server: Some(server) })
+    }
+
+    /// The key store: the given one, or beside a private server of the database another. None if the database is given and
+    /// no key store: there is one for all processes, so none makes one of its own.
+    ///
+    /// It is brought up to date by whoever brought `database` up to date.
+    async fn key_store(&self, database: Option<&Database>) -> Result<Option<(KeyStore, Option<PrivateServer>)>> {
+        let (database, server) = match &self.vault_database_url {
+            Some(options) => {
+                if database.is_some() {
+                    database::migrate_key_store(options).await?;
+                }
+                (Logins::given(BTreeMap::new(), Some(options.clone())), None)
+            }
+            None if database.is_none_or(|database| database.server.is_none()) => return Ok(None),
+            None => {
+                let server = self.home()?.key_store()?;
+                (Logins::of_their_own(&home::prepare_key_store(&server.options()).await?), Some(server))
+            }
+        };
+        Ok(Some((KeyStore { database, wrapping: Arc::new(self.home()?.wrapping_keys()?) }, server)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use actix_web::web::ServiceConfig;
 use anyhow::Result;
-use directory::DirectoryView;
+use directory::{DirectoryView, PeopleView};
 use eventlog::{Projection, Wake, doctor};
 use filtering::views::Counts;
 use futures_util::future::BoxFuture;
@@ -42,7 +42,7 @@ pub const CONTEXTS: &[Context] = &[
         role: Role::Directory,
         database: database::Role::Directory,
         commands: Some(directory::http::routes),
-        views: &[View::of::<DirectoryView>(Wakes::domain)],
+        views: &[View::of::<DirectoryView>(Wakes::domain), View::of::<PeopleView>(Wakes::domain)],
     },
     Context {
         name: "filtering",

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use database::private::PrivateServer;
 use filtering::Secret;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use vault::KeyFile;
 
 /// The development issuer's name and audience: tokens of a demo are good for nothing else.
 const ISSUER: &str = "https://dev.wardlog.invalid";
@@ -23,6 +24,9 @@ pub const DATABASE: &str = "wardlog";
 
 /// The database of `wardlog demo`, made anew each time.
 pub const DEMO_DATABASE: &str = "wardlog_demo";
+
+/// The database of the key store, on a server of its own.
+const KEY_STORE: &str = "wardlog_keys";
 
 /// A directory that holds what an installation without outside services needs.
 #[derive(Debug, Clone)]
@@ -38,6 +42,16 @@ impl Home {
     /// Starts the private PostgreSQL, or finds it running.
     pub fn postgres(&self) -> Result<PrivateServer> {
         Ok(PrivateServer::start(&self.0.join("postgres"))?)
+    }
+
+    /// Starts the private PostgreSQL of the key store, a cluster of its own, or finds it running.
+    pub fn key_store(&self) -> Result<PrivateServer> {
+        Ok(PrivateServer::start(&self.0.join("keys"))?)
+    }
+
+    /// The keys that wrap those of the key store.
+    pub fn wrapping_keys(&self) -> Result<KeyFile> {
+        Ok(KeyFile::open(&self.0.join("wrapping.keys"))?)
     }
 
     /// The secret under which names are hashed.
@@ -75,6 +89,19 @@ impl Home {
 
 /// Makes the database `name` unless it is there, and brings it up to date.
 pub async fn prepare(server: &PgConnectOptions, name: &'static str) -> Result<PgConnectOptions> {
+    let database = make(server, name).await?;
+    database::migrate(&database).await?;
+    Ok(database)
+}
+
+/// Makes the key store's database unless it is there, and brings it up to date.
+pub async fn prepare_key_store(server: &PgConnectOptions) -> Result<PgConnectOptions> {
+    let database = make(server, KEY_STORE).await?;
+    database::migrate_key_store(&database).await?;
+    Ok(database)
+}
+
+async fn make(server: &PgConnectOptions, name: &'static str) -> Result<PgConnectOptions> {
     let mut connection = PgConnection::connect_with(server).await?;
     let there = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1) AS "there!""#, name)
         .fetch_one(&mut connection)
@@ -83,9 +110,7 @@ pub async fn prepare(server: &PgConnectOptions, name: &'static str) -> Result<Pg
         connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
     }
     connection.close().await?;
-    let database = server.clone().database(name);
-    database::migrate(&database).await?;
-    Ok(database)
+    Ok(server.clone().database(name))
 }
 
 /// Stops the private server, unless another process stays connected to it; our own connections take a moment to close.

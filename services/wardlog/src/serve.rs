@@ -23,9 +23,10 @@ use reqwest::Url;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use vault::{KeyFile, Vault};
 use web::{
     clock,
-    command::{Client, Service, client::Services},
+    command::{Client, Means, Service, client::Services},
     read_token::ReadTokens,
 };
 
@@ -69,6 +70,8 @@ pub struct Settings {
     pub gateway_secret: Option<GatewaySecret>,
     /// Where the gateway's public keys are; unless given, this process's own internal listener is asked.
     pub gateway_keys: Option<KeySource>,
+    /// Where the keys of what services seal are; without it they seal and open nothing.
+    pub key_store: Option<KeyStore>,
     /// What to run.
     pub roles: BTreeSet<Role>,
     /// Whose tokens are believed.
@@ -77,6 +80,15 @@ pub struct Settings {
     pub secret: Option<Secret>,
     /// The bytes of requests that the door holds in memory at most.
     pub door_memory: usize,
+}
+
+/// The keys of what is sealed: a database of its own, and the file of the keys that wrap them.
+#[derive(Debug, Clone)]
+pub struct KeyStore {
+    /// The database, as each service's role reaches it.
+    pub database: Logins,
+    /// The wrapping keys.
+    pub wrapping: Arc<KeyFile>,
 }
 
 /// The roles of a running process; dropping it ends them without order.
@@ -139,7 +151,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         inside.exchange = Some(exchange);
     }
     inside.services = services(&settings, &own, &wakes).await?;
-    public.pools.extend(inside.services.iter().map(|(_, service)| service.pool.clone()));
+    public.pools.extend(inside.services.iter().map(|(_, service)| service.means.pool.clone()));
     let public_listener =
         TcpListener::bind(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
     let address = public_listener.local_addr()?;
@@ -174,9 +186,20 @@ async fn services(settings: &Settings, own: &Url, wakes: &Wakes) -> Result<Vec<(
         let keys = settings.gateway_keys.clone().map_or_else(|| keys_at(own), Ok)?;
         let verifier = Verifier::of_exchanged(context.name, keys)?;
         let pool = connect(settings, context.database, 10).await?;
-        services.push((commands, Service { pool, verifier, wake: wakes.domain().clone() }));
+        let means = Means { pool, vault: vault(settings, context).await? };
+        services.push((commands, Service { means, verifier, wake: wakes.domain().clone() }));
     }
     Ok(services)
+}
+
+async fn vault(settings: &Settings, context: &Context) -> Result<Vault> {
+    let Some(KeyStore { database, wrapping }) = &settings.key_store else {
+        tracing::warn!(service = context.name, "no key store: what names people is neither sealed nor opened");
+        return Ok(Vault::none());
+    };
+    let login = database.of(context.database).context("no login to the key store: give VAULT_DATABASE_URL")?;
+    let pool = database::connect(login, context.database, 4).await.context("cannot connect to the key store")?;
+    Ok(Vault::new(context.name, pool, Arc::clone(wrapping)))
 }
 
 async fn gateway(

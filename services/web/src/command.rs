@@ -16,8 +16,9 @@ use access::Caller;
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use schema::CommandId;
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
+use vault::{Vault, VaultError};
 
 pub use carry_out::{CarriedOut, Sent, carry_out};
 pub use client::Client;
@@ -45,10 +46,13 @@ pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn authorise(&self, caller: &Caller) -> Option<Owner>;
 
     /// The record's stream.
-    fn stream(&self, fresh: &Fresh) -> String;
+    fn stream(&self, given: &Given) -> String;
 
-    /// What is asked of the record.
-    fn ask(&self, owner: Owner, fresh: &Fresh) -> <Self::Record as Aggregate>::Command;
+    /// What is asked of the record; what is personal in it is sealed here.
+    fn ask(
+        &self,
+        given: &Given,
+    ) -> impl Future<Output = Result<<Self::Record as Aggregate>::Command, CommandError<Self::Refusal>>> + Send;
 
     /// What must hold of other records: asked in the transaction of the decision, and not held to.
     fn check(
@@ -61,7 +65,11 @@ pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// What the caller is told. Events that this command cannot have led to are another's of the same id:
     /// [`CommandError::CommandIdReused`].
-    fn answer(&self, fresh: &Fresh, done: &Done<EventOf<Self>>) -> Result<Self::Answer, CommandError<Self::Refusal>>;
+    fn answer(
+        &self,
+        given: &Given,
+        done: &Done<EventOf<Self>>,
+    ) -> impl Future<Output = Result<Self::Answer, CommandError<Self::Refusal>>> + Send;
 }
 
 /// Why a command is refused, as a caller may know it.
@@ -91,21 +99,46 @@ impl Rule {
     }
 }
 
-/// What a command needs and must not make itself.
+/// Where a service keeps what it is told.
+#[derive(Debug, Clone)]
+pub struct Means {
+    /// The log, and the views, as the service's own role.
+    pub pool: PgPool,
+    /// The keys of what it seals.
+    pub vault: Vault,
+}
+
+impl Means {
+    /// The log alone, for what seals nothing.
+    pub const fn without_keys(pool: PgPool) -> Self {
+        Self { pool, vault: Vault::none() }
+    }
+}
+
+/// What a command is carried out with, and must not make itself.
 #[derive(Clone)]
-pub struct Fresh {
+pub struct Given {
+    /// Whose the record is.
+    pub owner: Owner,
     /// An id for what the command brings into being: the same when the command is sent again.
     pub id: Uuid,
     /// 256 random bits: others each time.
     pub random: [u8; 32],
+    /// The service's means.
+    pub means: Means,
 }
 
-impl Fresh {
-    pub(crate) fn of(owner: Owner, command: &CommandId, random: [u8; 32]) -> Self {
+impl Given {
+    pub(crate) fn new(means: &Means, owner: Owner, command: &CommandId, random: [u8; 32]) -> Self {
         let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 ids of what commands bring into being");
         hash.update(owner.id().as_bytes()).update(command.as_str().as_bytes());
         let mut id = [0; 16];
         hash.finalize_xof().fill(&mut id);
-        Self { id: uuid::Builder::from_custom_bytes(id).into_uuid(), random }
+        Self { owner, id: uuid::Builder::from_custom_bytes(id).into_uuid(), random, means: means.clone() }
     }
+}
+
+/// What the keys' failing means for a command: it was not carried out, and may be later.
+pub fn unsealed<R: Refusal>(error: VaultError) -> CommandError<R> {
+    CommandError::Unprepared(Box::new(error))
 }

@@ -8,7 +8,7 @@ use schema::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use web::command::{Command, Fresh, Refusal, Rule};
+use web::command::{Command, Given, Refusal, Rule};
 
 use super::school_stream;
 use crate::{
@@ -108,13 +108,13 @@ impl Command for RegisterSource {
         own_staff(caller, self.school)
     }
 
-    fn stream(&self, fresh: &Fresh) -> String {
-        stream(fresh.id.into())
+    fn stream(&self, given: &Given) -> String {
+        stream(given.id.into())
     }
 
-    fn ask(&self, _: Owner, fresh: &Fresh) -> SourceCommand {
+    async fn ask(&self, given: &Given) -> Result<SourceCommand, Error> {
         let Self { school, name, vocabulary } = self.clone();
-        SourceCommand::Register(source::RegisterSource { source: fresh.id.into(), school, name, vocabulary })
+        Ok(SourceCommand::Register(source::RegisterSource { source: given.id.into(), school, name, vocabulary }))
     }
 
     async fn check(&self, _: Owner, connection: &mut PgConnection) -> Result<(), Error> {
@@ -134,9 +134,9 @@ impl Command for RegisterSource {
         Ok(())
     }
 
-    fn answer(&self, fresh: &Fresh, done: &Done<SourceEvent>) -> Result<SourceId, Error> {
+    async fn answer(&self, given: &Given, done: &Done<SourceEvent>) -> Result<SourceId, Error> {
         match done.events.as_slice() {
-            [] => Ok(fresh.id.into()),
+            [] => Ok(given.id.into()),
             [SourceEvent::Registered(was)] if was.name == self.name.as_str() && was.vocabulary == self.vocabulary => {
                 Ok(was.source)
             }
@@ -156,16 +156,16 @@ impl Command for IssueKey {
         own_staff(caller, self.school)
     }
 
-    fn stream(&self, _: &Fresh) -> String {
+    fn stream(&self, _: &Given) -> String {
         stream(self.source)
     }
 
-    fn ask(&self, _: Owner, fresh: &Fresh) -> SourceCommand {
-        SourceCommand::IssueKey { key: fresh.id.into(), hash: IngestKey::from_random(fresh.random).hash() }
+    async fn ask(&self, given: &Given) -> Result<SourceCommand, Error> {
+        Ok(SourceCommand::IssueKey { key: given.id.into(), hash: IngestKey::from_random(given.random).hash() })
     }
 
-    fn answer(&self, fresh: &Fresh, done: &Done<SourceEvent>) -> Result<IssuedKey, Error> {
-        let key = IngestKey::from_random(fresh.random);
+    async fn answer(&self, given: &Given, done: &Done<SourceEvent>) -> Result<IssuedKey, Error> {
+        let key = IngestKey::from_random(given.random);
         match done.events.as_slice() {
             [SourceEvent::KeyIssued(issued)] => {
                 let is_this_one = issued.hash == key.hash().to_string();
@@ -187,15 +187,15 @@ impl Command for RevokeKey {
         own_staff(caller, self.school)
     }
 
-    fn stream(&self, _: &Fresh) -> String {
+    fn stream(&self, _: &Given) -> String {
         stream(self.source)
     }
 
-    fn ask(&self, _: Owner, _: &Fresh) -> SourceCommand {
-        SourceCommand::RevokeKey { key: self.key }
+    async fn ask(&self, _: &Given) -> Result<SourceCommand, Error> {
+        Ok(SourceCommand::RevokeKey { key: self.key })
     }
 
-    fn answer(&self, _: &Fresh, done: &Done<SourceEvent>) -> Result<KeyId, Error> {
+    async fn answer(&self, _: &Given, done: &Done<SourceEvent>) -> Result<KeyId, Error> {
         match done.events.as_slice() {
             [] => Ok(self.key),
             [SourceEvent::KeyRevoked(revoked)] if revoked.key == self.key => Ok(self.key),

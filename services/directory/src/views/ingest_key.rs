@@ -38,13 +38,12 @@ async fn register(c: &mut PgConnection, at: At<'_>, registered: SourceRegistered
 
 async fn issue(c: &mut PgConnection, at: At<'_>, issued: KeyIssued) -> Result<(), ProjectionError> {
     let school = at.record.school.ok_or_else(|| at.poison("expected a stream that a school owns"))?;
-    let source: Option<SourceId> = at.record.stream.strip_prefix("source-").and_then(|id| id.parse().ok());
-    let source = source.ok_or_else(|| at.poison("expected a stream source-<id>"))?;
+    let source = at.id_in_stream("source-")?;
     let hash: KeyHash = issued.hash.parse().map_err(|_| at.poison("expected a hash of 64 hex digits"))?;
     let written = sqlx::query!(
         "INSERT INTO ingest_key (key_id, source_id, school_id, hash, issued_at) VALUES ($1, $2, $3, $4, $5)",
         Uuid::from(issued.key),
-        Uuid::from(source),
+        source,
         Uuid::from(school),
         hash.as_bytes().as_slice(),
         at.record.occurred_at,

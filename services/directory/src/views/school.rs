@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use eventlog::ProjectionError;
 use schema::{
-    SchoolId, Urn,
+    SchoolId, TrustId, Urn,
     directory::{JoinedTrust, LeftTrust, SchoolDetails, SchoolEvent, SchoolRegistered, UrnChanged},
 };
 use sqlx::PgConnection;
@@ -158,6 +158,21 @@ pub async fn holder(connection: &mut PgConnection, urn: Urn) -> Result<Option<Sc
         column(urn)?,
     );
     Ok(school.fetch_optional(connection).await?.map(SchoolId::from))
+}
+
+/// The trusts that a school belongs to on a day: one, or none.
+pub async fn trusts_of(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    on: NaiveDate,
+) -> Result<Vec<TrustId>, sqlx::Error> {
+    let trusts = sqlx::query_scalar!(
+        r#"SELECT trust_id AS "trust!" FROM directory.membership
+           WHERE school_id = $1 AND from_day <= $2 AND (to_day IS NULL OR $2 < to_day)"#,
+        Uuid::from(school),
+        on,
+    );
+    Ok(trusts.fetch_all(connection).await?.into_iter().map(TrustId::from).collect())
 }
 
 fn column(urn: Urn) -> Result<i32, sqlx::Error> {

@@ -34,7 +34,7 @@ impl Endpoint {
         let keys = std::env::temp_dir().join(format!("wardlog-endpoint-{}", id()));
         std::fs::write(&keys, exchange.jwks()).unwrap();
         let verifier = Verifier::of_exchanged(directory::http::SERVICE, KeySource::File(keys.clone())).unwrap();
-        let service = Service { pool: house.directory.clone(), verifier, wake: Wake::default() };
+        let service = Service { means: house.means(), verifier, wake: Wake::default() };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/directory/commands/", listener.local_addr().unwrap());
         let server = HttpServer::new(move || {

@@ -1,17 +1,20 @@
 //! A database of its own for each test, with the roles that use it.
 
+use std::{fs, path::PathBuf, sync::Arc};
+
 use chrono::{DateTime, NaiveDate, Utc};
 use database::{Role, connect, scratch};
 use directory::{
-    DirectoryView,
-    commands::SourceRefusal,
+    DirectoryView, PeopleView,
+    http::SERVICE,
     import::{Imported, import},
 };
 use eventlog::{Cause, CommandError, Owner, catch_up};
 use schema::{SchoolId, TrustId};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
-use web::command::{CarriedOut, Command, Sent, carry_out};
+use vault::{KeyFile, Vault};
+use web::command::{CarriedOut, Command, Means, Sent, carry_out};
 
 /// The register as the project carries it (`data/README.md`).
 pub const SAMPLE: &str = include_str!("../../data/gias_sample.csv");
@@ -25,6 +28,14 @@ pub struct House {
     pub projections: PgPool,
     pub gateway: PgPool,
     pub door: PgPool,
+    pub vault: Vault,
+    keys: PathBuf,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.keys).unwrap();
+    }
 }
 
 impl House {
@@ -33,7 +44,11 @@ impl House {
         let pool = |role| connect(&options, role, 4);
         let (directory, projections) = (pool(Role::Directory).await.unwrap(), pool(Role::Projections).await.unwrap());
         let (gateway, door) = (pool(Role::Gateway).await.unwrap(), pool(Role::Filtering).await.unwrap());
-        Self { options, directory, projections, gateway, door }
+        let keys = std::env::temp_dir().join(format!("wardlog-house-{}", id()));
+        fs::create_dir(&keys).unwrap();
+        let wrapping = Arc::new(KeyFile::open(&keys.join("wrapping.keys")).unwrap());
+        let vault = Vault::new(SERVICE, pool(Role::Directory).await.unwrap(), wrapping);
+        Self { options, directory, projections, gateway, door, vault, keys }
     }
 
     /// Imports `text` as the register of 1 September 2026 plus `days`.
@@ -43,18 +58,23 @@ impl House {
     }
 
     /// Carries a command out on a record of the school's.
-    pub async fn tell<C: Command<Refusal = SourceRefusal>>(
+    pub async fn tell<C: Command>(
         &self,
         school: SchoolId,
         command: C,
         id: &str,
-    ) -> Result<CarriedOut<C::Answer>, CommandError<SourceRefusal>> {
+    ) -> Result<CarriedOut<C::Answer>, CommandError<C::Refusal>> {
         let sent = Sent { cause: because(id), random: rand::random() };
-        carry_out(&self.directory, Owner::School(school), command, sent, now()).await
+        carry_out(&self.means(), Owner::School(school), command, sent, now()).await
+    }
+
+    pub fn means(&self) -> Means {
+        Means { pool: self.directory.clone(), vault: self.vault.clone() }
     }
 
     pub async fn catch_up(&self) {
         catch_up(&self.projections, &DirectoryView).await.unwrap();
+        catch_up(&self.projections, &PeopleView).await.unwrap();
     }
 
     pub async fn events(&self) -> i64 {

@@ -11,6 +11,7 @@ mod history;
 mod house;
 mod import;
 mod keys;
+mod people;
 mod rebuild;
 mod tenancy;
 mod views;

@@ -39,6 +39,7 @@ impl Serving {
             services: BTreeMap::new(),
             gateway_secret: Some(secret()),
             gateway_keys: None,
+            key_store: None,
             roles: roles.into(),
             issuers: vec![issuer.config()],
             secret: Some(Secret::new([7; 32])),

@@ -14,7 +14,7 @@ use schema::{KeyId, SchoolId, Urn, Vocabulary};
 use sqlx::PgPool;
 use web::{
     clock,
-    command::{self, CarriedOut, Command, Sent},
+    command::{self, CarriedOut, Command, Means, Sent},
 };
 
 use super::Place;
@@ -106,5 +106,6 @@ async fn revoke(pool: &PgPool, projections: &PgPool, key: KeyId) -> Result<()> {
 
 /// A command of the operator's, typed once.
 async fn carry_out<C: Command>(pool: &PgPool, school: SchoolId, command: C) -> Result<CarriedOut<C::Answer>> {
-    Ok(command::carry_out(pool, Owner::School(school), command, Sent::here("operator"), clock::now()).await?)
+    let means = Means::without_keys(pool.clone());
+    Ok(command::carry_out(&means, Owner::School(school), command, Sent::here("operator"), clock::now()).await?)
 }

@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 
 use access::identity::IssuerConfig;
@@ -20,7 +21,7 @@ use super::{Database, Place};
 use crate::{
     contexts::CONTEXTS,
     demo, home,
-    serve::{self, Role, Settings},
+    serve::{self, KeyStore, Role, Settings},
 };
 
 /// `wardlog serve`.
@@ -98,6 +99,8 @@ impl Serve {
         let stop = shutdown::on_signal()?;
         let (logins, database) = self.database(place).await?;
         let has = |role| self.roles.contains(&role);
+        let keys = if has(Role::Directory) { place.key_store(database.as_ref()).await? } else { None };
+        let (key_store, key_server) = keys.map_or((None, None), |(store, server)| (Some(store), server));
         let settings = Settings {
             database: logins,
             listen: self.listen,
@@ -105,6 +108,7 @@ impl Serve {
             services: self.services.iter().cloned().collect(),
             gateway_secret: has(Role::Gateway).then(|| place.home()?.gateway_secret()).transpose()?,
             gateway_keys: self.gateway_url.as_ref().map(serve::keys_at).transpose()?,
+            key_store,
             roles: self.roles.iter().copied().collect(),
             issuers,
             secret: has(Role::Filtering).then(|| place.home()?.secret()).transpose()?,
@@ -113,6 +117,9 @@ impl Serve {
         let running = serve::start(settings, stop).await?;
         tracing::info!(address = %running.address, internal = %running.internal_address, "listening");
         let outcome = running.finished().await;
+        if let Some(server) = key_server {
+            home::stop_if_unused(&server).await?;
+        }
         if let Some(database) = database {
             database.close().await?;
         }
@@ -162,6 +169,9 @@ pub(super) async fn demo(place: &Place, options: &demo::Options) -> Result<ExitC
     let stop = shutdown::on_signal()?;
     let server = home.postgres()?;
     let database = home::prepare_fresh(&server.options(), home::DEMO_DATABASE).await?;
+    let key_server = home.key_store()?;
+    let keys = home::prepare_key_store(&key_server.options()).await?;
+    let key_store = KeyStore { database: Logins::of_their_own(&keys), wrapping: Arc::new(home.wrapping_keys()?) };
     let settings = Settings {
         database: Logins::of_their_own(&database),
         listen: options.listen,
@@ -169,6 +179,7 @@ pub(super) async fn demo(place: &Place, options: &demo::Options) -> Result<ExitC
         services: BTreeMap::new(),
         gateway_secret: Some(home.gateway_secret()?),
         gateway_keys: None,
+        key_store: Some(key_store),
         roles: BTreeSet::from(Role::ALL),
         issuers: vec![issuer.config()],
         secret: Some(home.secret()?),
@@ -186,6 +197,7 @@ pub(super) async fn demo(place: &Place, options: &demo::Options) -> Result<ExitC
     }
     stop.cancel();
     running.finished().await?;
+    home::stop_if_unused(&key_server).await?;
     home::stop_if_unused(&server).await?;
     Ok(if outcome? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

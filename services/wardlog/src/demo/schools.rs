@@ -17,7 +17,7 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
 use web::{
     clock,
-    command::{Sent, carry_out},
+    command::{Means, Sent, carry_out},
 };
 
 use super::progress::Progress;
@@ -138,11 +138,12 @@ impl Directory {
         let mut keys = Vec::with_capacity(schools.len());
         for school in schools {
             let (owner, sent) = (Owner::School(school.id), || Sent::here("demo"));
+            let means = Means::without_keys(self.pool.clone());
             let register = RegisterSource { school: school.id, name: name.clone(), vocabulary };
-            let source = carry_out(&self.pool, owner, register, sent(), clock::now()).await?.answer;
+            let source = carry_out(&means, owner, register, sent(), clock::now()).await?.answer;
             let issue = IssueKey { school: school.id, source };
             keys.push(
-                carry_out(&self.pool, owner, issue, sent(), clock::now())
+                carry_out(&means, owner, issue, sent(), clock::now())
                     .await?
                     .answer
                     .key

@@ -8,6 +8,7 @@ mod comparison;
 mod demo;
 mod files;
 mod kill;
+mod people;
 mod process;
 mod tenancy;
 mod town;

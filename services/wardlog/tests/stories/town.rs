@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::PathBuf,
+    sync::Arc,
 };
 
 use access::{Scope, Subject, dev_issuer::DevIssuer, exchange::GatewaySecret};
@@ -23,10 +24,11 @@ use schema::{SchoolId, TrustId, Urn, Vocabulary};
 use serde_json::{Value, json};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use wardlog::serve::{self, Settings};
+use vault::KeyFile;
+use wardlog::serve::{self, KeyStore, Settings};
 use web::{
     clock,
-    command::{Sent, carry_out},
+    command::{Means, Sent, carry_out},
 };
 
 use apart::Apart;
@@ -95,10 +97,11 @@ impl Records {
     pub async fn filter(&self, urn: u32) -> String {
         let school = self.school(urn).await;
         let (owner, sent, now) = (Owner::School(school), || Sent::here("story"), clock::now());
+        let means = Means::without_keys(self.directory.clone());
         let filter = RegisterSource { school, name: "filter".parse().unwrap(), vocabulary: Vocabulary::General };
-        let source = carry_out(&self.directory, owner, filter, sent(), now).await.unwrap().answer;
+        let source = carry_out(&means, owner, filter, sent(), now).await.unwrap().answer;
         let issue = IssueKey { school, source };
-        let key = carry_out(&self.directory, owner, issue, sent(), now).await.unwrap().answer.key;
+        let key = carry_out(&means, owner, issue, sent(), now).await.unwrap().answer.key;
         catch_up(&self.projections, &DirectoryView).await.unwrap();
         key.unwrap()
     }
@@ -216,11 +219,18 @@ pub fn settings(database: &PgConnectOptions, issuer: &DevIssuer) -> Settings {
         services: BTreeMap::new(),
         gateway_secret: Some(GatewaySecret::new([4; 32])),
         gateway_keys: None,
+        key_store: Some(KeyStore { database: Logins::of_their_own(database), wrapping: wrapping_keys(database) }),
         roles: BTreeSet::from(serve::Role::ALL),
         issuers: vec![issuer.config()],
         secret: Some(Secret::new([3; 32])),
         door_memory: 64 << 20,
     }
+}
+
+/// The wrapping keys that go with a database: the same for every process.
+fn wrapping_keys(database: &PgConnectOptions) -> Arc<KeyFile> {
+    let name = format!("wardlog-story-{}.keys", database.get_database().unwrap());
+    Arc::new(KeyFile::open(&std::env::temp_dir().join(name)).unwrap())
 }
 
 /// A development issuer of its own.

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use eventlog::{Cause, CommandError, Origin, Owner, Position, Stream, execute_if};
-use sqlx::PgPool;
 
-use super::{Command, Fresh};
+use super::{Command, Given, Means};
 use crate::clock;
 
 /// What comes with a command that was sent.
@@ -46,23 +45,23 @@ pub struct CarriedOut<A> {
 ///
 /// Sent again with the same id, it is answered with what it led to.
 pub async fn carry_out<C: Command>(
-    pool: &PgPool,
+    means: &Means,
     owner: Owner,
     command: C,
     sent: Sent,
     at: DateTime<Utc>,
 ) -> Result<CarriedOut<C::Answer>, CommandError<C::Refusal>> {
-    let fresh = Fresh::of(owner, &sent.cause.command_id, sent.random);
-    let stream = Stream { owner, name: command.stream(&fresh) };
-    let asked = command.ask(owner, &fresh);
+    let given = Given::new(means, owner, &sent.cause.command_id, sent.random);
+    let stream = Stream { owner, name: command.stream(&given) };
+    let asked = command.ask(&given).await?;
     let command = Arc::new(command);
     let checked = Arc::clone(&command);
-    let done = execute_if::<C::Record, C::Refusal>(pool, stream, asked, at, Origin::Sender(sent.cause), {
+    let done = execute_if::<C::Record, C::Refusal>(&means.pool, stream, asked, at, Origin::Sender(sent.cause), {
         move |connection| {
             let command = Arc::clone(&checked);
             Box::pin(async move { command.check(owner, connection).await })
         }
     })
     .await?;
-    Ok(CarriedOut { answer: command.answer(&fresh, &done)?, position: done.position })
+    Ok(CarriedOut { answer: command.answer(&given, &done).await?, position: done.position })
 }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use access::{Caller, Exchange};
+use access::{Caller, Exchange, IssuerName, Subject};
 use eventlog::Position;
 use reqwest::{StatusCode, Url};
-use schema::CommandId;
+use schema::{CommandId, people::LoginName};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -66,6 +66,11 @@ impl Client {
         let http = reqwest::Client::builder().no_proxy().pool_idle_timeout(IDLE).timeout(PATIENCE);
         let http = http.redirect(reqwest::redirect::Policy::none()).build()?;
         Ok(Self { http, exchange, tokens, services: Arc::new(services) })
+    }
+
+    /// The services' own name for who logs in at an issuer as a subject: no service is told of either.
+    pub fn login(&self, issuer: &IssuerName, subject: &Subject) -> LoginName {
+        self.exchange.login(issuer, subject)
     }
 
     pub(super) async fn send<C: Command>(

@@ -8,11 +8,10 @@ use actix_web::{
 };
 use eventlog::{Cause, CommandError, Wake};
 use schema::CommandId;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{
-    Command, Refusal, Sent, carry_out,
+    Command, Means, Refusal, Sent, carry_out,
     wire::{Answered, CORRELATION_ID, IDEMPOTENCY_KEY, REFUSED, Refused, path},
 };
 use crate::{ErrorCode, Problem, bearer, clock, problem::method_not_allowed, trace_context};
@@ -23,8 +22,8 @@ pub const LONGEST_ID: usize = 100;
 /// What an endpoint works with.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// Connections as the service's own role.
-    pub pool: PgPool,
+    /// Where the service keeps what it is told.
+    pub means: Means,
     /// Believes the gateway's tokens for this service.
     pub verifier: Verifier,
     /// Wakes those who follow the domain log in this process.
@@ -50,7 +49,7 @@ async fn answer<C: Command>(
         Problem::new(ErrorCode::BadRequest).detail(format!("expected the command {} as JSON, to column {at}", C::NAME))
     })?;
     let owner = command.authorise(&caller).ok_or_else(not_found)?;
-    let done = carry_out(&service.pool, owner, command, sent, now).await.map_err(problem)?;
+    let done = carry_out(&service.means, owner, command, sent, now).await.map_err(problem)?;
     service.wake.all();
     Ok(HttpResponse::Ok().json(Answered { answer: done.answer, position: done.position.map(Into::into) }))
 }
@@ -90,6 +89,10 @@ fn problem<R: Refusal>(error: CommandError<R>) -> Problem {
         CommandError::Unreadable(error) => {
             tracing::error!(%error, "a record cannot be read");
             Problem::new(ErrorCode::Internal)
+        }
+        CommandError::Unprepared(error) => {
+            tracing::error!(%error, "a command was not carried out");
+            Problem::new(ErrorCode::Unavailable).retry_after(1)
         }
         CommandError::Database(error) => {
             tracing::error!(%error, "a command was not carried out, or its outcome is unknown");

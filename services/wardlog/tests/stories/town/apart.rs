@@ -28,7 +28,11 @@ impl Apart {
 
         let door = apart.door;
         apart.run(Role::Filtering, "filtering", door, database, &[]).await;
-        let listens = [("WARDLOG_INTERNAL_LISTEN", directory_inside), ("WARDLOG_GATEWAY_URL", gateway_url)];
+        let listens = [
+            ("WARDLOG_INTERNAL_LISTEN", directory_inside),
+            ("WARDLOG_GATEWAY_URL", gateway_url),
+            ("VAULT_DATABASE_URL", url(database, Role::Directory)),
+        ];
         apart.run(Role::Directory, "directory", free_address(), database, &listens).await;
         let listens = [
             ("WARDLOG_INTERNAL_LISTEN", gateway_inside),
@@ -50,9 +54,8 @@ impl Apart {
         others: &[(&str, String)],
     ) {
         let variable = format!("DATABASE_URL_{}", login.variable());
-        let url = database.clone().username(login.as_str()).to_url_lossy().to_string();
         let own = [
-            (variable.as_str(), url),
+            (variable.as_str(), url(database, login)),
             ("WARDLOG_LISTEN", listen.to_string()),
             ("WARDLOG_HOME", self.directory.join(role).display().to_string()),
         ];
@@ -60,6 +63,11 @@ impl Apart {
         let process = self.processes.last_mut().unwrap();
         ready(&self.directory, listen, || process.try_wait().unwrap()).await;
     }
+}
+
+/// The database as a role reaches it; the key store is in it too.
+fn url(database: &PgConnectOptions, login: Role) -> String {
+    database.clone().username(login.as_str()).to_url_lossy().to_string()
 }
 
 impl Drop for Apart {

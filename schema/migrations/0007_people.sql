@@ -1,0 +1,115 @@
+-- The view of people: who is known at a school or trust, the roles they hold there, who read who they are. Who they are is
+-- not in it, not even sealed. A row has the id of the school that it belongs to, or of the trust. Days are London days; a role is held up to, and not including,
+-- to_day (NULL: no end is known).
+SET LOCAL ROLE wardlog_owner;
+
+CREATE FUNCTION log.make_people() RETURNS void LANGUAGE plpgsql AS $make$
+DECLARE
+    t text;
+BEGIN
+    CREATE TABLE person (
+        person_id  uuid PRIMARY KEY,
+        school_id  uuid,
+        trust_id   uuid,
+        category   text NOT NULL,
+        left_on    date,
+        CHECK (num_nonnulls(school_id, trust_id) = 1)
+    );
+    CREATE INDEX ON person (school_id);
+    CREATE INDEX ON person (trust_id);
+
+    -- The names of our own by which a person logs in.
+    CREATE TABLE person_login (
+        person_id  uuid NOT NULL,
+        login      text NOT NULL,
+        school_id  uuid,
+        trust_id   uuid,
+        PRIMARY KEY (person_id, login)
+    );
+    CREATE INDEX ON person_login (login);
+
+    CREATE TABLE appointment (
+        appointment_id  uuid PRIMARY KEY,
+        school_id       uuid,
+        trust_id        uuid,
+        person_id       uuid NOT NULL,
+        role            text NOT NULL,
+        from_day        date NOT NULL,
+        to_day          date
+    );
+    CREATE INDEX ON appointment (school_id);
+    CREATE INDEX ON appointment (trust_id);
+    CREATE INDEX ON appointment (person_id);
+
+    -- Days on which a school has no DSL, after it had one (R013).
+    CREATE TABLE dsl_gap (
+        school_id  uuid NOT NULL,
+        from_day   date NOT NULL,
+        to_day     date,
+        PRIMARY KEY (school_id, from_day)
+    );
+
+    -- Who was shown who people are, when, and what for (R133).
+    CREATE TABLE identity_reading (
+        reading_id  uuid PRIMARY KEY,
+        school_id   uuid,
+        trust_id    uuid,
+        reader      text NOT NULL,
+        read_at     timestamptz NOT NULL,
+        purpose     text NOT NULL,
+        people      uuid[] NOT NULL
+    );
+    CREATE INDEX ON identity_reading (school_id, read_at);
+    CREATE INDEX ON identity_reading (trust_id, read_at);
+
+    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
+        EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
+        EXECUTE format('GRANT SELECT, INSERT ON %I TO wardlog_projections', t);
+    END LOOP;
+    GRANT UPDATE ON person, appointment TO wardlog_projections;
+    GRANT DELETE ON person_login, dsl_gap TO wardlog_projections;
+
+    -- A school's own staff see its people, and a trust's lead those of the trust itself.
+    FOREACH t IN ARRAY ARRAY['person', 'appointment', 'identity_reading'] LOOP
+        EXECUTE format($policy$CREATE POLICY own_people ON %I FOR SELECT TO wardlog_gateway
+            USING (school_id = nullif(current_setting('wardlog.school', true), '')::uuid
+                   OR trust_id = nullif(current_setting('wardlog.trust', true), '')::uuid)$policy$, t);
+        EXECUTE format('GRANT SELECT ON %I TO wardlog_gateway', t);
+    END LOOP;
+    CREATE POLICY own_people ON dsl_gap FOR SELECT TO wardlog_gateway
+        USING (school_id = nullif(current_setting('wardlog.school', true), '')::uuid);
+    GRANT SELECT ON dsl_gap TO wardlog_gateway;
+END
+$make$;
+
+CREATE FUNCTION log.show_people(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log.show_table('directory', t, p_schema)
+    FROM unnest(ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading']) t;
+END
+$$;
+
+RESET ROLE;
+
+SELECT log.show_generation('people', log.make_generation('people'), false);
+
+SET LOCAL ROLE wardlog_owner;
+GRANT SELECT, INSERT ON directory.person, directory.person_login, directory.appointment,
+    directory.dsl_gap, directory.identity_reading TO wardlog_projections;
+GRANT UPDATE ON directory.person, directory.appointment TO wardlog_projections;
+GRANT DELETE ON directory.person_login, directory.dsl_gap TO wardlog_projections;
+
+CREATE VIEW published.person_v1 WITH (security_invoker = true) AS
+    SELECT person_id, school_id, trust_id, category, left_on FROM directory.person;
+CREATE VIEW published.appointment_v1 WITH (security_invoker = true) AS
+    SELECT appointment_id, school_id, trust_id, person_id, role, from_day, to_day FROM directory.appointment;
+CREATE VIEW published.dsl_gap_v1 WITH (security_invoker = true) AS
+    SELECT school_id, from_day, to_day FROM directory.dsl_gap;
+CREATE VIEW published.identity_reading_v1 WITH (security_invoker = true) AS
+    SELECT reading_id, school_id, trust_id, reader, read_at, purpose, people FROM directory.identity_reading;
+GRANT SELECT ON directory.person, directory.appointment, directory.dsl_gap, directory.identity_reading TO wardlog_gateway;
+GRANT SELECT ON published.person_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1
+    TO wardlog_gateway;
+RESET ROLE;

@@ -1,0 +1,128 @@
+//! Showing who people are: recorded first, then opened.
+
+use access::Caller;
+use eventlog::{Aggregate, CommandError, Done, Owner};
+use schema::{
+    DataKeyId, PersonId, Sealed,
+    people::{IdentitiesRead, Identity, PersonEvent, ReadingEvent, ReadingPurpose},
+};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use web::command::{Command, Given, Refusal, Rule, unsealed};
+
+use super::people::{own_people, place, stream};
+use crate::{
+    domain::{
+        person::Person,
+        reading::{MOST, Reading, ReadingError},
+        workplace::Workplace,
+    },
+    http::SERVICE,
+};
+
+/// Shows who some people are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadIdentities {
+    /// Where they are recorded.
+    pub at: Workplace,
+    /// Who.
+    pub people: Vec<PersonId>,
+    /// What for.
+    pub purpose: ReadingPurpose,
+}
+
+/// Who somebody is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The person.
+    pub person: PersonId,
+    /// Who it is; none if the person's key was destroyed: the person is forgotten.
+    pub identity: Option<Identity>,
+}
+
+type Error = CommandError<ReadingRefusal>;
+
+/// Why nothing is shown.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadingRefusal {
+    /// The rules of readings refuse it.
+    #[error(transparent)]
+    Reading(#[from] ReadingError),
+    /// One of them is not recorded there.
+    #[error("one of the people is not recorded")]
+    PersonUnknown,
+}
+
+impl Refusal for ReadingRefusal {
+    fn rule(&self) -> Option<Rule> {
+        match self {
+            Self::PersonUnknown => None,
+            Self::Reading(ReadingError::People) => Some(Rule::of("WRONG_NUMBER", "personIds")),
+            Self::Reading(ReadingError::RecordedDifferently) => Some(Rule::new("RECORDED_DIFFERENTLY")),
+        }
+    }
+}
+
+impl Command for ReadIdentities {
+    const SERVICE: &'static str = SERVICE;
+    const NAME: &'static str = "read-identities";
+    type Record = Reading;
+    type Refusal = ReadingRefusal;
+    type Answer = Vec<Shown>;
+
+    fn authorise(&self, caller: &Caller) -> Option<Owner> {
+        own_people(caller, self.at)
+    }
+
+    fn stream(&self, given: &Given) -> String {
+        format!("reading-{}", given.id)
+    }
+
+    async fn ask(&self, _: &Given) -> Result<IdentitiesRead, Error> {
+        Ok(IdentitiesRead { people: self.people.clone(), purpose: self.purpose })
+    }
+
+    async fn check(&self, owner: Owner, connection: &mut PgConnection) -> Result<(), Error> {
+        if self.people.len() > MOST {
+            return Err(CommandError::Refused(ReadingError::People.into()));
+        }
+        sealed(connection, owner, &self.people).await.map(drop)
+    }
+
+    async fn answer(&self, given: &Given, done: &Done<ReadingEvent>) -> Result<Vec<Shown>, Error> {
+        match done.events.as_slice() {
+            [ReadingEvent::IdentitiesRead(read)] if read.people == self.people && read.purpose == self.purpose => {
+                open(given, &self.people).await
+            }
+            _ => Err(CommandError::CommandIdReused),
+        }
+    }
+}
+
+/// Who these people are, sealed; in their order.
+async fn sealed(
+    connection: &mut PgConnection,
+    owner: Owner,
+    people: &[PersonId],
+) -> Result<Vec<(PersonId, Sealed<Identity>)>, Error> {
+    let streams: Vec<String> = people.iter().copied().map(stream).collect();
+    let records = eventlog::load_each::<PersonEvent>(connection, owner, &streams).await?;
+    let identity =
+        |(person, stream): (PersonId, &String)| match Person::after(records.get(stream).into_iter().flatten()) {
+            Person::Known(known) => Ok((person, known.identity)),
+            Person::Unknown => Err(CommandError::Refused(ReadingRefusal::PersonUnknown)),
+        };
+    people.iter().copied().zip(&streams).map(identity).collect()
+}
+
+async fn open(given: &Given, people: &[PersonId]) -> Result<Vec<Shown>, Error> {
+    let sealed = sealed(&mut *given.means.pool.acquire().await?, given.owner, people).await?;
+    let ids: Vec<DataKeyId> = sealed.iter().map(|(_, identity)| identity.key()).collect();
+    let keys = given.means.vault.find(given.owner.id(), &ids).await.map_err(unsealed)?;
+    let shown = sealed.iter().map(|(person, identity)| {
+        let opened = keys.get(&identity.key()).map(|key| key.open(place(given.owner, &stream(*person)), identity));
+        let identity = opened.transpose().map_err(|unopened| CommandError::Unprepared(Box::new(unopened)))?;
+        Ok(Shown { person: *person, identity })
+    });
+    shown.collect()
+}

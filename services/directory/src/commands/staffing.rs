@@ -1,0 +1,181 @@
+//! Who holds which role.
+
+use access::Caller;
+use chrono::NaiveDate;
+use eventlog::{Aggregate, CommandError, Done, Owner};
+use schema::{
+    AppointmentId, PersonId,
+    people::{Appointed, AppointmentEnded, PersonEvent, StaffRole, StaffingEvent},
+};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use web::command::{Command, Given, Refusal, Rule};
+
+use super::people::{self, own_people};
+use crate::{
+    domain::{
+        person::{Known, Person},
+        staffing::{Staffing, StaffingCommand, StaffingError},
+        workplace::Workplace,
+    },
+    http::SERVICE,
+    views::school::trusts_of,
+};
+
+/// Gives a person a role.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Appoint {
+    /// Where.
+    pub at: Workplace,
+    /// Somebody who is recorded there, or at a trust that the school belongs to.
+    pub person: PersonId,
+    /// The role.
+    pub role: StaffRole,
+    /// The first day.
+    pub from: NaiveDate,
+    /// The first day on which it is no longer held, if that is known.
+    pub to: Option<NaiveDate>,
+    /// Whether the role of whoever alone can hold it ends when this one begins.
+    pub succeeds: bool,
+}
+
+/// Ends a role.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EndAppointment {
+    /// Where.
+    pub at: Workplace,
+    /// The role as the person holds it.
+    pub appointment: AppointmentId,
+    /// The first day on which it is no longer held.
+    pub to: NaiveDate,
+}
+
+type Error = CommandError<StaffingRefusal>;
+
+/// Why a command about a role is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StaffingRefusal {
+    /// The rules of roles refuse it.
+    #[error(transparent)]
+    Staffing(#[from] StaffingError),
+    /// Nobody of this id is recorded there.
+    #[error("the person is not recorded")]
+    PersonUnknown,
+    /// A role is given to somebody who is there.
+    #[error("the person has left by then")]
+    HasLeft,
+}
+
+impl Refusal for StaffingRefusal {
+    fn rule(&self) -> Option<Rule> {
+        match self {
+            Self::PersonUnknown | Self::Staffing(StaffingError::NotGiven) => None,
+            Self::HasLeft => Some(Rule::of("HAS_LEFT", "from")),
+            Self::Staffing(StaffingError::NotHeldThere) => Some(Rule::of("NOT_HELD_THERE", "role")),
+            Self::Staffing(StaffingError::EndsBeforeItBegins) => Some(Rule::of("ENDS_BEFORE_IT_BEGINS", "to")),
+            Self::Staffing(StaffingError::GivenDifferently) => Some(Rule::new("GIVEN_DIFFERENTLY")),
+            Self::Staffing(StaffingError::HeldAlready) => Some(Rule::of("HELD_ALREADY", "personId")),
+            Self::Staffing(StaffingError::HeldByAnother) => Some(Rule::of("HELD_BY_ANOTHER", "role")),
+            Self::Staffing(StaffingError::EndsEarlier) => Some(Rule::of("ENDS_EARLIER", "to")),
+            Self::Staffing(StaffingError::TooMany) => Some(Rule::new("TOO_MANY_ROLES")),
+        }
+    }
+}
+
+impl Command for Appoint {
+    const SERVICE: &'static str = SERVICE;
+    const NAME: &'static str = "appoint";
+    type Record = Staffing;
+    type Refusal = StaffingRefusal;
+    type Answer = AppointmentId;
+
+    fn authorise(&self, caller: &Caller) -> Option<Owner> {
+        own_people(caller, self.at)
+    }
+
+    fn stream(&self, _: &Given) -> String {
+        stream(self.at)
+    }
+
+    async fn ask(&self, given: &Given) -> Result<StaffingCommand, Error> {
+        let Self { at, person, role, from, to, succeeds } = *self;
+        let appointed = Appointed { appointment: given.id.into(), person, role, from, to };
+        Ok(StaffingCommand::Appoint { site: at.site(), appointed, succeeds })
+    }
+
+    async fn check(&self, _: Owner, connection: &mut PgConnection) -> Result<(), Error> {
+        let known = self.person_there(connection).await?;
+        if known.left.is_some_and(|left| left <= self.from) {
+            return Err(CommandError::Refused(StaffingRefusal::HasLeft));
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, _: &Given, done: &Done<StaffingEvent>) -> Result<AppointmentId, Error> {
+        let given = done.events.iter().find_map(|event| match event {
+            StaffingEvent::Appointed(given) => Some(given),
+            StaffingEvent::Ended(_) | StaffingEvent::DslGapFound(_) | StaffingEvent::DslGapClosed(_) => None,
+        });
+        match given {
+            Some(given)
+                if (given.person, given.role, given.from, given.to) == (self.person, self.role, self.from, self.to) =>
+            {
+                Ok(given.appointment)
+            }
+            _ => Err(CommandError::CommandIdReused),
+        }
+    }
+}
+
+impl Appoint {
+    /// The person, as recorded at the workplace or at a trust that the school belongs to.
+    async fn person_there(&self, connection: &mut PgConnection) -> Result<Known, Error> {
+        let mut owners = vec![self.at.owner()];
+        if let Workplace::School(school) = self.at {
+            let trusts = trusts_of(&mut *connection, school, self.from).await?;
+            owners.extend(trusts.into_iter().map(Owner::Trust));
+        }
+        for owner in owners {
+            let events = eventlog::load::<PersonEvent>(connection, owner, &people::stream(self.person)).await?;
+            match Person::after(events.iter().map(|stored| &stored.event)) {
+                Person::Known(known) => return Ok(known),
+                Person::Unknown => {}
+            }
+        }
+        Err(CommandError::Refused(StaffingRefusal::PersonUnknown))
+    }
+}
+
+impl Command for EndAppointment {
+    const SERVICE: &'static str = SERVICE;
+    const NAME: &'static str = "end-appointment";
+    type Record = Staffing;
+    type Refusal = StaffingRefusal;
+    type Answer = AppointmentId;
+
+    fn authorise(&self, caller: &Caller) -> Option<Owner> {
+        own_people(caller, self.at)
+    }
+
+    fn stream(&self, _: &Given) -> String {
+        stream(self.at)
+    }
+
+    async fn ask(&self, _: &Given) -> Result<StaffingCommand, Error> {
+        Ok(StaffingCommand::End(AppointmentEnded { appointment: self.appointment, to: self.to }))
+    }
+
+    async fn answer(&self, _: &Given, done: &Done<StaffingEvent>) -> Result<AppointmentId, Error> {
+        match done.events.first() {
+            None => Ok(self.appointment),
+            Some(StaffingEvent::Ended(ended)) if (ended.appointment, ended.to) == (self.appointment, self.to) => {
+                Ok(self.appointment)
+            }
+            Some(_) => Err(CommandError::CommandIdReused),
+        }
+    }
+}
+
+fn stream(at: Workplace) -> String {
+    format!("staffing-{}", at.owner().id())
+}

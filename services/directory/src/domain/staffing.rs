@@ -1,0 +1,180 @@
+//! Who holds which role at a school or trust, from which day to which: one DSL at every instant (R013).
+
+use chrono::NaiveDate;
+use eventlog::Aggregate;
+use schema::{
+    AppointmentId, PersonId,
+    people::{Appointed, AppointmentEnded, DslGap, Site, StaffRole, StaffingEvent},
+};
+
+/// How many roles a school or trust may ever have given: for 300 people, a new one each month for twenty years would be
+/// as many.
+pub const APPOINTMENTS_EVER: usize = 72_000;
+
+/// The roles held at a school or trust, past and to come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Staffing {
+    /// Every role ever given, the first one first.
+    pub appointments: Vec<Appointed>,
+    /// The days without a DSL that have been told of, in order.
+    pub gaps: Vec<DslGap>,
+}
+
+/// What can be asked of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StaffingCommand {
+    /// Give somebody a role.
+    Appoint {
+        /// Where.
+        site: Site,
+        /// Who, what, and when.
+        appointed: Appointed,
+        /// End the role of whoever alone can hold it, when the new holder begins: there is no day between them.
+        succeeds: bool,
+    },
+    /// End a role, or end it earlier than was said.
+    End(AppointmentEnded),
+}
+
+/// Why it is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StaffingError {
+    /// Such a role is not held there.
+    #[error("the role is not held at such a place")]
+    NotHeldThere,
+    /// A role is held for a day at least.
+    #[error("expected an end after the beginning")]
+    EndsBeforeItBegins,
+    /// The id was used before.
+    #[error("the role was given before, to another person or for other days")]
+    GivenDifferently,
+    /// The person would hold the same role twice.
+    #[error("the person holds the role already on some of these days")]
+    HeldAlready,
+    /// One person alone can hold it.
+    #[error(
+        "another person holds the role on some of these days, and one alone can: end theirs, or say that this one succeeds"
+    )]
+    HeldByAnother,
+    /// Nobody was given it.
+    #[error("no such role was given")]
+    NotGiven,
+    /// An end is brought forward, never put off: for days after it, the role is given anew.
+    #[error("the role ends earlier than that already")]
+    EndsEarlier,
+    /// More than any school has.
+    #[error("the school or trust has given as many roles as it may")]
+    TooMany,
+}
+
+impl Aggregate for Staffing {
+    type Command = StaffingCommand;
+    type Event = StaffingEvent;
+    type Error = StaffingError;
+
+    fn decide(&self, command: &StaffingCommand) -> Result<Vec<StaffingEvent>, StaffingError> {
+        let mut events = match command {
+            StaffingCommand::Appoint { site, appointed, succeeds } => self.appoint(*site, appointed, *succeeds)?,
+            StaffingCommand::End(ended) => self.end(ended)?,
+        };
+        let after = events.iter().fold(self.clone(), Self::evolve);
+        let gaps = gaps(&after.appointments);
+        let closed = self.gaps.iter().filter(|gap| !gaps.contains(gap));
+        events.extend(closed.map(|gap| StaffingEvent::DslGapClosed(*gap)));
+        let found = gaps.iter().filter(|gap| !self.gaps.contains(gap));
+        events.extend(found.map(|gap| StaffingEvent::DslGapFound(*gap)));
+        Ok(events)
+    }
+
+    fn evolve(mut self, event: &StaffingEvent) -> Self {
+        match event {
+            StaffingEvent::Appointed(appointed) => self.appointments.push(appointed.clone()),
+            StaffingEvent::Ended(AppointmentEnded { appointment, to }) => {
+                for ended in self.appointments.iter_mut().filter(|one| one.appointment == *appointment) {
+                    ended.to = Some(*to);
+                }
+            }
+            StaffingEvent::DslGapFound(gap) => {
+                self.gaps.push(*gap);
+                self.gaps.sort_unstable();
+            }
+            StaffingEvent::DslGapClosed(gap) => self.gaps.retain(|known| known.from != gap.from),
+        }
+        self
+    }
+}
+
+impl Staffing {
+    fn appoint(&self, site: Site, new: &Appointed, succeeds: bool) -> Result<Vec<StaffingEvent>, StaffingError> {
+        if !new.role.is_of(site) {
+            return Err(StaffingError::NotHeldThere);
+        }
+        if new.to.is_some_and(|to| to <= new.from) {
+            return Err(StaffingError::EndsBeforeItBegins);
+        }
+        if let Some(known) = self.given(new.appointment) {
+            return if known == new { Ok(vec![]) } else { Err(StaffingError::GivenDifferently) };
+        }
+        if self.appointments.len() >= APPOINTMENTS_EVER {
+            return Err(StaffingError::TooMany);
+        }
+        let mut events = Vec::new();
+        for held in self.appointments.iter().filter(|held| held.role == new.role && overlap(held, new)) {
+            if held.person == new.person {
+                return Err(StaffingError::HeldAlready);
+            }
+            if !new.role.is_sole() {
+                continue;
+            }
+            // Only who was there before is succeeded: somebody who is to come keeps their days.
+            if !(succeeds && held.from < new.from) {
+                return Err(StaffingError::HeldByAnother);
+            }
+            events.push(StaffingEvent::Ended(AppointmentEnded { appointment: held.appointment, to: new.from }));
+        }
+        events.push(StaffingEvent::Appointed(new.clone()));
+        Ok(events)
+    }
+
+    fn end(&self, ended: &AppointmentEnded) -> Result<Vec<StaffingEvent>, StaffingError> {
+        let given = self.given(ended.appointment).ok_or(StaffingError::NotGiven)?;
+        if ended.to < given.from {
+            return Err(StaffingError::EndsBeforeItBegins);
+        }
+        match given.to {
+            Some(to) if to == ended.to => Ok(vec![]),
+            Some(to) if to < ended.to => Err(StaffingError::EndsEarlier),
+            Some(_) | None => Ok(vec![StaffingEvent::Ended(ended.clone())]),
+        }
+    }
+
+    fn given(&self, appointment: AppointmentId) -> Option<&Appointed> {
+        self.appointments.iter().find(|given| given.appointment == appointment)
+    }
+
+    /// Who holds a role on a day.
+    pub fn holders(&self, role: StaffRole, on: NaiveDate) -> impl Iterator<Item = PersonId> {
+        let held = move |one: &&Appointed| one.role == role && one.from <= on && one.to.is_none_or(|to| on < to);
+        self.appointments.iter().filter(held).map(|one| one.person)
+    }
+}
+
+/// Whether there is a day on which both are held.
+fn overlap(a: &Appointed, b: &Appointed) -> bool {
+    let begins_before_it_ends = |a: &Appointed, b: &Appointed| b.to.is_none_or(|to| a.from < to);
+    let is_held = |one: &Appointed| one.to.is_none_or(|to| one.from < to);
+    is_held(a) && is_held(b) && begins_before_it_ends(a, b) && begins_before_it_ends(b, a)
+}
+
+/// The days without a DSL since the first one began, in order. A DSL whose role ended before it began was never there.
+fn gaps(appointments: &[Appointed]) -> Vec<DslGap> {
+    let is_held = |one: &&Appointed| one.role == StaffRole::Dsl && one.to.is_none_or(|to| one.from < to);
+    let mut held: Vec<_> = appointments.iter().filter(is_held).map(|one| (one.from, one.to)).collect();
+    held.sort_unstable();
+    let ends = held.iter().filter_map(|(_, to)| *to);
+    let begins = held.iter().skip(1).map(|(from, _)| Some(*from)).chain([None]);
+    ends.zip(begins).filter(|(end, begin)| Some(*end) != *begin).map(|(from, to)| DslGap { from, to }).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+use chrono::Days;
+use proptest::{collection::vec, prelude::*};
+use uuid::Uuid;
+
+use super::*;
+
+fn day(n: u64) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 9, 1).unwrap() + Days::new(n)
+}
+
+fn role(n: u128, person: u128, role: StaffRole, from: u64, to: Option<u64>) -> Appointed {
+    Appointed {
+        appointment: Uuid::from_u128(n).into(),
+        person: Uuid::from_u128(person).into(),
+        role,
+        from: day(from),
+        to: to.map(day),
+    }
+}
+
+fn dsl(n: u128, from: u64, to: Option<u64>) -> Appointed {
+    role(n, n, StaffRole::Dsl, from, to)
+}
+
+fn appoint(appointed: Appointed) -> StaffingCommand {
+    StaffingCommand::Appoint { site: Site::School, appointed, succeeds: false }
+}
+
+fn succeed(appointed: Appointed) -> StaffingCommand {
+    StaffingCommand::Appoint { site: Site::School, appointed, succeeds: true }
+}
+
+fn ended(n: u128, to: u64) -> AppointmentEnded {
+    AppointmentEnded { appointment: Uuid::from_u128(n).into(), to: day(to) }
+}
+
+fn gap(from: u64, to: Option<u64>) -> DslGap {
+    DslGap { from: day(from), to: to.map(day) }
+}
+
+fn given(appointments: impl IntoIterator<Item = Appointed>) -> Staffing {
+    let commands = appointments.into_iter().map(appoint);
+    commands.fold(Staffing::default(), |staffing, command| {
+        staffing.decide(&command).unwrap().iter().fold(staffing, Staffing::evolve)
+    })
+}
+
+/// R013.
+#[test]
+fn a_second_dsl_is_refused_for_any_day_that_has_one() {
+    let staffing = given([dsl(1, 10, Some(20))]);
+    for (from, to) in [(0, None), (0, Some(11)), (10, Some(20)), (12, Some(14)), (19, None)] {
+        assert_eq!(staffing.decide(&appoint(dsl(2, from, to))), Err(StaffingError::HeldByAnother), "{from} {to:?}");
+    }
+    for (from, to) in [(0, Some(10)), (20, None)] {
+        assert!(staffing.decide(&appoint(dsl(2, from, to))).is_ok(), "{from} {to:?}");
+    }
+}
+
+/// R013.
+#[test]
+fn who_succeeds_the_dsl_begins_when_the_other_ends_and_no_gap_is_found() {
+    let staffing = given([dsl(1, 0, None)]);
+    let decided = staffing.decide(&succeed(dsl(2, 30, None)));
+    let expected = vec![StaffingEvent::Ended(ended(1, 30)), StaffingEvent::Appointed(dsl(2, 30, None))];
+    assert_eq!(decided, Ok(expected));
+}
+
+#[test]
+fn who_is_to_come_is_not_succeeded() {
+    let staffing = given([dsl(1, 0, Some(30)), dsl(2, 30, None)]);
+    assert_eq!(staffing.decide(&succeed(dsl(3, 20, None))), Err(StaffingError::HeldByAnother));
+    assert!(staffing.decide(&succeed(dsl(3, 20, Some(30)))).is_ok());
+}
+
+/// R013: a gap raises an alert, when it can be known, and not only when it has come.
+#[test]
+fn a_dsl_who_ends_without_another_leaves_a_gap_that_the_next_one_closes_in_part() {
+    let staffing = given([dsl(1, 0, None)]);
+    let decided = staffing.decide(&StaffingCommand::End(ended(1, 30))).unwrap();
+    assert_eq!(decided, [StaffingEvent::Ended(ended(1, 30)), StaffingEvent::DslGapFound(gap(30, None))]);
+    let staffing = decided.iter().fold(staffing, Staffing::evolve);
+    let decided = staffing.decide(&appoint(dsl(2, 40, None))).unwrap();
+    let expected = [
+        StaffingEvent::Appointed(dsl(2, 40, None)),
+        StaffingEvent::DslGapClosed(gap(30, None)),
+        StaffingEvent::DslGapFound(gap(30, Some(40))),
+    ];
+    assert_eq!(decided, expected);
+    let staffing = decided.iter().fold(staffing, Staffing::evolve);
+    let decided = staffing.decide(&appoint(dsl(3, 30, Some(40)))).unwrap();
+    assert_eq!(decided.last(), Some(&StaffingEvent::DslGapClosed(gap(30, Some(40)))));
+}
+
+#[test]
+fn before_its_first_dsl_a_school_has_no_gap() {
+    assert_eq!(given([dsl(1, 100, None)]).gaps, []);
+}
+
+/// R013: a school has any number of deputies.
+#[test]
+fn other_roles_are_held_by_several_but_by_nobody_twice_on_a_day() {
+    let deputy = |n, person, from| role(n, person, StaffRole::DeputyDsl, from, None);
+    let staffing = given([deputy(1, 1, 0), deputy(2, 2, 0)]);
+    assert_eq!(staffing.decide(&appoint(deputy(3, 2, 5))), Err(StaffingError::HeldAlready));
+}
+
+/// R014, at Balfour.
+#[test]
+fn one_person_is_headteacher_and_dsl() {
+    let staffing = given([role(1, 1, StaffRole::Headteacher, 0, None), role(2, 1, StaffRole::Dsl, 0, None)]);
+    let person = Uuid::from_u128(1).into();
+    assert!(staffing.holders(StaffRole::Dsl, day(3)).eq([person]));
+    assert!(staffing.holders(StaffRole::Headteacher, day(3)).eq([person]));
+}
+
+/// R046.
+#[test]
+fn one_governor_is_the_online_safety_governor() {
+    let governor = |n| role(n, n, StaffRole::OnlineSafetyGovernor, 0, None);
+    assert_eq!(given([governor(1)]).decide(&appoint(governor(2))), Err(StaffingError::HeldByAnother));
+}
+
+#[test]
+fn a_role_is_held_where_it_belongs() {
+    let lead = role(1, 1, StaffRole::MatSafeguardingLead, 0, None);
+    assert_eq!(Staffing::default().decide(&appoint(lead.clone())), Err(StaffingError::NotHeldThere));
+    let at_trust = |appointed| StaffingCommand::Appoint { site: Site::Trust, appointed, succeeds: false };
+    assert!(Staffing::default().decide(&at_trust(lead)).is_ok());
+    assert_eq!(Staffing::default().decide(&at_trust(dsl(1, 0, None))), Err(StaffingError::NotHeldThere));
+}
+
+#[test]
+fn a_role_given_or_ended_twice_is_no_event_and_otherwise_refused() {
+    let staffing = given([role(1, 1, StaffRole::Teacher, 5, Some(9))]);
+    assert_eq!(staffing.decide(&appoint(role(1, 1, StaffRole::Teacher, 5, Some(9)))), Ok(vec![]));
+    let differently = role(1, 1, StaffRole::Teacher, 6, Some(9));
+    assert_eq!(staffing.decide(&appoint(differently)), Err(StaffingError::GivenDifferently));
+    assert_eq!(staffing.decide(&StaffingCommand::End(ended(1, 9))), Ok(vec![]));
+    assert_eq!(staffing.decide(&StaffingCommand::End(ended(1, 10))), Err(StaffingError::EndsEarlier));
+    assert_eq!(staffing.decide(&StaffingCommand::End(ended(1, 4))), Err(StaffingError::EndsBeforeItBegins));
+    assert!(staffing.decide(&StaffingCommand::End(ended(1, 5))).is_ok(), "it was a mistake");
+    assert_eq!(staffing.decide(&StaffingCommand::End(ended(2, 5))), Err(StaffingError::NotGiven));
+    let backwards = role(2, 2, StaffRole::Teacher, 5, Some(5));
+    assert_eq!(staffing.decide(&appoint(backwards)), Err(StaffingError::EndsBeforeItBegins));
+}
+
+/// Any command about DSLs on some forty days.
+fn command() -> impl Strategy<Value = StaffingCommand> {
+    let appoint =
+        (1..12_u128, 0..40_u64, prop::option::of(1..20_u64), any::<bool>()).prop_map(|(n, from, days, succeeds)| {
+            let appointed = dsl(n, from, days.map(|days| from + days));
+            StaffingCommand::Appoint { site: Site::School, appointed, succeeds }
+        });
+    let end = (1..12_u128, 0..40_u64).prop_map(|(n, to)| StaffingCommand::End(ended(n, to)));
+    prop_oneof![3 => appoint, 1 => end]
+}
+
+proptest! {
+    /// R013: whatever is asked, on no day are there two, and each day without one, after the first, is in one gap told of.
+    #[test]
+    fn on_every_day_there_is_one_dsl_or_a_gap_that_was_told_of(commands in vec(command(), 0..30)) {
+        let staffing = commands.iter().fold(Staffing::default(), |staffing, command| {
+            let decided = staffing.decide(command).unwrap_or_default();
+            decided.iter().fold(staffing, Staffing::evolve)
+        });
+        let first = (0..60).find(|n| staffing.holders(StaffRole::Dsl, day(*n)).next().is_some());
+        for n in first.unwrap_or(60)..60 {
+            let holders = staffing.holders(StaffRole::Dsl, day(n)).count();
+            let within = staffing.gaps.iter().filter(|gap| gap.from <= day(n) && gap.to.is_none_or(|to| day(n) < to)).count();
+            prop_assert_eq!(holders + within, 1, "day {}", n);
+        }
+    }
+}

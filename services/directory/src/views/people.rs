@@ -1,0 +1,237 @@
+//! `directory.person`, `person_login`, `appointment`, `dsl_gap` and `identity_reading`: who works where, in which roles, and
+//! who read who they are. Who they are is not here.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use eventlog::{AsOf, DomainLog, EventRecord, Offset, Projection, ProjectionError};
+use schema::{
+    PersonId, SchoolId,
+    people::{
+        Appointed, AppointmentEnded, DslGap, IdentitiesRead, LoginLinked, LoginUnlinked, PersonAmended, PersonCategory,
+        PersonEvent, PersonLeft, PersonRecorded, ReadingEvent, ReadingPurpose, StaffRole, StaffingEvent,
+    },
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{At, unreadable};
+use crate::domain::workplace::Workplace;
+
+/// Folds people, their roles and readings into their tables; other events pass by.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PeopleView;
+
+impl Projection for PeopleView {
+    type Log = DomainLog;
+    const NAME: &'static str = "people";
+    const TAKES: i64 = 500;
+
+    async fn apply(
+        &self,
+        connection: &mut PgConnection,
+        records: Vec<(Offset, EventRecord)>,
+    ) -> Result<(), ProjectionError> {
+        for (offset, record) in records {
+            let at = At { offset, record: &record };
+            if let Some(event) = at.event::<PersonEvent>()? {
+                person(connection, at, event).await?;
+            } else if let Some(event) = at.event::<StaffingEvent>()? {
+                staffing(connection, at, event).await?;
+            } else if let Some(ReadingEvent::IdentitiesRead(read)) = at.event::<ReadingEvent>()? {
+                reading(connection, at, read).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Each row comes of events of the one school or trust that it is of.
+impl AsOf for PeopleView {}
+
+async fn person(c: &mut PgConnection, at: At<'_>, event: PersonEvent) -> Result<(), ProjectionError> {
+    let person = at.id_in_stream("person-")?;
+    let (school, trust) = at.owner();
+    let written = match event {
+        PersonEvent::Recorded(PersonRecorded { category, .. }) => {
+            sqlx::query!(
+                "INSERT INTO person (person_id, school_id, trust_id, category) VALUES ($1, $2, $3, $4)",
+                person,
+                school,
+                trust,
+                category.as_str(),
+            )
+            .execute(c)
+            .await?
+        }
+        PersonEvent::Amended(PersonAmended { category, .. }) => {
+            sqlx::query!("UPDATE person SET category = $2 WHERE person_id = $1", person, category.as_str())
+                .execute(c)
+                .await?
+        }
+        PersonEvent::LoginLinked(LoginLinked { login }) => {
+            sqlx::query!(
+                "INSERT INTO person_login (person_id, login, school_id, trust_id) VALUES ($1, $2, $3, $4)",
+                person,
+                login.as_str(),
+                school,
+                trust,
+            )
+            .execute(c)
+            .await?
+        }
+        PersonEvent::LoginUnlinked(LoginUnlinked { login }) => {
+            sqlx::query!("DELETE FROM person_login WHERE person_id = $1 AND login = $2", person, login.as_str())
+                .execute(c)
+                .await?
+        }
+        PersonEvent::Left(PersonLeft { on }) => {
+            sqlx::query!("UPDATE person SET left_on = $2 WHERE person_id = $1", person, on).execute(c).await?
+        }
+    };
+    at.one_row(&written)
+}
+
+async fn staffing(c: &mut PgConnection, at: At<'_>, event: StaffingEvent) -> Result<(), ProjectionError> {
+    let (school, trust) = at.owner();
+    let written = match event {
+        StaffingEvent::Appointed(Appointed { appointment, person, role, from, to }) => {
+            sqlx::query!(
+                "INSERT INTO appointment (appointment_id, school_id, trust_id, person_id, role, from_day, to_day)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                Uuid::from(appointment),
+                school,
+                trust,
+                Uuid::from(person),
+                role.as_str(),
+                from,
+                to,
+            )
+            .execute(c)
+            .await?
+        }
+        StaffingEvent::Ended(AppointmentEnded { appointment, to }) => {
+            sqlx::query!("UPDATE appointment SET to_day = $2 WHERE appointment_id = $1", Uuid::from(appointment), to)
+                .execute(c)
+                .await?
+        }
+        StaffingEvent::DslGapFound(DslGap { from, to }) => {
+            sqlx::query!("INSERT INTO dsl_gap (school_id, from_day, to_day) VALUES ($1, $2, $3)", school, from, to)
+                .execute(c)
+                .await?
+        }
+        StaffingEvent::DslGapClosed(DslGap { from, .. }) => {
+            sqlx::query!("DELETE FROM dsl_gap WHERE school_id = $1 AND from_day = $2", school, from).execute(c).await?
+        }
+    };
+    at.one_row(&written)
+}
+
+async fn reading(c: &mut PgConnection, at: At<'_>, read: IdentitiesRead) -> Result<(), ProjectionError> {
+    let (school, trust) = at.owner();
+    let people: Vec<Uuid> = read.people.into_iter().map(Uuid::from).collect();
+    let written = sqlx::query!(
+        "INSERT INTO identity_reading (reading_id, school_id, trust_id, reader, read_at, purpose, people)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        at.id_in_stream("reading-")?,
+        school,
+        trust,
+        at.record.actor,
+        at.record.recorded_at,
+        read.purpose.as_str(),
+        &people,
+    );
+    at.one_row(&written.execute(c).await?)
+}
+
+/// Somebody of a school's or trust's people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The person.
+    pub person: PersonId,
+    /// What the person is there.
+    pub category: PersonCategory,
+    /// The first day on which the person is no longer there.
+    pub left_on: Option<NaiveDate>,
+}
+
+/// A role that somebody holds, held or will hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// The role as the person holds it.
+    pub appointment_id: Uuid,
+    /// The person.
+    pub person: PersonId,
+    /// The role.
+    pub role: StaffRole,
+    /// The first day.
+    pub from: NaiveDate,
+    /// The first day on which it is no longer held.
+    pub to: Option<NaiveDate>,
+}
+
+/// A reading of who people are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Who read, by a name of our own.
+    pub reader: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What for.
+    pub purpose: ReadingPurpose,
+    /// Whose identity.
+    pub people: Vec<Uuid>,
+}
+
+/// Everybody who is recorded there, whether or not they have left.
+pub async fn of(connection: &mut PgConnection, at: Workplace) -> Result<Vec<Person>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT person_id AS "person_id!", category AS "category!", left_on FROM published.person_v1
+           WHERE school_id = $1 OR trust_id = $1 ORDER BY person_id"#,
+        at.owner().id(),
+    );
+    let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
+        let category = row.category.parse().map_err(unreadable)?;
+        Ok(Person { person: row.person_id.into(), category, left_on: row.left_on })
+    });
+    rows.collect()
+}
+
+/// Every role ever held there, the oldest first.
+pub async fn roles(connection: &mut PgConnection, at: Workplace) -> Result<Vec<Role>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT appointment_id AS "appointment_id!", person_id AS "person_id!", role AS "role!", from_day AS "from_day!",
+                  to_day
+           FROM published.appointment_v1 WHERE school_id = $1 OR trust_id = $1 ORDER BY from_day, appointment_id"#,
+        at.owner().id(),
+    );
+    let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
+        let (appointment_id, person) = (row.appointment_id, row.person_id.into());
+        let role = row.role.parse().map_err(unreadable)?;
+        Ok(Role { appointment_id, person, role, from: row.from_day, to: row.to_day })
+    });
+    rows.collect()
+}
+
+/// The days on which a school has no DSL, past and to come, the earliest first.
+pub async fn dsl_gaps(connection: &mut PgConnection, school: SchoolId) -> Result<Vec<DslGap>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT from_day AS "from_day!", to_day FROM published.dsl_gap_v1 WHERE school_id = $1 ORDER BY from_day"#,
+        Uuid::from(school),
+    );
+    Ok(rows.fetch_all(connection).await?.into_iter().map(|row| DslGap { from: row.from_day, to: row.to_day }).collect())
+}
+
+/// The latest readings of who its people are, the latest first.
+pub async fn readings(connection: &mut PgConnection, at: Workplace, limit: i64) -> Result<Vec<Reading>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT reader AS "reader!", read_at AS "read_at!", purpose AS "purpose!", people AS "people!"
+           FROM published.identity_reading_v1 WHERE school_id = $1 OR trust_id = $1
+           ORDER BY read_at DESC, reading_id LIMIT $2"#,
+        at.owner().id(),
+        limit,
+    );
+    let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
+        let purpose = row.purpose.parse().map_err(unreadable)?;
+        Ok(Reading { reader: row.reader, at: row.read_at, purpose, people: row.people })
+    });
+    rows.collect()
+}

@@ -1,0 +1,344 @@
+//! People and their roles, from the command to the view, and who they are, from the seal to the reading.
+
+use chrono::{Days, NaiveDate};
+use directory::{
+    PeopleView,
+    commands::{
+        AmendPerson, Appoint, ChangeLogin, EndAppointment, PersonRefusal, ReadIdentities, ReadingRefusal,
+        RecordLeaving, RecordPerson, Shown, StaffingRefusal,
+    },
+    domain::{name::Name, person::PersonError, reading::ReadingError, staffing::StaffingError, workplace::Workplace},
+    views::people::{self, dsl_gaps, readings, roles},
+};
+use eventlog::{CommandError, Rebuild};
+use schema::{
+    AppointmentId, PersonId, SchoolId, TrustId,
+    people::{DslGap, LoginName, PersonCategory, ReadingPurpose, StaffRole},
+};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+use web::command::{CarriedOut, Command, Sent, carry_out};
+
+use crate::house::{House, SAMPLE, because, first_day, now};
+
+/// A school of the trust 5143.
+const URN: i32 = 130_912;
+
+/// A house with a school of a trust.
+struct Staffroom {
+    house: House,
+    school: SchoolId,
+    trust: TrustId,
+}
+
+type Told<C> = Result<CarriedOut<<C as Command>::Answer>, CommandError<<C as Command>::Refusal>>;
+
+impl Staffroom {
+    async fn new() -> Self {
+        let house = House::new().await;
+        house.import(SAMPLE, 0).await;
+        let school = house.school(URN).await;
+        let trust =
+            sqlx::query_scalar!("SELECT trust_id FROM directory_1.membership WHERE school_id = $1", Uuid::from(school));
+        let trust = trust.fetch_one(&house.projections).await.unwrap().into();
+        Self { house, school, trust }
+    }
+
+    fn at(&self) -> Workplace {
+        Workplace::School(self.school)
+    }
+
+    /// Carries a command out as one of `at`'s.
+    async fn tell_at<C: Command>(&self, at: Workplace, id: &str, command: C) -> Told<C> {
+        let sent = Sent { cause: because(id), random: rand::random() };
+        carry_out(&self.house.means(), at.owner(), command, sent, now()).await
+    }
+
+    async fn record_at(&self, at: Workplace, name: &str) -> PersonId {
+        let email = Some(format!("{}@school.example", name.replace(' ', ".")).parse().unwrap());
+        let (name, category): (Name, _) = (name.parse().unwrap(), PersonCategory::Employee);
+        // Whoever sends a command chooses its id, and the log keeps it: no name is to be in it.
+        let id = format!("record-{}", name.as_str().len());
+        self.tell_at(at, &id, RecordPerson { at, category, name, email }).await.unwrap().answer
+    }
+
+    async fn record(&self, name: &str) -> PersonId {
+        self.record_at(self.at(), name).await
+    }
+
+    async fn appoint(
+        &self,
+        person: PersonId,
+        role: StaffRole,
+        days: std::ops::Range<u64>,
+        succeeds: bool,
+    ) -> Result<AppointmentId, CommandError<StaffingRefusal>> {
+        let (from, to) = (day(days.start), (days.end < FOR_EVER).then(|| day(days.end)));
+        let command = Appoint { at: self.at(), person, role, from, to, succeeds };
+        let id = format!("{person}-{role}-{}", days.start);
+        Ok(self.tell_at(self.at(), &id, command).await?.answer)
+    }
+
+    async fn read(&self, people: &[PersonId], id: &str) -> Result<Vec<Shown>, CommandError<ReadingRefusal>> {
+        let command = ReadIdentities { at: self.at(), people: people.to_vec(), purpose: ReadingPurpose::Staffing };
+        Ok(self.tell_at(self.at(), id, command).await?.answer)
+    }
+
+    /// As the gateway's role sees it with one setting of a scope.
+    async fn seen(&self, setting: &str, id: Uuid) -> (Vec<people::Person>, Vec<people::Role>, Vec<DslGap>, usize) {
+        let mut transaction = self.house.gateway.begin().await.unwrap();
+        sqlx::query_scalar!("SELECT set_config($1, $2, true)", setting, id.to_string())
+            .fetch_one(&mut *transaction)
+            .await
+            .unwrap();
+        let c: &mut PgConnection = &mut transaction;
+        let readings = readings(c, self.at(), 100).await.unwrap().len();
+        (
+            people::of(c, self.at()).await.unwrap(),
+            roles(c, self.at()).await.unwrap(),
+            dsl_gaps(c, self.school).await.unwrap(),
+            readings,
+        )
+    }
+}
+
+const FOR_EVER: u64 = 100_000;
+
+fn day(n: u64) -> NaiveDate {
+    first_day() + Days::new(n)
+}
+
+fn login(n: u8) -> LoginName {
+    LoginName::try_from(format!("{n:032x}")).unwrap()
+}
+
+fn refused<T: std::fmt::Debug, R: std::fmt::Debug + std::fmt::Display>(told: Result<T, CommandError<R>>) -> R {
+    match told {
+        Err(CommandError::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How many rows of the whole log and of the views hold a text.
+async fn rows_with(pool: &PgPool, text: &str) -> i64 {
+    let found = sqlx::query_scalar!(
+        r#"SELECT (SELECT count(*) FROM log.event e WHERE position(convert_to($1, 'UTF8') IN e.payload) > 0 OR e::text LIKE '%' || $1 || '%')
+                + (SELECT count(*) FROM people_1.person p WHERE p::text LIKE '%' || $1 || '%')
+                + (SELECT count(*) FROM people_1.person_login p WHERE p::text LIKE '%' || $1 || '%')
+                + (SELECT count(*) FROM people_1.identity_reading p WHERE p::text LIKE '%' || $1 || '%') AS "n!""#,
+        text,
+    );
+    found.fetch_one(pool).await.unwrap()
+}
+
+/// R216: the log and the views know a person by an id alone.
+#[tokio::test]
+async fn who_somebody_is_stands_nowhere_but_sealed_and_is_shown_to_who_reads_it() {
+    let room = Staffroom::new().await;
+    let (zoe, bo) = (room.record("Zoë Quillfeather").await, room.record("Bo Vantongeren").await);
+    let shown = room.read(&[bo, zoe], "read").await.unwrap();
+    let names: Vec<_> = shown.iter().map(|shown| shown.identity.as_ref().unwrap().name.as_str()).collect();
+    assert_eq!(names, ["Bo Vantongeren", "Zoë Quillfeather"]);
+    assert_eq!(shown[0].identity.as_ref().unwrap().email.as_deref(), Some("Bo.Vantongeren@school.example"));
+    room.house.catch_up().await;
+    for text in ["Quillfeather", "Vantongeren", "school.example"] {
+        assert_eq!(rows_with(&room.house.projections, text).await, 0, "{text}");
+    }
+    assert_ne!(rows_with(&room.house.projections, &zoe.to_string()).await, 0, "the search finds what is there");
+}
+
+/// R133.
+#[tokio::test]
+async fn a_reading_is_recorded_before_anything_is_shown_and_the_school_can_ask_for_it() {
+    let room = Staffroom::new().await;
+    let person = room.record("Zoë Quillfeather").await;
+    room.read(&[person], "read").await.unwrap();
+    room.read(&[person], "read").await.unwrap();
+    room.house.catch_up().await;
+    let mut transaction = room.house.gateway.begin().await.unwrap();
+    sqlx::query_scalar!("SELECT set_config('wardlog.school', $1, true)", room.school.to_string())
+        .fetch_one(&mut *transaction)
+        .await
+        .unwrap();
+    let told = readings(&mut transaction, room.at(), 100).await.unwrap();
+    assert_eq!(told.len(), 1, "sent again with its id, it is the same reading");
+    assert_eq!((told[0].reader.as_str(), told[0].purpose), ("a-person", ReadingPurpose::Staffing));
+    assert_eq!(told[0].people, [Uuid::from(person)]);
+}
+
+#[tokio::test]
+async fn one_of_another_school_is_not_shown_and_nothing_is_recorded() {
+    let room = Staffroom::new().await;
+    let ours = room.record("Zoë Quillfeather").await;
+    let trusts = room.record_at(Workplace::Trust(room.trust), "Bo Vantongeren").await;
+    let before = room.house.events().await;
+    for people in [vec![trusts], vec![ours, trusts], vec![Uuid::from_u128(1).into()]] {
+        assert_eq!(refused(room.read(&people, "read").await), ReadingRefusal::PersonUnknown);
+    }
+    assert_eq!(refused(room.read(&[], "none").await), ReadingRefusal::Reading(ReadingError::People));
+    assert_eq!(refused(room.read(&[ours, ours], "twice").await), ReadingRefusal::Reading(ReadingError::People));
+    assert_eq!(room.house.events().await, before);
+}
+
+#[tokio::test]
+async fn what_is_amended_is_what_is_shown() {
+    let room = Staffroom::new().await;
+    let (at, person) = (room.at(), room.record("Zoë Quillfeather").await);
+    let (category, name) = (PersonCategory::Governor, "Zoë Quillfeather-Moss".parse().unwrap());
+    room.tell_at(at, "amend", AmendPerson { at, person, category, name, email: None }).await.unwrap();
+    let shown = room.read(&[person], "read").await.unwrap().remove(0).identity.unwrap();
+    assert_eq!((shown.name.as_str(), shown.email), ("Zoë Quillfeather-Moss", None));
+    room.house.catch_up().await;
+    let (people, ..) = room.seen("wardlog.school", room.school.into()).await;
+    assert_eq!(people.iter().map(|person| person.category).collect::<Vec<_>>(), [PersonCategory::Governor]);
+}
+
+/// With the key what was sealed is forgotten, in every copy of the log; the record that there was somebody stays.
+#[tokio::test]
+async fn somebody_whose_key_is_destroyed_is_shown_without_a_name_and_is_not_amended() {
+    let room = Staffroom::new().await;
+    let (gone, stays) = (room.record("Zoë Quillfeather").await, room.record("Bo Vantongeren").await);
+    room.house.vault.destroy(room.school.into(), &[gone.into()]).await.unwrap();
+    let shown = room.read(&[gone, stays], "read").await.unwrap();
+    assert_eq!(shown[0], Shown { person: gone, identity: None });
+    assert_eq!(shown[1].identity.as_ref().unwrap().name, "Bo Vantongeren");
+    let (at, category) = (room.at(), PersonCategory::Employee);
+    let amend = AmendPerson { at, person: gone, category, name: "Zoë".parse().unwrap(), email: None };
+    assert_eq!(refused(room.tell_at(at, "amend", amend).await), PersonRefusal::Forgotten);
+}
+
+#[tokio::test]
+async fn a_person_sent_twice_is_recorded_once() {
+    let room = Staffroom::new().await;
+    let first = room.record("Zoë Quillfeather").await;
+    let events = room.house.events().await;
+    assert_eq!(room.record("Zoë Quillfeather").await, first);
+    assert_eq!(room.house.events().await, events);
+}
+
+/// R013.
+#[tokio::test]
+async fn a_school_has_one_dsl_and_its_own_staff_see_the_days_without() {
+    let room = Staffroom::new().await;
+    let (zoe, bo) = (room.record("Zoë Quillfeather").await, room.record("Bo Vantongeren").await);
+    let first = room.appoint(zoe, StaffRole::Dsl, 0..FOR_EVER, false).await.unwrap();
+    let second = room.appoint(bo, StaffRole::Dsl, 10..FOR_EVER, false).await;
+    assert_eq!(refused(second), StaffingRefusal::Staffing(StaffingError::HeldByAnother));
+    let second = room.appoint(bo, StaffRole::Dsl, 10..FOR_EVER, true).await.unwrap();
+    let end = EndAppointment { at: room.at(), appointment: second, to: day(20) };
+    room.tell_at(room.at(), "end", end).await.unwrap();
+    room.house.catch_up().await;
+
+    let (people, roles, gaps, _) = room.seen("wardlog.school", room.school.into()).await;
+    assert_eq!(people.len(), 2);
+    let held = |id, person, from, to| people::Role {
+        appointment_id: Uuid::from(id),
+        person,
+        role: StaffRole::Dsl,
+        from: day(from),
+        to: Some(day(to)),
+    };
+    assert_eq!(roles, [held(first, zoe, 0, 10), held(second, bo, 10, 20)]);
+    assert_eq!(gaps, [DslGap { from: day(20), to: None }]);
+
+    room.appoint(zoe, StaffRole::Dsl, 20..FOR_EVER, false).await.unwrap();
+    room.house.catch_up().await;
+    assert_eq!(room.seen("wardlog.school", room.school.into()).await.2, []);
+}
+
+#[tokio::test]
+async fn one_of_the_trusts_people_holds_a_role_at_its_school_and_nobody_of_elsewhere_does() {
+    let room = Staffroom::new().await;
+    let trusts = room.record_at(Workplace::Trust(room.trust), "Bo Vantongeren").await;
+    room.appoint(trusts, StaffRole::IctManager, 0..FOR_EVER, false).await.unwrap();
+    let other = room
+        .house
+        .import(
+            "urn,name,la,phase,type,status,trust_uid,trust_name,pupils\n\
+        999001,Far School,Kent,Primary,Community school,Open,,,150\n",
+            0,
+        )
+        .await;
+    assert_eq!(other.schools_registered, 1);
+    let far = Workplace::School(room.house.school(999_001).await);
+    let stranger = room.record_at(far, "Zoë Quillfeather").await;
+    let refusal = refused(room.appoint(stranger, StaffRole::Teacher, 0..FOR_EVER, false).await);
+    assert_eq!(refusal, StaffingRefusal::PersonUnknown);
+    let at = far;
+    let command = Appoint { at, person: trusts, role: StaffRole::Teacher, from: day(0), to: None, succeeds: false };
+    assert_eq!(refused(room.tell_at(at, "far", command).await), StaffingRefusal::PersonUnknown);
+}
+
+#[tokio::test]
+async fn who_has_left_is_given_no_role_and_no_login() {
+    let room = Staffroom::new().await;
+    let (at, person) = (room.at(), room.record("Zoë Quillfeather").await);
+    let link = |n| ChangeLogin { at, person, login: login(n), linked: true };
+    room.tell_at(at, "link", link(1)).await.unwrap();
+    room.tell_at(at, "leave", RecordLeaving { at, person, on: day(30) }).await.unwrap();
+    room.appoint(person, StaffRole::Teacher, 0..30, false).await.unwrap();
+    let late = room.appoint(person, StaffRole::Governor, 30..FOR_EVER, false).await;
+    assert_eq!(refused(late), StaffingRefusal::HasLeft);
+    assert_eq!(refused(room.tell_at(at, "again", link(2)).await), PersonRefusal::Person(PersonError::HasLeft));
+    room.tell_at(at, "unlink", ChangeLogin { linked: false, ..link(1) }).await.unwrap();
+    room.house.catch_up().await;
+    assert_eq!(rows_with(&room.house.projections, login(1).as_str()).await, 2, "in the log, and no more in the view");
+    let (people, ..) = room.seen("wardlog.school", room.school.into()).await;
+    assert_eq!(people[0].left_on, Some(day(30)));
+}
+
+#[tokio::test]
+async fn row_level_security_alone_shows_people_to_their_own_school_or_trust() {
+    let room = Staffroom::new().await;
+    let person = room.record("Zoë Quillfeather").await;
+    let dsl = room.appoint(person, StaffRole::Dsl, 0..10, false).await.unwrap();
+    room.read(&[person], "read").await.unwrap();
+    let lead = room.record_at(Workplace::Trust(room.trust), "Bo Vantongeren").await;
+    room.house.catch_up().await;
+    let own = room.seen("wardlog.school", room.school.into()).await;
+    assert_eq!((own.0.len(), own.1[0].appointment_id, own.2.len(), own.3), (1, dsl.into(), 1, 1));
+    let nothing = (vec![], vec![], vec![], 0);
+    for (setting, id) in [
+        ("wardlog.trust", room.trust.into()),
+        ("wardlog.governed_school", room.school.into()),
+        ("wardlog.school", Uuid::from_u128(1)),
+        ("wardlog.school", room.house.school(131_747).await.into()),
+    ] {
+        assert_eq!(room.seen(setting, id).await, nothing, "{setting}");
+    }
+    let mut transaction = room.house.gateway.begin().await.unwrap();
+    sqlx::query_scalar!("SELECT set_config('wardlog.trust', $1, true)", room.trust.to_string())
+        .fetch_one(&mut *transaction)
+        .await
+        .unwrap();
+    let of_trust = people::of(&mut transaction, Workplace::Trust(room.trust)).await.unwrap();
+    assert_eq!(of_trust.iter().map(|person| person.person).collect::<Vec<_>>(), [lead]);
+}
+
+#[tokio::test]
+async fn the_gateway_cannot_ask_who_logs_in_nor_write() {
+    let room = Staffroom::new().await;
+    for forbidden in
+        ["SELECT * FROM directory.person_login", "DELETE FROM directory.person", "SELECT * FROM keys.data_key"]
+    {
+        let error = sqlx::raw_sql(forbidden).execute(&room.house.gateway).await.unwrap_err();
+        let code = error.as_database_error().and_then(|error| error.code()).map(std::borrow::Cow::into_owned);
+        assert_eq!(code.as_deref(), Some("42501"), "{forbidden}");
+    }
+}
+
+#[tokio::test]
+async fn the_view_made_anew_is_the_same() {
+    let room = Staffroom::new().await;
+    let person = room.record("Zoë Quillfeather").await;
+    let role = room.appoint(person, StaffRole::Dsl, 0..10, false).await.unwrap();
+    let (at, login) = (room.at(), login(1));
+    room.tell_at(at, "link", ChangeLogin { at, person, login, linked: true }).await.unwrap();
+    room.tell_at(at, "end", EndAppointment { at, appointment: role, to: day(5) }).await.unwrap();
+    room.read(&[person], "read").await.unwrap();
+    room.house.catch_up().await;
+    let rebuild = Rebuild::begin(&room.house.options, &PeopleView).await.unwrap();
+    rebuild.fill(|_| {}).await.unwrap();
+    assert_eq!(rebuild.compare().await.unwrap(), []);
+    rebuild.take_over().await.unwrap();
+}

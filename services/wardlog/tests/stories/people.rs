@@ -1,0 +1,153 @@
+//! A school's people, by the public API alone: known, given roles, shown to who may, gone when they leave.
+
+use access::Scope;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+
+use crate::town::Town;
+
+const RECORD: &str =
+    "mutation($id: String!, $input: RecordPersonInput!) { recordPerson(commandId: $id, input: $input) {
+    done { personId } refused { reason field message } token } }";
+const GIVE: &str = "mutation($id: String!, $input: GiveRoleInput!) { giveRole(commandId: $id, input: $input) {
+    done { roleId } refused { reason field message } token } }";
+const END: &str = "mutation($id: String!, $input: EndRoleInput!) { endRole(commandId: $id, input: $input) {
+    done { roleId } refused { reason field message } token } }";
+const LEAVE: &str =
+    "mutation($id: String!, $input: RecordLeavingInput!) { recordLeaving(commandId: $id, input: $input) {
+    done { personId } refused { reason field message } token } }";
+const LOGIN: &str = "mutation($id: String!, $input: ChangeLoginInput!) { changeLogin(commandId: $id, input: $input) {
+    done { personId } refused { reason field message } token } }";
+const READ: &str =
+    "mutation($id: String!, $input: ReadIdentitiesInput!) { readIdentities(commandId: $id, input: $input) {
+    done { people { personId name email } } refused { reason field message } token } }";
+const SCHOOL: &str = "query($id: UUID!) { school(id: $id) {
+    people { id category leftOn roles { id role from to } } dslGaps { from to } identityReadings { purpose personIds } } }";
+const TRUST: &str = "query($id: UUID!) { trust(id: $id) { people { id category roles { role } } } }";
+
+/// Sends a mutation; its outcome.
+async fn tell(town: &Town, scope: Scope, mutation: &str, id: &str, input: Value) -> Value {
+    let answer = town.ask(scope, mutation, json!({ "id": id, "input": input })).await;
+    answer.as_object().unwrap().values().next().unwrap().clone()
+}
+
+/// R013, R031, R133, R216.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_school_knows_its_people_by_ids_and_shows_who_they_are_to_its_own_staff_alone() {
+    let town = Town::start().await;
+    let (ash, elm) = (town.records.school(100_001).await, town.records.school(100_005).await);
+    let (dsl, at) = (Scope::School(ash), json!({ "schoolId": ash }));
+    let identity = json!({ "at": at, "category": "EMPLOYEE", "name": "Zoë Quillfeather", "email": "zq@ash.example" });
+    let recorded = tell(&town, dsl, RECORD, "c-1", identity.clone()).await;
+    let person = &recorded["done"]["personId"];
+    assert!(person.is_string(), "{recorded}");
+
+    let role = json!({ "at": at, "personId": person, "role": "DSL", "from": "2026-09-01" });
+    let given = tell(&town, dsl, GIVE, "c-2", role.clone()).await;
+    let ended = json!({ "at": at, "roleId": given["done"]["roleId"], "to": "2027-07-31" });
+    tell(&town, dsl, END, "c-3", ended).await;
+    let read = json!({ "at": at, "personIds": [person], "purpose": "SAFEGUARDING" });
+    let shown = tell(&town, dsl, READ, "c-4", read.clone()).await;
+    let expected = json!([{ "personId": person, "name": "Zoë Quillfeather", "email": "zq@ash.example" }]);
+    assert_eq!(shown["done"]["people"], expected);
+
+    let seen = town.ask_after(dsl, SCHOOL, json!({ "id": ash }), &shown["token"]).await["school"].clone();
+    let roles = json!([{ "id": given["done"]["roleId"], "role": "DSL", "from": "2026-09-01", "to": "2027-07-31" }]);
+    let people = json!([{ "id": person, "category": "EMPLOYEE", "leftOn": null, "roles": roles }]);
+    let readings = json!([{ "purpose": "SAFEGUARDING", "personIds": [person] }]);
+    let gaps = json!([{ "from": "2027-07-31", "to": null }]);
+    assert_eq!(seen, json!({ "people": people, "dslGaps": gaps, "identityReadings": readings }));
+
+    // Whose school it is not finds what is not there.
+    let (trust, absent) = (town.records.trust("11").await, json!(uuid::Uuid::from_u128(7)));
+    for other in [Scope::School(elm), Scope::GovernedSchool(ash), Scope::Trust(trust)] {
+        for (mutation, input) in [(RECORD, &identity), (GIVE, &role), (READ, &read)] {
+            let refused = tell(&town, other, mutation, "c-5", input.clone()).await;
+            let mut elsewhere = input.clone();
+            elsewhere["at"] = json!({ "schoolId": absent });
+            assert_eq!(refused, tell(&town, other, mutation, "c-5", elsewhere).await);
+            assert_eq!(refused["refused"]["reason"], "NOT_FOUND");
+        }
+        let seen = town.ask(other, SCHOOL, json!({ "id": ash })).await["school"].clone();
+        assert!(seen["people"].is_null() && seen["dslGaps"].is_null() && seen["identityReadings"].is_null(), "{seen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trust_knows_its_own_people_and_lends_them_to_its_schools() {
+    let town = Town::start().await;
+    let (ash, north) = (town.records.school(100_001).await, town.records.trust("11").await);
+    let (lead, at) = (Scope::Trust(north), json!({ "trustId": north }));
+    let input = json!({ "at": at, "category": "EMPLOYEE", "name": "Bo Vantongeren" });
+    let recorded = tell(&town, lead, RECORD, "c-1", input).await;
+    let person = &recorded["done"]["personId"];
+    let input = json!({ "at": at, "personId": person, "role": "MAT_SAFEGUARDING_LEAD", "from": "2026-09-01" });
+    tell(&town, lead, GIVE, "c-2", input).await;
+    let input = json!({ "at": at, "personId": person, "role": "DSL", "from": "2026-09-01" });
+    assert_eq!(tell(&town, lead, GIVE, "c-3", input).await["refused"]["reason"], "NOT_HELD_THERE");
+    let input = json!({ "at": { "schoolId": ash }, "personId": person, "role": "DEPUTY_DSL", "from": "2026-11-01" });
+    let given = tell(&town, Scope::School(ash), GIVE, "c-4", input).await;
+    assert!(given["done"]["roleId"].is_string(), "{given}");
+    let seen = town.ask_after(lead, TRUST, json!({ "id": north }), &given["token"]).await["trust"].clone();
+    let people = json!([{ "id": person, "category": "EMPLOYEE", "roles": [{ "role": "MAT_SAFEGUARDING_LEAD" }] }]);
+    assert_eq!(seen, json!({ "people": people }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_a_name_nor_a_login_is_in_the_log() {
+    let town = Town::start().await;
+    let ash = town.records.school(100_001).await;
+    let (dsl, at) = (Scope::School(ash), json!({ "schoolId": ash }));
+    let input = json!({ "at": at, "category": "VOLUNTEER", "name": "Zoë Quillfeather", "email": "zq@ash.example" });
+    let person = &tell(&town, dsl, RECORD, "c-1", input).await["done"]["personId"];
+    let input = json!({ "at": at, "personId": person, "issuer": "https://id.example", "subject": "quillfeather-7", "linked": true });
+    let linked = tell(&town, dsl, LOGIN, "c-2", input.clone()).await;
+    assert_eq!(&linked["done"]["personId"], person);
+    let leave = json!({ "at": at, "personId": person, "on": "2027-01-01" });
+    tell(&town, dsl, LEAVE, "c-3", leave).await;
+    let again = tell(
+        &town,
+        dsl,
+        LOGIN,
+        "c-4",
+        json!({ "subject": "quillfeather-8", "at": at, "personId": person,
+        "issuer": "https://id.example", "linked": true }),
+    )
+    .await;
+    assert_eq!(again["refused"]["reason"], "HAS_LEFT");
+
+    let mut owner = PgConnection::connect_with(&town.records.database).await.unwrap();
+    let payloads = sqlx::query_scalar!(
+        r#"SELECT convert_from(payload, 'UTF8') || e::text AS "said!" FROM log.event e
+        WHERE owner_id = $1"#,
+        uuid::Uuid::from(ash)
+    );
+    let said = payloads.fetch_all(&mut owner).await.unwrap().concat();
+    assert!(said.contains(person.as_str().unwrap()) && said.contains("person-login-linked"));
+    for secret in ["Quillfeather", "quillfeather", "ash.example", "id.example"] {
+        assert!(!said.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_is_wrong_is_told_by_its_field() {
+    let town = Town::start().await;
+    let ash = town.records.school(100_001).await;
+    let (dsl, at) = (Scope::School(ash), json!({ "schoolId": ash }));
+    let both = json!({ "schoolId": ash, "trustId": ash });
+    let person =
+        |at: &Value, name: &str, email: &str| json!({ "at": at, "category": "EMPLOYEE", "name": name, "email": email });
+    for (input, field) in [
+        (person(&at, " ", "a@b.example"), "input.name"),
+        (person(&at, "Zoë", "nobody"), "input.email"),
+        (person(&both, "Zoë", "a@b.example"), "input.at"),
+        (person(&json!({}), "Zoë", "a@b.example"), "input.at"),
+    ] {
+        let errors = town.errors_after(dsl, RECORD, json!({ "id": "c", "input": input }), &Value::Null).await;
+        assert_eq!(errors[0]["extensions"]["field"], field, "{errors}");
+        assert!(!errors.to_string().contains("Zo"), "{errors}");
+    }
+    let give = json!({ "at": at, "personId": ash, "role": "DSL", "from": "1970-01-01" });
+    let errors = town.errors_after(dsl, GIVE, json!({ "id": "c", "input": give }), &Value::Null).await;
+    assert_eq!(errors[0]["extensions"]["field"], "input.from");
+}
