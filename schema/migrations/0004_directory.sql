@@ -77,15 +77,13 @@ BEGIN
     CREATE POLICY door ON source FOR SELECT TO wardlog_filtering USING (true);
     GRANT SELECT ON ingest_key, source TO wardlog_filtering;
 
-    -- A reader has one of three scopes, set for its transaction: wardlog.trust (a MAT lead), wardlog.school (a school's own
-    -- staff, exact figures), wardlog.governed_school (its governors, rounded figures). An unset one reads '' or NULL.
+    -- A reader sees what its transaction was told (published.scope).
     CREATE POLICY trust_itself ON trust FOR SELECT TO wardlog_gateway
-        USING (trust_id = nullif(current_setting('wardlog.trust', true), '')::uuid);
+        USING (trust_id = ANY (published.scope('trusts')));
     CREATE POLICY trust_itself ON membership FOR SELECT TO wardlog_gateway
-        USING (trust_id = nullif(current_setting('wardlog.trust', true), '')::uuid);
+        USING (trust_id = ANY (published.scope('trusts')));
     CREATE POLICY readers ON school FOR SELECT TO wardlog_gateway
-        USING (school_id IN (nullif(current_setting('wardlog.school', true), '')::uuid,
-                             nullif(current_setting('wardlog.governed_school', true), '')::uuid)
+        USING (school_id = ANY (published.scope('schools') || published.scope('governed_schools'))
                OR school_id IN (SELECT m.school_id FROM membership m));
     CREATE POLICY readers ON school_urn FOR SELECT TO wardlog_gateway
         USING (school_id IN (SELECT s.school_id FROM school s));
@@ -93,9 +91,9 @@ BEGIN
 
     -- A school's own staff see its filters and their keys, of a key what is no secret.
     CREATE POLICY own_staff ON source FOR SELECT TO wardlog_gateway
-        USING (school_id = nullif(current_setting('wardlog.school', true), '')::uuid);
+        USING (school_id = ANY (published.scope('schools')));
     CREATE POLICY own_staff ON ingest_key FOR SELECT TO wardlog_gateway
-        USING (school_id = nullif(current_setting('wardlog.school', true), '')::uuid);
+        USING (school_id = ANY (published.scope('schools')));
     GRANT SELECT ON source TO wardlog_gateway;
     GRANT SELECT (key_id, source_id, school_id, issued_at, revoked_at) ON ingest_key TO wardlog_gateway;
 

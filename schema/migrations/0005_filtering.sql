@@ -86,7 +86,7 @@ BEGIN
     FOREACH t IN ARRAY ARRAY['count_hourly', 'count_monthly', 'unmapped_label'] LOOP
         EXECUTE format('GRANT UPDATE ON %I TO wardlog_projections', t);
         EXECUTE format('CREATE POLICY school_itself ON %I FOR SELECT TO wardlog_gateway
-                        USING (school_id = nullif(current_setting(''wardlog.school'', true), '''')::uuid)', t);
+                        USING (school_id = ANY (published.scope(''schools'')))', t);
         EXECUTE format('GRANT SELECT ON %I TO wardlog_gateway', t);
     END LOOP;
 

@@ -46,10 +46,10 @@ CREATE VIEW published.filter_month_rounded_v1 WITH (security_barrier = true) AS
            5 * round(sum(c.events) / 5.0)::bigint AS requests,
            5 * round(coalesce(sum(c.events) FILTER (WHERE c.action = 'blocked'), 0) / 5.0)::bigint AS blocks
     FROM rounding.count_monthly c
-    WHERE c.school_id = nullif(current_setting('wardlog.governed_school', true), '')::uuid
+    WHERE c.school_id = ANY (published.scope('governed_schools'))
        OR EXISTS (SELECT FROM rounding.membership m
                   WHERE m.school_id = c.school_id
-                    AND m.trust_id = nullif(current_setting('wardlog.trust', true), '')::uuid
+                    AND m.trust_id = ANY (published.scope('trusts'))
                     AND m.from_day < (c.month + interval '1 month')::date
                     AND (m.to_day IS NULL OR m.to_day >= (c.month + interval '1 month')::date))
     GROUP BY c.school_id, c.month, c.category

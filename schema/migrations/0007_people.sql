@@ -74,12 +74,21 @@ BEGIN
     -- A school's own staff see its people, and a trust's lead those of the trust itself.
     FOREACH t IN ARRAY ARRAY['person', 'appointment', 'identity_reading'] LOOP
         EXECUTE format($policy$CREATE POLICY own_people ON %I FOR SELECT TO wardlog_gateway
-            USING (school_id = nullif(current_setting('wardlog.school', true), '')::uuid
-                   OR trust_id = nullif(current_setting('wardlog.trust', true), '')::uuid)$policy$, t);
+            USING (school_id = ANY (published.scope('schools'))
+                   OR trust_id = ANY (published.scope('trusts')))$policy$, t);
         EXECUTE format('GRANT SELECT ON %I TO wardlog_gateway', t);
     END LOOP;
+    -- Who logs in is asked before anything else: the session is told a login, and sees whose it is and the roles held.
+    CREATE POLICY own_login ON person_login FOR SELECT TO wardlog_gateway
+        USING (login = nullif(current_setting('wardlog.login', true), ''));
+    FOREACH t IN ARRAY ARRAY['person', 'appointment'] LOOP
+        EXECUTE format($policy$CREATE POLICY own_login ON %I FOR SELECT TO wardlog_gateway
+            USING (person_id IN (SELECT l.person_id FROM person_login l))$policy$, t);
+    END LOOP;
+    GRANT SELECT ON person_login TO wardlog_gateway;
+
     CREATE POLICY own_people ON dsl_gap FOR SELECT TO wardlog_gateway
-        USING (school_id = nullif(current_setting('wardlog.school', true), '')::uuid);
+        USING (school_id = ANY (published.scope('schools')));
     GRANT SELECT ON dsl_gap TO wardlog_gateway;
 END
 $make$;
@@ -105,11 +114,19 @@ CREATE VIEW published.person_v1 WITH (security_invoker = true) AS
     SELECT person_id, school_id, trust_id, category, left_on FROM directory.person;
 CREATE VIEW published.appointment_v1 WITH (security_invoker = true) AS
     SELECT appointment_id, school_id, trust_id, person_id, role, from_day, to_day FROM directory.appointment;
+-- The roles of who logs in, each up to its end or the person's leaving.
+CREATE VIEW published.held_role_v1 WITH (security_invoker = true) AS
+    SELECT l.login, p.person_id, a.appointment_id, a.role, a.school_id, a.trust_id, a.from_day,
+           least(a.to_day, p.left_on) AS to_day
+    FROM directory.person_login l
+    JOIN directory.person p ON p.person_id = l.person_id
+    JOIN directory.appointment a ON a.person_id = p.person_id;
 CREATE VIEW published.dsl_gap_v1 WITH (security_invoker = true) AS
     SELECT school_id, from_day, to_day FROM directory.dsl_gap;
 CREATE VIEW published.identity_reading_v1 WITH (security_invoker = true) AS
     SELECT reading_id, school_id, trust_id, reader, read_at, purpose, people FROM directory.identity_reading;
-GRANT SELECT ON directory.person, directory.appointment, directory.dsl_gap, directory.identity_reading TO wardlog_gateway;
-GRANT SELECT ON published.person_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1
+GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap,
+    directory.identity_reading TO wardlog_gateway;
+GRANT SELECT ON published.held_role_v1, published.person_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1
     TO wardlog_gateway;
 RESET ROLE;

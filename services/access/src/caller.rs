@@ -1,14 +1,12 @@
 //! A caller as the rest of the program knows one.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use schema::{IdError, SchoolId, TrustId};
 use serde::Deserialize;
 
-/// What a caller may read; row-level security is set from it.
-///
-/// Until people and roles are recorded here, the issuer states it in the token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// One thing that a caller may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// A trust's online-safety lead: rounded figures of the trust's schools.
     Trust(TrustId),
@@ -18,6 +16,58 @@ pub enum Scope {
     GovernedSchool(SchoolId),
 }
 
+/// All that a caller may read; row-level security is set from it. Empty, it is nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scopes(BTreeSet<Scope>);
+
+impl Scopes {
+    /// Whether this is among them.
+    pub fn contain(&self, scope: Scope) -> bool {
+        self.0.contains(&scope)
+    }
+
+    /// Each of them, always in the same order.
+    pub fn iter(&self) -> impl Iterator<Item = Scope> {
+        self.0.iter().copied()
+    }
+}
+
+impl From<Scope> for Scopes {
+    fn from(scope: Scope) -> Self {
+        Self([scope].into())
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().collect())
+    }
+}
+
+/// As a token writes it: `trust:`, `school:` or `governed-school:`, and the id.
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trust(id) => write!(f, "trust:{id}"),
+            Self::School(id) => write!(f, "school:{id}"),
+            Self::GovernedSchool(id) => write!(f, "governed-school:{id}"),
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        match text.split_once(':') {
+            Some(("trust", id)) => id.parse().map(Self::Trust),
+            Some(("school", id)) => id.parse().map(Self::School),
+            Some(("governed-school", id)) => id.parse().map(Self::GovernedSchool),
+            _ => Err(IdError { expected: "trust:, school: or governed-school:, and an id" }),
+        }
+    }
+}
+
 /// Somebody whose token was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -25,8 +75,9 @@ pub struct Caller {
     pub subject: Subject,
     /// Who says so.
     pub issuer: IssuerName,
-    /// What the caller may read.
-    pub scope: Scope,
+    /// What the caller may read: as the token says, where its issuer is trusted with that; nothing otherwise, until the
+    /// record is asked ([`crate::Roles`]).
+    pub scopes: Scopes,
 }
 
 /// The issuer's own name for a caller: 1 to 255 characters (OIDC Core 1.0, section 2), none of them control.

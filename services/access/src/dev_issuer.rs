@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use crate::{
-    IssuerName, Scope, Subject,
+    IssuerName, Scopes, Subject,
     identity::{IssuerConfig, KeySource, SignatureAlgorithm},
     signing::{self, Signer},
 };
@@ -65,11 +65,18 @@ impl DevIssuer {
             audience: self.audience.clone(),
             algorithms: vec![SignatureAlgorithm::EdDSA],
             jwks: KeySource::File(self.jwks.clone()),
+            states_scopes: true,
         }
     }
 
-    /// A token for `subject` with `scope`, from `now` for `lifetime`.
-    pub fn mint(&self, subject: &Subject, scope: Scope, now: DateTime<Utc>, lifetime: TimeDelta) -> String {
+    /// A token for `subject` with `scopes`, from `now` for `lifetime`.
+    pub fn mint(
+        &self,
+        subject: &Subject,
+        scopes: impl Into<Scopes>,
+        now: DateTime<Utc>,
+        lifetime: TimeDelta,
+    ) -> String {
         let mut claims = json!({
             "iss": self.issuer.as_str(),
             "aud": self.audience,
@@ -77,7 +84,7 @@ impl DevIssuer {
             "iat": now.timestamp(),
             "exp": (now + lifetime).timestamp(),
         });
-        signing::state(&mut claims, scope);
+        signing::state(&mut claims, &scopes.into());
         self.signer.sign(&claims)
     }
 }
@@ -115,7 +122,7 @@ fn write_draft(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Verifier;
+    use crate::{Scope, Verifier};
 
     /// A directory of its own, removed at the end.
     struct Directory(PathBuf);
@@ -148,7 +155,7 @@ mod tests {
         let (trust, school) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
         for scope in [Scope::Trust(trust), Scope::School(school), Scope::GovernedSchool(school)] {
             let token = issuer.mint(&"u-1".parse().unwrap(), scope, now(), TimeDelta::minutes(5));
-            assert_eq!(verifier.verify(&token, now()).await.unwrap().scope, scope);
+            assert_eq!(verifier.verify(&token, now()).await.unwrap().scopes, scope.into());
         }
     }
 

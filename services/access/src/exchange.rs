@@ -75,7 +75,7 @@ impl Exchange {
             "iat": now.timestamp(),
             "exp": (now + LIFETIME).timestamp(),
         });
-        signing::state(&mut claims, caller.scope);
+        signing::state(&mut claims, &caller.scopes);
         self.signer.sign(&claims)
     }
 }
@@ -137,8 +137,8 @@ mod tests {
     }
 
     fn caller(subject: &str, issuer: &str) -> Caller {
-        let scope = Scope::School(uuid::Uuid::from_u128(2).into());
-        Caller { subject: subject.parse().unwrap(), issuer: issuer.parse().unwrap(), scope }
+        let scopes = Scope::School(uuid::Uuid::from_u128(2).into()).into();
+        Caller { subject: subject.parse().unwrap(), issuer: issuer.parse().unwrap(), scopes }
     }
 
     fn now() -> DateTime<Utc> {
@@ -152,7 +152,7 @@ mod tests {
         let jones = caller("jones@school.example", "https://id.example");
         let token = exchange.exchange(&jones, "directory", now());
         let known = keys.verifier("directory").verify(&token, now()).await.unwrap();
-        assert_eq!(known.scope, jones.scope);
+        assert_eq!(known.scopes, jones.scopes);
         assert_eq!(known.subject.as_str().len(), 32);
         let payload = data_encoding::BASE64URL_NOPAD.decode(token.split('.').nth(1).unwrap().as_bytes()).unwrap();
         assert!(!String::from_utf8(payload).unwrap().contains("jones"));
@@ -187,8 +187,7 @@ mod tests {
         let (exchange, stranger) = (exchange(1), exchange(2));
         let keys = Keys::of(&exchange);
         let good = json!({ "iss": "wardlog-gateway", "aud": "directory", "sub": "u", "act": { "sub": "wardlog-gateway" },
-                           "iat": now().timestamp(), "exp": now().timestamp() + 60, "wardlog_role": "dsl",
-                           "wardlog_school": uuid::Uuid::from_u128(2) });
+                           "iat": now().timestamp(), "exp": now().timestamp() + 60, "wardlog_scopes": [] });
         let verify = async |claims| keys.verifier("directory").verify(&exchange.signer.sign(&claims), now()).await;
         assert!(verify(good.clone()).await.is_ok());
         let with = |name: &str, value| {

@@ -11,7 +11,7 @@ use jsonwebtoken::{
 };
 use serde_json::{Value, json};
 
-use crate::Scope;
+use crate::Scopes;
 
 /// Signs tokens with one key.
 #[derive(Debug)]
@@ -48,12 +48,6 @@ impl Signer {
 }
 
 /// Says in `claims` what the bearer may read.
-pub(crate) fn state(claims: &mut Value, scope: Scope) {
-    let (role, claim, id) = match scope {
-        Scope::Trust(id) => ("mat_lead", "wardlog_trust", id.to_string()),
-        Scope::School(id) => ("dsl", "wardlog_school", id.to_string()),
-        Scope::GovernedSchool(id) => ("governor", "wardlog_school", id.to_string()),
-    };
-    claims["wardlog_role"] = role.into();
-    claims[claim] = id.into();
+pub(crate) fn state(claims: &mut Value, scopes: &Scopes) {
+    claims["wardlog_scopes"] = scopes.iter().map(|scope| scope.to_string()).collect();
 }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use access::{Scope, tenant};
+use access::{Scope, Scopes, tenant};
 use database::{Role, scratch};
 use futures_util::FutureExt;
 use sqlx::{PgPool, error::DatabaseError};
@@ -18,9 +18,9 @@ async fn pool_of_one() -> PgPool {
 
 async fn settings(connection: &mut sqlx::PgConnection) -> Result<Settings, sqlx::Error> {
     let row = sqlx::query!(
-        "SELECT nullif(current_setting('wardlog.trust', true), '') AS trust,
-                nullif(current_setting('wardlog.school', true), '') AS school,
-                nullif(current_setting('wardlog.governed_school', true), '') AS governed"
+        "SELECT nullif(current_setting('wardlog.trusts', true), '') AS trust,
+                nullif(current_setting('wardlog.schools', true), '') AS school,
+                nullif(current_setting('wardlog.governed_schools', true), '') AS governed"
     )
     .fetch_one(connection)
     .await?;
@@ -39,6 +39,17 @@ async fn each_scope_sets_its_own_setting_and_empties_the_others() {
         let found = tenant::read(&pool, scope, |connection| settings(connection).boxed()).await.unwrap();
         assert_eq!(found, expected);
     }
+}
+
+#[tokio::test]
+async fn several_scopes_are_set_together_and_none_at_all_sets_nothing() {
+    let pool = pool_of_one().await;
+    let (trust, one, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+    let scopes = [Scope::School(one.into()), Scope::Trust(trust.into()), Scope::School(other.into())];
+    let read = async |scopes: Scopes| tenant::read(&pool, scopes, |connection| settings(connection).boxed()).await;
+    let expected = (Some(trust.to_string()), Some(format!("{one},{other}")), None);
+    assert_eq!(read(scopes.into_iter().collect()).await.unwrap(), expected);
+    assert_eq!(read(Scopes::default()).await.unwrap(), (None, None, None));
 }
 
 #[tokio::test]

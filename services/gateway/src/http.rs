@@ -5,10 +5,12 @@ mod body;
 mod reply;
 mod variables;
 
+use std::time::Instant;
+
 use ::web::{
     ErrorCode, Problem, bearer, clock, graphql::Correlation, problem::method_not_allowed, read_token::ReadTokens,
 };
-use access::Verifier;
+use access::{Caller, Roles, Verifier};
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Data, Payload, ServiceConfig},
@@ -28,6 +30,7 @@ pub fn routes<Q, M>(
     cfg: &mut ServiceConfig,
     schema: Schema<Q, M, EmptySubscription>,
     verifier: Verifier,
+    roles: Roles,
     tokens: ReadTokens,
 ) where
     Q: ObjectType + 'static,
@@ -37,6 +40,7 @@ pub fn routes<Q, M>(
         web::resource("/graphql")
             .app_data(Data::new(schema))
             .app_data(Data::new(verifier))
+            .app_data(Data::new(roles))
             .app_data(Data::new(tokens))
             .route(web::post().to(answer::<Q, M>))
             .default_service(method_not_allowed("POST")),
@@ -48,13 +52,14 @@ async fn answer<Q, M>(
     payload: Payload,
     schema: Data<Schema<Q, M, EmptySubscription>>,
     verifier: Data<Verifier>,
+    roles: Data<Roles>,
     tokens: Data<ReadTokens>,
 ) -> Result<HttpResponse, Problem>
 where
     Q: ObjectType + 'static,
     M: ObjectType + 'static,
 {
-    let caller = bearer::caller(request.headers(), &verifier, clock::now()).await?;
+    let caller = caller(&request, &verifier, &roles).await?;
     body::check_kind(request.headers())?;
     let media_type = accept::negotiate(&request)?;
     let body = body::read(request.headers(), payload).await?;
@@ -67,6 +72,20 @@ where
         Err(error) => Response::from_errors(vec![error]),
     };
     Ok(reply::reply(response, media_type))
+}
+
+/// Who asks, and what they may read: by their token, or by the roles that are recorded of them.
+async fn caller(request: &HttpRequest, verifier: &Verifier, roles: &Roles) -> Result<Caller, Problem> {
+    let now = clock::now();
+    let mut caller = bearer::caller(request.headers(), verifier, now).await?;
+    if verifier.asks_the_record(&caller) {
+        let scopes = roles.of(&caller, schema::london_day(now), Instant::now()).await;
+        caller.scopes = scopes.map_err(|error| {
+            tracing::error!(%error, "the caller's roles cannot be read");
+            Problem::new(ErrorCode::Unavailable).retry_after(1)
+        })?;
+    }
+    Ok(caller)
 }
 
 /// What the answer must show, if the request says so.

@@ -4,7 +4,7 @@ use ::web::{
     command::Client,
     graphql::{bad_input, internal},
 };
-use access::{Caller, Scope, tenant};
+use access::{Caller, Scope, Scopes, tenant};
 use async_graphql::{Context, EmptySubscription, Enum, MergedObject, Object, SimpleObject};
 use chrono::{Datelike, NaiveDate};
 use comparison::{
@@ -79,15 +79,17 @@ pub struct Query;
 #[expect(clippy::unused_async, reason = "the macro wants every resolver async")]
 #[Object]
 impl Query {
-    /// What the caller's token lets it read.
+    /// What the caller may read: by the roles that are recorded of whoever logs in, or as the token says where its issuer is
+    /// trusted with that.
     async fn viewer(&self, context: &Context<'_>) -> async_graphql::Result<Viewer> {
-        Ok(match scope(context)? {
-            Scope::Trust(trust) => Viewer { role: Role::MatLead, trust_id: Some(trust.into()), school_id: None },
-            Scope::School(school) => Viewer { role: Role::Dsl, trust_id: None, school_id: Some(school.into()) },
+        let may = |scope| match scope {
+            Scope::Trust(trust) => ViewerRole { role: Role::MatLead, trust_id: Some(trust.into()), school_id: None },
+            Scope::School(school) => ViewerRole { role: Role::Dsl, trust_id: None, school_id: Some(school.into()) },
             Scope::GovernedSchool(school) => {
-                Viewer { role: Role::Governor, trust_id: None, school_id: Some(school.into()) }
+                ViewerRole { role: Role::Governor, trust_id: None, school_id: Some(school.into()) }
             }
-        })
+        };
+        Ok(Viewer { roles: scopes(context)?.iter().map(may).collect() })
     }
 
     /// A trust; null for one that does not exist or is not the caller's, which look the same.
@@ -107,7 +109,7 @@ impl Query {
     }
 }
 
-/// What a token lets its bearer read.
+/// As what a caller reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum Role {
     /// A trust's safeguarding lead: its schools by month, rounded.
@@ -119,8 +121,16 @@ pub enum Role {
 }
 
 /// The caller.
-#[derive(Debug, Clone, Copy, SimpleObject)]
+#[derive(Debug, Clone, SimpleObject)]
 pub struct Viewer {
+    /// As what the caller reads, and of which trust or school: of each what the role shows, and of all of them together no
+    /// more. Empty for somebody who has no such role today.
+    roles: Vec<ViewerRole>,
+}
+
+/// One of the things that a caller may read.
+#[derive(Debug, Clone, Copy, SimpleObject)]
+pub struct ViewerRole {
     role: Role,
     /// The trust, for a MAT lead.
     trust_id: Option<Uuid>,
@@ -163,7 +173,8 @@ impl Trust {
     async fn schools(&self, context: &Context<'_>, month: String) -> async_graphql::Result<Vec<SchoolMonth>> {
         let month = parse_month(&month)?;
         let trust = TrustId::from(self.row.trust_id);
-        let precision = precision(scope(context)?);
+        // Above school level nothing is exact, not even of a school whose own figures the caller may see.
+        let precision = Precision::RoundedTo5;
         let (rows, mut cells) = read(context, &[DirectoryView::NAME], move |connection| {
             Box::pin(async move {
                 let rows = schools::of_trust(connection, trust, month).await?;
@@ -238,7 +249,8 @@ impl School {
     async fn month(&self, context: &Context<'_>, month: String) -> async_graphql::Result<Option<Figures>> {
         let month = parse_month(&month)?;
         let school = self.row.school_id;
-        let precision = precision(scope(context)?);
+        let exact = self.own_staff(context)?.is_some();
+        let precision = if exact { Precision::Exact } else { Precision::RoundedTo5 };
         let mut cells = read(context, &[DirectoryView::NAME], move |c| {
             Box::pin(async move { months::of(c, &[school], month, precision).await })
         })
@@ -320,7 +332,7 @@ impl School {
 impl School {
     fn own_staff(&self, context: &Context<'_>) -> async_graphql::Result<Option<SchoolId>> {
         let school = SchoolId::from(self.row.school_id);
-        Ok((scope(context)? == Scope::School(school)).then_some(school))
+        Ok(scopes(context)?.contain(Scope::School(school)).then_some(school))
     }
 }
 
@@ -339,19 +351,12 @@ async fn readings_of(context: &Context<'_>, at: Workplace) -> async_graphql::Res
     Ok(rows.into_iter().map(IdentityReading::from).collect())
 }
 
-fn precision(scope: Scope) -> Precision {
-    match scope {
-        Scope::School(_) => Precision::Exact,
-        Scope::Trust(_) | Scope::GovernedSchool(_) => Precision::RoundedTo5,
-    }
-}
-
 fn parse_month(text: &str) -> async_graphql::Result<Month> {
     text.parse().map_err(|_| bad_input("month", "expected a month as YYYY-MM"))
 }
 
-fn scope(context: &Context<'_>) -> async_graphql::Result<Scope> {
-    Ok(context.data::<Caller>()?.scope)
+fn scopes<'c>(context: &Context<'c>) -> async_graphql::Result<&'c Scopes> {
+    Ok(&context.data::<Caller>()?.scopes)
 }
 
 /// Reads as the caller, once the views of the domain log that `work` reads show what the request's token stands for.
@@ -366,5 +371,5 @@ async fn read<T: Send + 'static>(
     if let Some(after) = context.data_opt::<After>() {
         after.wait(pool, views).await?;
     }
-    tenant::read(pool, scope(context)?, work).await.map_err(|error| internal(&error))
+    tenant::read(pool, scopes(context)?.clone(), work).await.map_err(|error| internal(&error))
 }

@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
-use std::{net::TcpListener, path::Path};
+use std::{net::TcpListener, path::Path, sync::Arc};
 
-use access::{Caller, Scope, Verifier, dev_issuer::DevIssuer, exchange::GatewaySecret};
+use access::{Caller, Exchange, Roles, Scope, Scopes, Verifier, dev_issuer::DevIssuer, exchange::GatewaySecret};
 use actix_web::{App, HttpServer, middleware::from_fn};
 use async_graphql::{Context, EmptyMutation, EmptySubscription, Object, Schema};
 use chrono::TimeDelta;
@@ -13,6 +13,7 @@ use reqwest::{
     header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use serde_json::{Value, json};
+use sqlx::PgPool;
 use web::{clock, problem, read_token::ReadTokens};
 
 const NEWER: &str = "application/graphql-response+json";
@@ -26,7 +27,7 @@ struct Query;
 impl Query {
     /// The scope that the token gave.
     async fn scope(&self, context: &Context<'_>) -> async_graphql::Result<String> {
-        Ok(format!("{:?}", context.data::<Caller>()?.scope))
+        Ok(format!("{:?}", context.data::<Caller>()?.scopes))
     }
 
     async fn double(&self, number: i32) -> i32 {
@@ -59,13 +60,16 @@ impl Edge {
         let verifier = Verifier::new(vec![issuer.config()]).unwrap();
         let schema =
             Schema::build(Query, EmptyMutation, EmptySubscription).limit_depth(15).limit_complexity(500).finish();
+        // The issuer says what its bearers may read, so nobody asks the record.
+        let nowhere = PgPool::connect_lazy("postgres://nowhere.invalid/").unwrap();
+        let roles = Roles::new(nowhere, Arc::new(Exchange::new(&GatewaySecret::new([1; 32])).unwrap()));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/graphql", listener.local_addr().unwrap());
         let server = HttpServer::new(move || {
-            let (schema, verifier) = (schema.clone(), verifier.clone());
+            let (schema, verifier, roles) = (schema.clone(), verifier.clone(), roles.clone());
             App::new()
                 .wrap(from_fn(problem::complete))
-                .configure(|cfg| gateway::http::routes(cfg, schema, verifier, tokens()))
+                .configure(|cfg| gateway::http::routes(cfg, schema, verifier, roles, tokens()))
         });
         tokio::spawn(server.workers(1).disable_signals().listen(listener).unwrap().run());
         Self { client: Client::new(), url, issuer }
@@ -116,7 +120,7 @@ async fn a_query_is_answered_in_the_media_type_that_the_client_accepts() {
 async fn a_resolver_knows_the_caller() {
     let edge = Edge::start();
     let (_, _, body) = edge.query(NEWER, json!({ "query": "{ scope }" })).await;
-    let expected = format!("{:?}", Scope::School(SCHOOL.parse().unwrap()));
+    let expected = format!("{:?}", Scopes::from(Scope::School(SCHOOL.parse().unwrap())));
     assert_eq!(body["data"]["scope"], json!(expected));
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use access::{
-    Exchange, Verifier,
+    Exchange, Roles, Verifier,
     exchange::GatewaySecret,
     identity::{IssuerConfig, KeySource},
 };
@@ -221,7 +221,8 @@ async fn gateway(
     let tokens = ReadTokens::new(secret)?;
     let services = Services { default: own, elsewhere: settings.services.clone() };
     let client = Client::new(Arc::clone(exchange), tokens.clone(), services)?;
-    Ok(Gateway { schema: gateway::schema::build(pool.clone(), client), verifier, tokens })
+    let roles = Roles::new(pool.clone(), Arc::clone(exchange));
+    Ok(Gateway { schema: gateway::schema::build(pool.clone(), client), verifier, roles, tokens })
 }
 
 async fn connect(settings: &Settings, role: database::Role, max: u32) -> Result<PgPool> {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use schema::{SchoolId, TrustId};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{LEEWAY_SECONDS, TokenError, token::json_object};
-use crate::{Caller, IssuerName, Scope};
+use crate::{Caller, IssuerName, Scopes};
+
+/// How many scopes a token may list: it has to stay shorter than what is read of one.
+const MOST_SCOPES: usize = 100;
 
 /// The claims that we read, as they stand; `null` counts as absent.
 #[derive(Deserialize)]
@@ -20,9 +22,7 @@ pub(super) struct Claims {
     iat: Option<Value>,
     nbf: Option<Value>,
     act: Option<Value>,
-    wardlog_role: Option<Value>,
-    wardlog_trust: Option<Value>,
-    wardlog_school: Option<Value>,
+    wardlog_scopes: Option<Value>,
 }
 
 impl Claims {
@@ -36,13 +36,20 @@ impl Claims {
     }
 
     /// The caller, if every claim holds at `now`. The signature must have been checked before.
-    pub(super) fn check(&self, issuer: IssuerName, audience: &str, now: DateTime<Utc>) -> Result<Caller, TokenError> {
+    pub(super) fn check(
+        &self,
+        issuer: IssuerName,
+        audience: &str,
+        states_scopes: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Caller, TokenError> {
         if !names_us(self.aud.as_ref(), audience)? {
             return Err(TokenError::WrongAudience);
         }
         self.check_times(now)?;
         let subject = text("sub", self.sub.as_ref())?.parse().map_err(|_| TokenError::MalformedClaim("sub"))?;
-        Ok(Caller { subject, issuer, scope: self.scope()? })
+        let scopes = if states_scopes { self.scopes()? } else { Scopes::default() };
+        Ok(Caller { subject, issuer, scopes })
     }
 
     /// Whether `issuer` says itself that it acts for the subject (RFC 8693, section 4.1), and for no longer than `lifetime`.
@@ -74,26 +81,13 @@ impl Claims {
         Ok(())
     }
 
-    /// A trust goes with a MAT lead and a school with the school's own people; both at once, or neither, is refused.
-    fn scope(&self) -> Result<Scope, TokenError> {
-        let role = text("wardlog_role", self.wardlog_role.as_ref())?;
-        match role {
-            "mat_lead" if self.wardlog_school.is_none() => self.trust().map(Scope::Trust),
-            "dsl" if self.wardlog_trust.is_none() => self.school().map(Scope::School),
-            "governor" if self.wardlog_trust.is_none() => self.school().map(Scope::GovernedSchool),
-            "mat_lead" | "dsl" | "governor" => Err(TokenError::ContradictoryScope),
-            _ => Err(TokenError::UnknownRole),
-        }
-    }
-
-    fn trust(&self) -> Result<TrustId, TokenError> {
-        let claim = "wardlog_trust";
-        text(claim, self.wardlog_trust.as_ref())?.parse().map_err(|_| TokenError::MalformedClaim(claim))
-    }
-
-    fn school(&self) -> Result<SchoolId, TokenError> {
-        let claim = "wardlog_school";
-        text(claim, self.wardlog_school.as_ref())?.parse().map_err(|_| TokenError::MalformedClaim(claim))
+    /// A list of at most [`MOST_SCOPES`]; an empty one is nothing.
+    fn scopes(&self) -> Result<Scopes, TokenError> {
+        let claim = "wardlog_scopes";
+        let malformed = || TokenError::MalformedClaim(claim);
+        let listed = self.wardlog_scopes.as_ref().ok_or(TokenError::MissingClaim(claim))?.as_array();
+        let listed = listed.filter(|listed| listed.len() <= MOST_SCOPES).ok_or_else(malformed)?;
+        listed.iter().map(|one| one.as_str().and_then(|one| one.parse().ok()).ok_or_else(malformed)).collect()
     }
 }
 

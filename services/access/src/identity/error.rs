@@ -60,10 +60,4 @@ pub enum TokenError {
     /// It is one of the gateway's, and says that it holds for longer than those do.
     #[error("expected an exchanged token to live for 60 seconds at most")]
     LivesTooLong,
-    /// The role is none that we know.
-    #[error("expected the role mat_lead, dsl or governor")]
-    UnknownRole,
-    /// The trust or school stated does not go with the role.
-    #[error("expected the one scope that goes with the role")]
-    ContradictoryScope,
 }

@@ -1,10 +1,10 @@
 //! What is accepted, and what it makes of the caller.
 
-use access::Scope;
+use access::{Scope, Scopes, Verifier};
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::issuer::{SCHOOL, TRUST, World, claims, claims_with, now};
+use crate::issuer::{Key, SCHOOL, TRUST, World, claims, claims_with, config, jwks_file, now};
 
 #[tokio::test]
 async fn each_algorithm_that_an_issuer_signs_with_is_accepted() {
@@ -18,23 +18,38 @@ async fn each_algorithm_that_an_issuer_signs_with_is_accepted() {
     ] {
         let caller = world.verifier.verify(&token, now()).await.unwrap();
         assert_eq!(caller.subject.as_str(), "u-17");
-        assert_eq!(caller.scope, Scope::School(SCHOOL.parse().unwrap()));
+        assert_eq!(caller.scopes, Scope::School(SCHOOL.parse().unwrap()).into());
     }
 }
 
 #[tokio::test]
-async fn the_role_and_its_trust_or_school_make_the_scope() {
+async fn an_issuer_that_is_trusted_with_it_says_what_its_bearers_may_read() {
     let world = World::new();
-    for (change, scope) in [
+    let (trust, school) = (TRUST.parse().unwrap(), SCHOOL.parse().unwrap());
+    for (claim, scopes) in [
+        (json!([]), vec![]),
+        (json!([format!("governed-school:{SCHOOL}")]), vec![Scope::GovernedSchool(school)]),
         (
-            json!({ "wardlog_role": "mat_lead", "wardlog_trust": TRUST, "wardlog_school": null }),
-            Scope::Trust(TRUST.parse().unwrap()),
+            json!([format!("school:{SCHOOL}"), format!("trust:{TRUST}"), format!("school:{SCHOOL}")]),
+            vec![Scope::Trust(trust), Scope::School(school)],
         ),
-        (json!({ "wardlog_role": "dsl" }), Scope::School(SCHOOL.parse().unwrap())),
-        (json!({ "wardlog_role": "governor" }), Scope::GovernedSchool(SCHOOL.parse().unwrap())),
     ] {
-        let token = world.ed.mint("ed", &claims_with(change));
-        assert_eq!(world.verifier.verify(&token, now()).await.unwrap().scope, scope);
+        let token = world.ed.mint("ed", &claims_with(json!({ "wardlog_scopes": claim })));
+        assert_eq!(world.verifier.verify(&token, now()).await.unwrap().scopes, scopes.into_iter().collect());
+    }
+}
+
+#[tokio::test]
+async fn of_an_issuer_that_is_not_what_the_token_says_counts_for_nothing() {
+    let key = Key::ed();
+    let mut config = config("https://id.example", &["EdDSA"], &json!({ "file": jwks_file(&[key.jwk("ed")]) }));
+    config.states_scopes = false;
+    let verifier = Verifier::new(vec![config]).unwrap();
+    for claim in [json!(null), json!([format!("school:{SCHOOL}")]), json!("nonsense")] {
+        let token = key.mint("ed", &claims_with(json!({ "wardlog_scopes": claim })));
+        let caller = verifier.verify(&token, now()).await.unwrap();
+        assert_eq!(caller.scopes, Scopes::default());
+        assert!(verifier.asks_the_record(&caller));
     }
 }
 

@@ -100,7 +100,7 @@ pub fn claims() -> Value {
     json!({
         "iss": "https://id.example", "aud": "wardlog", "sub": "u-17",
         "iat": now().timestamp() - 60, "exp": now().timestamp() + 540,
-        "wardlog_role": "dsl", "wardlog_school": SCHOOL,
+        "wardlog_scopes": [format!("school:{SCHOOL}")],
     })
 }
 
@@ -128,7 +128,9 @@ pub fn jwks_file(keys: &[Value]) -> PathBuf {
 }
 
 pub fn config(issuer: &str, algorithms: &[&str], jwks: &Value) -> IssuerConfig {
-    let config = json!({ "issuer": issuer, "audience": "wardlog", "algorithms": algorithms, "jwks": jwks });
+    let config = json!({
+        "issuer": issuer, "audience": "wardlog", "algorithms": algorithms, "jwks": jwks, "states_scopes": true,
+    });
     serde_json::from_value(config).unwrap()
 }
 

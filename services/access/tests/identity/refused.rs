@@ -4,7 +4,7 @@ use access::TokenError::{self, *};
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 
-use crate::issuer::{Key, SCHOOL, TRUST, World, base64url, claims, claims_with, now};
+use crate::issuer::{Key, SCHOOL, World, base64url, claims, claims_with, now};
 
 type Row = (&'static str, String, TokenError);
 
@@ -145,35 +145,27 @@ async fn claims_that_are_missing_malformed_or_untrue_now_are_refused() {
 }
 
 #[tokio::test]
-async fn roles_that_are_unknown_or_do_not_fit_their_scope_are_refused() {
+async fn scopes_that_are_missing_or_malformed_are_refused() {
     let world = World::new();
-    let but = |change: Value| world.ed.mint("ed", &claims_with(change));
-    let (trust, school) = (MissingClaim("wardlog_trust"), MissingClaim("wardlog_school"));
+    let but = |scopes: Value| world.ed.mint("ed", &claims_with(json!({ "wardlog_scopes": scopes })));
+    let wrong = MalformedClaim("wardlog_scopes");
+    let many: Vec<_> = (0..101).map(|_| format!("school:{SCHOOL}")).collect();
     all_refused(
         &world,
         vec![
-            ("no role", but(json!({ "wardlog_role": null })), MissingClaim("wardlog_role")),
-            ("unknown role", but(json!({ "wardlog_role": "admin" })), UnknownRole),
-            ("role in other case", but(json!({ "wardlog_role": "DSL" })), UnknownRole),
-            ("a list of roles", but(json!({ "wardlog_role": ["dsl"] })), MalformedClaim("wardlog_role")),
-            ("a DSL of no school", but(json!({ "wardlog_school": null })), school),
-            ("a governor of no school", but(json!({ "wardlog_role": "governor", "wardlog_school": null })), school),
-            ("a MAT lead of no trust", but(json!({ "wardlog_role": "mat_lead", "wardlog_school": null })), trust),
-            ("a MAT lead of a school", but(json!({ "wardlog_role": "mat_lead" })), ContradictoryScope),
-            (
-                "a MAT lead of a trust and a school",
-                but(json!({ "wardlog_role": "mat_lead", "wardlog_trust": TRUST })),
-                ContradictoryScope,
-            ),
-            ("a DSL of a trust too", but(json!({ "wardlog_trust": TRUST })), ContradictoryScope),
-            (
-                "a governor of a trust too",
-                but(json!({ "wardlog_role": "governor", "wardlog_trust": TRUST })),
-                ContradictoryScope,
-            ),
-            ("a school that is no id", but(json!({ "wardlog_school": "Balfour" })), MalformedClaim("wardlog_school")),
-            ("a list of schools", but(json!({ "wardlog_school": [SCHOOL] })), MalformedClaim("wardlog_school")),
-            ("SQL for a school", but(json!({ "wardlog_school": "' OR true --" })), MalformedClaim("wardlog_school")),
+            ("no scopes", but(json!(null)), MissingClaim("wardlog_scopes")),
+            ("one text", but(json!(format!("school:{SCHOOL}"))), wrong),
+            ("an object", but(json!({ "school": SCHOOL })), wrong),
+            ("a scope that is no text", but(json!([7])), wrong),
+            ("an unknown kind", but(json!([format!("admin:{SCHOOL}")])), wrong),
+            ("a kind in other case", but(json!([format!("School:{SCHOOL}")])), wrong),
+            ("a kind without an id", but(json!(["school"])), wrong),
+            ("an id without a kind", but(json!([SCHOOL])), wrong),
+            ("a school that is no id", but(json!(["school:Balfour"])), wrong),
+            ("one good and one bad", but(json!([format!("school:{SCHOOL}"), "school:"])), wrong),
+            ("SQL for a school", but(json!(["school:' OR true --"])), wrong),
+            ("two ids in one", but(json!([format!("school:{SCHOOL},{SCHOOL}")])), wrong),
+            ("more than we read", but(json!(many)), wrong),
         ],
     )
     .await;

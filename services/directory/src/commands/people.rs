@@ -215,11 +215,11 @@ impl Command for RecordLeaving {
 
 /// A school's people are its own staff's affair, and those of the trust itself its lead's.
 pub(super) fn own_people(caller: &Caller, at: Workplace) -> Option<Owner> {
-    match (caller.scope, at) {
-        (Scope::School(own), Workplace::School(school)) if own == school => Some(at.owner()),
-        (Scope::Trust(own), Workplace::Trust(trust)) if own == trust => Some(at.owner()),
-        (Scope::School(_) | Scope::Trust(_) | Scope::GovernedSchool(_), _) => None,
-    }
+    let scope = match at {
+        Workplace::School(school) => Scope::School(school),
+        Workplace::Trust(trust) => Scope::Trust(trust),
+    };
+    caller.scopes.contain(scope).then(|| at.owner())
 }
 
 /// The stream of what is known of a person.

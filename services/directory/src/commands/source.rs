@@ -206,10 +206,7 @@ impl Command for RevokeKey {
 
 /// A school's filters are its own staff's affair.
 fn own_staff(caller: &Caller, school: SchoolId) -> Option<Owner> {
-    match caller.scope {
-        Scope::School(own) if own == school => Some(Owner::School(school)),
-        Scope::School(_) | Scope::GovernedSchool(_) | Scope::Trust(_) => None,
-    }
+    caller.scopes.contain(Scope::School(school)).then_some(Owner::School(school))
 }
 
 fn stream(source: SourceId) -> String {

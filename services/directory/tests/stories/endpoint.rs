@@ -80,7 +80,11 @@ impl Drop for Endpoint {
 }
 
 fn caller(scope: Scope) -> Caller {
-    Caller { subject: "jones@school.example".parse().unwrap(), issuer: "https://id.example".parse().unwrap(), scope }
+    Caller {
+        subject: "jones@school.example".parse().unwrap(),
+        issuer: "https://id.example".parse().unwrap(),
+        scopes: scope.into(),
+    }
 }
 
 async fn read(request: RequestBuilder) -> (u16, String) {

@@ -156,7 +156,7 @@ async fn a_reading_is_recorded_before_anything_is_shown_and_the_school_can_ask_f
     room.read(&[person], "read").await.unwrap();
     room.house.catch_up().await;
     let mut transaction = room.house.gateway.begin().await.unwrap();
-    sqlx::query_scalar!("SELECT set_config('wardlog.school', $1, true)", room.school.to_string())
+    sqlx::query_scalar!("SELECT set_config('wardlog.schools', $1, true)", room.school.to_string())
         .fetch_one(&mut *transaction)
         .await
         .unwrap();
@@ -189,7 +189,7 @@ async fn what_is_amended_is_what_is_shown() {
     let shown = room.read(&[person], "read").await.unwrap().remove(0).identity.unwrap();
     assert_eq!((shown.name.as_str(), shown.email), ("Zoë Quillfeather-Moss", None));
     room.house.catch_up().await;
-    let (people, ..) = room.seen("wardlog.school", room.school.into()).await;
+    let (people, ..) = room.seen("wardlog.schools", room.school.into()).await;
     assert_eq!(people.iter().map(|person| person.category).collect::<Vec<_>>(), [PersonCategory::Governor]);
 }
 
@@ -229,7 +229,7 @@ async fn a_school_has_one_dsl_and_its_own_staff_see_the_days_without() {
     room.tell_at(room.at(), "end", end).await.unwrap();
     room.house.catch_up().await;
 
-    let (people, roles, gaps, _) = room.seen("wardlog.school", room.school.into()).await;
+    let (people, roles, gaps, _) = room.seen("wardlog.schools", room.school.into()).await;
     assert_eq!(people.len(), 2);
     let held = |id, person, from, to| people::Role {
         appointment_id: Uuid::from(id),
@@ -243,7 +243,7 @@ async fn a_school_has_one_dsl_and_its_own_staff_see_the_days_without() {
 
     room.appoint(zoe, StaffRole::Dsl, 20..FOR_EVER, false).await.unwrap();
     room.house.catch_up().await;
-    assert_eq!(room.seen("wardlog.school", room.school.into()).await.2, []);
+    assert_eq!(room.seen("wardlog.schools", room.school.into()).await.2, []);
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn who_has_left_is_given_no_role_and_no_login() {
     room.tell_at(at, "unlink", ChangeLogin { linked: false, ..link(1) }).await.unwrap();
     room.house.catch_up().await;
     assert_eq!(rows_with(&room.house.projections, login(1).as_str()).await, 2, "in the log, and no more in the view");
-    let (people, ..) = room.seen("wardlog.school", room.school.into()).await;
+    let (people, ..) = room.seen("wardlog.schools", room.school.into()).await;
     assert_eq!(people[0].left_on, Some(day(30)));
 }
 
@@ -295,19 +295,19 @@ async fn row_level_security_alone_shows_people_to_their_own_school_or_trust() {
     room.read(&[person], "read").await.unwrap();
     let lead = room.record_at(Workplace::Trust(room.trust), "Bo Vantongeren").await;
     room.house.catch_up().await;
-    let own = room.seen("wardlog.school", room.school.into()).await;
+    let own = room.seen("wardlog.schools", room.school.into()).await;
     assert_eq!((own.0.len(), own.1[0].appointment_id, own.2.len(), own.3), (1, dsl.into(), 1, 1));
     let nothing = (vec![], vec![], vec![], 0);
     for (setting, id) in [
-        ("wardlog.trust", room.trust.into()),
-        ("wardlog.governed_school", room.school.into()),
-        ("wardlog.school", Uuid::from_u128(1)),
-        ("wardlog.school", room.house.school(131_747).await.into()),
+        ("wardlog.trusts", room.trust.into()),
+        ("wardlog.governed_schools", room.school.into()),
+        ("wardlog.schools", Uuid::from_u128(1)),
+        ("wardlog.schools", room.house.school(131_747).await.into()),
     ] {
         assert_eq!(room.seen(setting, id).await, nothing, "{setting}");
     }
     let mut transaction = room.house.gateway.begin().await.unwrap();
-    sqlx::query_scalar!("SELECT set_config('wardlog.trust', $1, true)", room.trust.to_string())
+    sqlx::query_scalar!("SELECT set_config('wardlog.trusts', $1, true)", room.trust.to_string())
         .fetch_one(&mut *transaction)
         .await
         .unwrap();

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use crate::house::{House, SAMPLE};
 
-/// The URNs that the gateway's role sees with `wardlog.trust` set to `trust`, asking for everything.
+/// The URNs that the gateway's role sees with `wardlog.trusts` set to `trust`, asking for everything.
 async fn seen(house: &House, trust: Option<TrustId>) -> BTreeSet<i32> {
     let mut transaction = house.gateway.begin().await.unwrap();
     if let Some(trust) = trust {
-        let set = sqlx::query_scalar!("SELECT set_config('wardlog.trust', $1, true)", trust.to_string());
+        let set = sqlx::query_scalar!("SELECT set_config('wardlog.trusts', $1, true)", trust.to_string());
         set.fetch_one(&mut *transaction).await.unwrap();
     }
     let urns = sqlx::query_scalar!(r#"SELECT urn AS "urn!" FROM published.school_v1"#)

@@ -6,7 +6,7 @@ use std::{
 };
 
 use access::{
-    Exchange, Verifier,
+    Exchange, Roles, Verifier,
     identity::{JwksUrl, KeySource},
 };
 use actix_web::{
@@ -45,6 +45,7 @@ pub(super) struct Public {
 pub(super) struct Gateway {
     pub(super) schema: gateway::schema::Schema,
     pub(super) verifier: Verifier,
+    pub(super) roles: Roles,
     pub(super) tokens: ReadTokens,
 }
 
@@ -78,8 +79,8 @@ impl Public {
         if let Some(door) = self.door {
             filtering::http::routes(cfg, door);
         }
-        if let Some(Gateway { schema, verifier, tokens }) = self.gateway {
-            gateway::http::routes(cfg, schema, verifier, tokens);
+        if let Some(Gateway { schema, verifier, roles, tokens }) = self.gateway {
+            gateway::http::routes(cfg, schema, verifier, roles, tokens);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use access::{Exchange, Scope, Verifier, exchange::GatewaySecret};
+use access::{Exchange, Roles, Scope, Verifier, exchange::GatewaySecret};
 use actix_web::{App, HttpServer};
 use database::{Role, connect, scratch};
 use eventlog::{Wake, telemetry::Writer};
@@ -37,11 +37,12 @@ impl House {
         let pipeline = Pipeline::new(Secret::new([1; 32]), Pseudonyms::new(door.clone()), sink);
         let (opened, schema) =
             (Door::new(door.clone(), pipeline, 64 << 20), gateway::schema::build(gateway.clone(), client()));
+        let roles = Roles::new(gateway.clone(), exchange());
         let server = HttpServer::new(move || {
-            let (door, schema, verifier) = (opened.clone(), schema.clone(), verifier.clone());
+            let (door, schema, verifier, roles) = (opened.clone(), schema.clone(), verifier.clone(), roles.clone());
             App::new().configure(|cfg| {
                 filtering::http::routes(cfg, door);
-                gateway::http::routes(cfg, schema, verifier, tokens());
+                gateway::http::routes(cfg, schema, verifier, roles, tokens());
             })
         })
         .workers(2)
@@ -53,11 +54,14 @@ impl House {
     }
 }
 
+fn exchange() -> Arc<Exchange> {
+    Arc::new(Exchange::new(&GatewaySecret::new([4; 32])).unwrap())
+}
+
 /// What nobody sends a command by here.
 fn client() -> Client {
-    let exchange = Exchange::new(&GatewaySecret::new([4; 32])).unwrap();
     let nowhere = Services { default: "http://127.0.0.1:1".parse().unwrap(), elsewhere: BTreeMap::new() };
-    Client::new(Arc::new(exchange), tokens(), nowhere).unwrap()
+    Client::new(exchange(), tokens(), nowhere).unwrap()
 }
 
 fn tokens() -> ReadTokens {
@@ -129,8 +133,8 @@ async fn a_thousand_requests_cut_short_leave_no_open_transaction_and_no_tenants_
         let mut connection = pool.acquire().await.expect("the one connection comes back");
         let left = sqlx::query!(
             r#"SELECT pg_backend_pid() AS "pid!",
-                      concat(current_setting('wardlog.trust', true), current_setting('wardlog.school', true),
-                             current_setting('wardlog.governed_school', true)) AS "settings!",
+                      concat(current_setting('wardlog.trusts', true), current_setting('wardlog.schools', true),
+                             current_setting('wardlog.governed_schools', true)) AS "settings!",
                       current_setting('transaction_read_only') AS "read_only!""#
         )
         .fetch_one(&mut *connection)

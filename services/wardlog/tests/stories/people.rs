@@ -1,10 +1,11 @@
 //! A school's people, by the public API alone: known, given roles, shown to who may, gone when they leave.
 
 use access::Scope;
+use schema::SchoolId;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::town::Town;
+use crate::town::{STAFF, Town};
 
 const RECORD: &str =
     "mutation($id: String!, $input: RecordPersonInput!) { recordPerson(commandId: $id, input: $input) {
@@ -29,6 +30,20 @@ const TRUST: &str = "query($id: UUID!) { trust(id: $id) { people { id category r
 async fn tell(town: &Town, scope: Scope, mutation: &str, id: &str, input: Value) -> Value {
     let answer = town.ask(scope, mutation, json!({ "id": id, "input": input })).await;
     answer.as_object().unwrap().values().next().unwrap().clone()
+}
+
+/// A DSL until a day, who logs in as `subject` and was shown to somebody; waits until all of it is in the view.
+pub async fn a_dsl(town: &Town, school: SchoolId, subject: &str) {
+    let (dsl, at) = (Scope::School(school), json!({ "schoolId": school }));
+    let input = json!({ "at": at, "category": "EMPLOYEE", "name": "Zoë Quillfeather" });
+    let person = &tell(town, dsl, RECORD, "a-1", input).await["done"]["personId"];
+    let login = json!({ "at": at, "personId": person, "issuer": STAFF, "subject": subject, "linked": true });
+    tell(town, dsl, LOGIN, "a-2", login).await;
+    let role = json!({ "at": at, "personId": person, "role": "DSL", "from": "2026-09-01", "to": "2099-07-31" });
+    tell(town, dsl, GIVE, "a-3", role).await;
+    let read = json!({ "at": at, "personIds": [person], "purpose": "STAFFING" });
+    let read = tell(town, dsl, READ, "a-4", read).await;
+    town.ask_after(dsl, SCHOOL, json!({ "id": school }), &read["token"]).await;
 }
 
 /// R013, R031, R133, R216.
@@ -150,4 +165,61 @@ async fn an_input_that_is_wrong_is_told_by_its_field() {
     let give = json!({ "at": at, "personId": ash, "role": "DSL", "from": "1970-01-01" });
     let errors = town.errors_after(dsl, GIVE, json!({ "id": "c", "input": give }), &Value::Null).await;
     assert_eq!(errors[0]["extensions"]["field"], "input.from");
+}
+
+const VIEWER: &str = "{ viewer { roles { role schoolId trustId } } }";
+
+/// R014: who logs in may read what the roles that they hold today let them, all together, and no more once they have left.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_logs_in_reads_what_their_roles_let_them_until_they_leave() {
+    let town = Town::start().await;
+    let (ash, elm) = (town.records.school(100_001).await, town.records.school(100_005).await);
+    let (dsl, at) = (Scope::School(ash), json!({ "schoolId": ash }));
+    assert_eq!(town.ask_as("zq-7", VIEWER, json!({}), &Value::Null).await, json!({ "viewer": { "roles": [] } }));
+
+    let input = json!({ "at": at, "category": "EMPLOYEE", "name": "Zoë Quillfeather" });
+    let person = &tell(&town, dsl, RECORD, "c-1", input).await["done"]["personId"];
+    let login = json!({ "at": at, "personId": person, "issuer": STAFF, "subject": "zq-7", "linked": true });
+    tell(&town, dsl, LOGIN, "c-2", login).await;
+    for (id, role) in [("c-3", "HEADTEACHER"), ("c-4", "DSL"), ("c-5", "TEACHER")] {
+        let input = json!({ "at": at, "personId": person, "role": role, "from": "2026-09-01" });
+        tell(&town, dsl, GIVE, id, input).await;
+    }
+    let governs = json!({ "at": { "schoolId": elm }, "category": "GOVERNOR", "name": "Zoë Quillfeather" });
+    let (of_elm, at_elm) = (Scope::School(elm), json!({ "schoolId": elm }));
+    let governor = &tell(&town, of_elm, RECORD, "c-1", governs).await["done"]["personId"];
+    let login = json!({ "at": at_elm, "personId": governor, "issuer": STAFF, "subject": "zq-7", "linked": true });
+    tell(&town, of_elm, LOGIN, "c-2", login).await;
+    let input = json!({ "at": at_elm, "personId": governor, "role": "GOVERNOR", "from": "2026-09-01" });
+    tell(&town, of_elm, GIVE, "c-3", input).await;
+
+    let both = json!({ "viewer": { "roles": [{ "role": "DSL", "schoolId": ash, "trustId": null },
+                                             { "role": "GOVERNOR", "schoolId": elm, "trustId": null }] } });
+    until(&town, &both).await;
+    let seen = town.ask_as("zq-7", SCHOOL, json!({ "id": ash }), &Value::Null).await;
+    assert_eq!(seen["school"]["people"][0]["id"], *person);
+    let seen = town.ask_as("zq-7", SCHOOL, json!({ "id": elm }), &Value::Null).await;
+    assert!(seen["school"].is_object() && seen["school"]["people"].is_null(), "{seen}");
+    let read = json!({ "id": "c-6", "input": { "at": at, "personIds": [person], "purpose": "STAFFING" } });
+    let shown = town.ask_as("zq-7", READ, read.clone(), &Value::Null).await;
+    assert_eq!(shown["readIdentities"]["done"]["people"][0]["name"], "Zoë Quillfeather");
+
+    let leave = json!({ "at": at, "personId": person, "on": "2026-09-02" });
+    tell(&town, dsl, LEAVE, "c-7", leave).await;
+    let one = json!({ "viewer": { "roles": [{ "role": "GOVERNOR", "schoolId": elm, "trustId": null }] } });
+    until(&town, &one).await;
+    let seen = town.ask_as("zq-7", SCHOOL, json!({ "id": ash }), &Value::Null).await;
+    assert_eq!(seen, json!({ "school": null }));
+    let refused = town.ask_as("zq-7", READ, read, &Value::Null).await;
+    assert_eq!(refused["readIdentities"]["refused"]["reason"], "NOT_FOUND");
+}
+
+/// Asks until the caller may read just this; a change is in force everywhere within 5 seconds.
+async fn until(town: &Town, expected: &Value) {
+    let told = async {
+        while town.ask_as("zq-7", VIEWER, json!({}), &Value::Null).await != *expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(5), told).await.expect("in force within 5 s");
 }

@@ -12,6 +12,8 @@ use std::{
 use access::{dev_issuer::DevIssuer, identity::KeySource};
 use reqwest::Client;
 
+use crate::town::STAFF;
+
 /// Starts `wardlog serve` with these roles and variables and no other of ours; it logs to `directory`.
 pub fn serve(directory: &Path, roles: &str, variables: &[(&str, String)]) -> Child {
     let log = File::options().create(true).append(true).open(directory.join("wardlog.log")).unwrap();
@@ -50,8 +52,11 @@ pub async fn ready(directory: &Path, address: SocketAddr, mut ended: impl FnMut(
 /// The file of trusted issuers, in `directory`.
 pub fn trusting(directory: &Path, issuer: &DevIssuer) -> PathBuf {
     let KeySource::File(keys) = issuer.config().jwks else { panic!("a development issuer keeps its keys in a file") };
-    let issuers = serde_json::json!([{ "issuer": "https://town.invalid", "audience": "wardlog", "algorithms": ["EdDSA"],
-                                       "jwks": { "file": keys } }]);
+    let trusted = |issuer: &str, states_scopes: bool| {
+        serde_json::json!({ "issuer": issuer, "audience": "wardlog", "algorithms": ["EdDSA"], "jwks": { "file": keys },
+                            "states_scopes": states_scopes })
+    };
+    let issuers = serde_json::json!([trusted("https://town.invalid", true), trusted(STAFF, false)]);
     let path = directory.join("issuers.json");
     fs::write(&path, issuers.to_string()).unwrap();
     path

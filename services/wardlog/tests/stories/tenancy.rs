@@ -7,7 +7,10 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::town::{Town, event, this_month};
+use crate::{
+    people::a_dsl,
+    town::{Town, event, this_month},
+};
 
 const SCHOOL: &str = "query($id: UUID!) { school(id: $id) { id name month(month: \"2026-11\") { requests } days(from: \"2026-11-01\", to: \"2026-11-02\") { day } } }";
 const TRUST: &str = "query($id: UUID!) { trust(id: $id) { id name schools(month: \"2026-11\") { school { name } figures { requests } } } }";
@@ -70,6 +73,7 @@ async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_sc
         let key = town.records.filter(urn).await;
         let events = [vec![event("gambling", "blocked"); 5], vec![event("Knitting", "allowed")]].concat();
         town.send(&key, "b-1", &events).await;
+        a_dsl(&town, town.records.school(urn).await, &format!("dsl-of-{urn}")).await;
     }
     let (north, ash) = (town.records.trust("11").await, town.records.school(100_001).await);
     let gateway = connect(&town.records.database, Role::Gateway, 1).await.unwrap();
@@ -80,14 +84,15 @@ async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_sc
     let beech = town.records.school(100_002).await;
     for table in TABLES {
         let own = schools_in(&gateway, Some(Scope::School(ash)), table).await;
-        let exact = !["published.membership_v1", "published.filter_month_rounded_v1"].contains(table);
+        let others = ["published.membership_v1", "published.filter_month_rounded_v1", "published.held_role_v1"];
+        let exact = !others.contains(table);
         assert_eq!(own, if exact { vec![ash] } else { vec![] }, "{table} as a DSL");
         let trusts = schools_in(&gateway, Some(Scope::Trust(north)), table).await;
         let mut members = [ash, beech];
         members.sort();
         match *table {
             "published.filter_month_rounded_v1" => assert_eq!(trusts, [ash], "{table} as a MAT lead"),
-            _ if ["filter", "telemetry", "source", "key"].iter().any(|own| table.contains(own)) => {
+            _ if OF_OWN_STAFF.iter().any(|own| table.contains(own)) => {
                 assert_eq!(trusts, [], "{table} as a MAT lead");
             }
             _ => assert_eq!(trusts, members, "{table} as a MAT lead"),
@@ -95,7 +100,7 @@ async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_sc
         let governed = schools_in(&gateway, Some(Scope::GovernedSchool(ash)), table).await;
         match *table {
             "published.filter_month_rounded_v1" => assert_eq!(governed, [ash], "{table} as a governor"),
-            _ if ["filter", "telemetry", "source", "key", "membership"].iter().any(|own| table.contains(own)) => {
+            _ if OF_OWN_STAFF.iter().chain(&["membership"]).any(|own| table.contains(own)) => {
                 assert_eq!(governed, [], "{table} as a governor");
             }
             _ => assert_eq!(governed, [ash], "{table} as a governor"),
@@ -103,15 +108,49 @@ async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_sc
     }
 }
 
+/// A login sees the roles of its own person, and a scope nobody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_level_security_alone_shows_a_login_its_own_roles() {
+    let town = Town::start().await;
+    let gateway = connect(&town.records.database, Role::Gateway, 1).await.unwrap();
+    let schools = [town.records.school(100_001).await, town.records.school(100_003).await].map(Uuid::from);
+    for school in schools {
+        a_dsl(&town, school.into(), &format!("dsl-of-{school}")).await;
+    }
+    for school in schools {
+        let login = sqlx::query_scalar!("SELECT login FROM directory.person_login WHERE school_id = $1", school);
+        let login = login.fetch_one(&town.records.projections).await.unwrap();
+        let mut transaction = gateway.begin().await.unwrap();
+        sqlx::query_scalar!("SELECT set_config('wardlog.login', $1, true)", login)
+            .fetch_one(&mut *transaction)
+            .await
+            .unwrap();
+        for table in ["published.held_role_v1", "published.person_v1", "published.appointment_v1"] {
+            let sql = sqlx::AssertSqlSafe(format!("SELECT school_id FROM {table}"));
+            let seen: Vec<Uuid> = sqlx::query_scalar(sql).fetch_all(&mut *transaction).await.unwrap();
+            assert_eq!(seen, [school], "{table}");
+        }
+    }
+}
+
+/// What a school's own staff alone see, by parts of its name.
+const OF_OWN_STAFF: &[&str] =
+    &["filter", "telemetry", "source", "key", "person", "appointment", "dsl_gap", "identity_reading", "held_role"];
+
 /// Everything with a `school_id` that the gateway may select from; the test below finds any that is missing here.
 const TABLES: &[&str] = &[
     "filtering.count_hourly",
     "filtering.count_monthly",
     "filtering.unmapped_label",
+    "published.appointment_v1",
+    "published.dsl_gap_v1",
     "published.filter_month_rounded_v1",
     "published.filter_month_v1",
+    "published.held_role_v1",
+    "published.identity_reading_v1",
     "published.issued_key_v1",
     "published.membership_v1",
+    "published.person_v1",
     "published.school_v1",
     "published.source_v1",
     "telemetry.batch",

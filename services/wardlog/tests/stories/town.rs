@@ -9,7 +9,12 @@ use std::{
     sync::Arc,
 };
 
-use access::{Scope, Subject, dev_issuer::DevIssuer, exchange::GatewaySecret};
+use access::{
+    Scope, Scopes, Subject,
+    dev_issuer::DevIssuer,
+    exchange::GatewaySecret,
+    identity::{IssuerConfig, KeySource},
+};
 use chrono::{NaiveDate, TimeDelta};
 use database::{Logins, Role, connect, scratch};
 use directory::{
@@ -32,6 +37,9 @@ use web::{
 };
 
 use apart::Apart;
+
+/// The issuer of the schools' staff.
+pub const STAFF: &str = "https://staff.invalid";
 
 /// Two trusts with two schools each, and a school of no trust.
 pub const REGISTER: &str = "urn,name,la,phase,type,status,trust_uid,trust_name,pupils\n\
@@ -146,6 +154,18 @@ impl Town {
         self.issuer.mint(&subject, scope, clock::now(), TimeDelta::hours(1))
     }
 
+    /// Asks as one of the staff, whatever the record lets them read; the data of an answer without errors.
+    pub async fn ask_as(&self, subject: &str, query: &str, variables: Value, after: &Value) -> Value {
+        // What their token claims beside counts for nothing.
+        let claimed: Scopes = [Scope::School(self.records.school(100_004).await)].into_iter().collect();
+        let token = staff(&self.issuer).mint(&subject.parse().unwrap(), claimed, clock::now(), TimeDelta::hours(1));
+        let body = json!({ "query": query, "variables": variables, "extensions": { "after": after } });
+        let request = self.client.post(self.gateway("/graphql")).bearer_auth(token).json(&body);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer.get("errors"), None, "{answer}");
+        answer["data"].clone()
+    }
+
     /// Asks; the bytes of the answer.
     pub async fn ask_bytes(&self, scope: Scope, query: &str, variables: Value) -> Vec<u8> {
         let response = self.post(scope, query, variables, &Value::Null).await;
@@ -221,7 +241,7 @@ pub fn settings(database: &PgConnectOptions, issuer: &DevIssuer) -> Settings {
         gateway_keys: None,
         key_store: Some(KeyStore { database: Logins::of_their_own(database), wrapping: wrapping_keys(database) }),
         roles: BTreeSet::from(serve::Role::ALL),
-        issuers: vec![issuer.config()],
+        issuers: vec![issuer.config(), IssuerConfig { states_scopes: false, ..staff(issuer).config() }],
         secret: Some(Secret::new([3; 32])),
         door_memory: 64 << 20,
     }
@@ -236,6 +256,12 @@ fn wrapping_keys(database: &PgConnectOptions) -> Arc<KeyFile> {
 /// A development issuer of its own.
 pub fn issuer() -> DevIssuer {
     DevIssuer::open(&temporary("issuer"), "https://town.invalid".parse().unwrap(), "wardlog").unwrap()
+}
+
+/// The issuer of the schools' staff, with the same key: it says who they are, and the record what they may read.
+fn staff(issuer: &DevIssuer) -> DevIssuer {
+    let KeySource::File(keys) = issuer.config().jwks else { panic!("a development issuer keeps its keys in a file") };
+    DevIssuer::open(keys.parent().unwrap(), STAFF.parse().unwrap(), "wardlog").unwrap()
 }
 
 /// A directory that nobody else uses.
