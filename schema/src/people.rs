@@ -136,6 +136,12 @@ impl LoginName {
     }
 }
 
+impl From<[u8; 16]> for LoginName {
+    fn from(bytes: [u8; 16]) -> Self {
+        Self(format!("{:032x}", u128::from_be_bytes(bytes)))
+    }
+}
+
 impl TryFrom<String> for LoginName {
     type Error = IdError;
 

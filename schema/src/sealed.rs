@@ -14,7 +14,7 @@ use crate::{DataKeyId, IdError};
 #[serde(try_from = "String", into = "String", bound = "")]
 pub struct Sealed<T> {
     key: DataKeyId,
-    sealed: String,
+    text: String,
     of: PhantomData<fn() -> T>,
 }
 
@@ -29,8 +29,8 @@ impl<T> TryFrom<String> for Sealed<T> {
 }
 
 impl<T> From<Sealed<T>> for String {
-    fn from(Sealed { key, sealed, of: _ }: Sealed<T>) -> Self {
-        format!("{key}.{sealed}")
+    fn from(Sealed { key, text, of: _ }: Sealed<T>) -> Self {
+        format!("{key}.{text}")
     }
 }
 
@@ -41,7 +41,7 @@ fn is_base64url(text: &str) -> bool {
 impl<T> Sealed<T> {
     /// Something sealed under a key; `text` is nonce, ciphertext and tag as base64url without padding.
     pub const fn new(key: DataKeyId, text: String) -> Self {
-        Self { key, sealed: text, of: PhantomData }
+        Self { key, text, of: PhantomData }
     }
 
     /// The key that opens it.
@@ -51,19 +51,19 @@ impl<T> Sealed<T> {
 
     /// Nonce, ciphertext and tag as base64url without padding.
     pub fn text(&self) -> &str {
-        &self.sealed
+        &self.text
     }
 }
 
 impl<T> Clone for Sealed<T> {
     fn clone(&self) -> Self {
-        Self::new(self.key, self.sealed.clone())
+        Self::new(self.key, self.text.clone())
     }
 }
 
 impl<T> PartialEq for Sealed<T> {
     fn eq(&self, other: &Self) -> bool {
-        (self.key, &self.sealed) == (other.key, &other.sealed)
+        (self.key, &self.text) == (other.key, &other.text)
     }
 }
 

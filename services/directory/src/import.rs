@@ -3,6 +3,7 @@
 //! Importing says what the register says on a day, so a second import of the same file records nothing, and one that
 //! was cut short is finished by importing the file again.
 
+pub mod people;
 mod register;
 mod rows;
 

@@ -91,6 +91,15 @@ pub struct KeyStore {
     pub wrapping: Arc<KeyFile>,
 }
 
+impl KeyStore {
+    /// A context's keys.
+    pub async fn vault(&self, context: &Context) -> Result<Vault> {
+        let login = self.database.of(context.database).context("no login to the key store: give VAULT_DATABASE_URL")?;
+        let pool = database::connect(login, context.database, 4).await.context("cannot connect to the key store")?;
+        Ok(Vault::new(context.name, pool, Arc::clone(&self.wrapping)))
+    }
+}
+
 /// The roles of a running process; dropping it ends them without order.
 pub struct Running {
     /// Where it listens.
@@ -193,13 +202,11 @@ async fn services(settings: &Settings, own: &Url, wakes: &Wakes) -> Result<Vec<(
 }
 
 async fn vault(settings: &Settings, context: &Context) -> Result<Vault> {
-    let Some(KeyStore { database, wrapping }) = &settings.key_store else {
-        tracing::warn!(service = context.name, "no key store: what names people is neither sealed nor opened");
-        return Ok(Vault::none());
-    };
-    let login = database.of(context.database).context("no login to the key store: give VAULT_DATABASE_URL")?;
-    let pool = database::connect(login, context.database, 4).await.context("cannot connect to the key store")?;
-    Ok(Vault::new(context.name, pool, Arc::clone(wrapping)))
+    if let Some(key_store) = &settings.key_store {
+        return key_store.vault(context).await;
+    }
+    tracing::warn!(service = context.name, "no key store: what names people is neither sealed nor opened");
+    Ok(Vault::none())
 }
 
 async fn gateway(

@@ -1,5 +1,7 @@
 //! People and their roles, from the command to the view, and who they are, from the seal to the reading.
 
+use std::borrow::Cow;
+
 use chrono::{Days, NaiveDate};
 use directory::{
     PeopleView,
@@ -8,6 +10,7 @@ use directory::{
         RecordLeaving, RecordPerson, Shown, StaffingRefusal,
     },
     domain::{name::Name, person::PersonError, reading::ReadingError, staffing::StaffingError, workplace::Workplace},
+    import::people::{ImportedPeople, import_people},
     views::people::{self, dsl_gaps, readings, roles},
 };
 use eventlog::{CommandError, Rebuild};
@@ -15,7 +18,7 @@ use schema::{
     AppointmentId, PersonId, SchoolId, TrustId,
     people::{DslGap, LoginName, PersonCategory, ReadingPurpose, StaffRole},
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, error::DatabaseError};
 use uuid::Uuid;
 use web::command::{CarriedOut, Command, Sent, carry_out};
 
@@ -322,7 +325,7 @@ async fn the_gateway_cannot_ask_who_logs_in_nor_write() {
         ["SELECT * FROM directory.person_login", "DELETE FROM directory.person", "SELECT * FROM keys.data_key"]
     {
         let error = sqlx::raw_sql(forbidden).execute(&room.house.gateway).await.unwrap_err();
-        let code = error.as_database_error().and_then(|error| error.code()).map(std::borrow::Cow::into_owned);
+        let code = error.as_database_error().and_then(DatabaseError::code).map(Cow::into_owned);
         assert_eq!(code.as_deref(), Some("42501"), "{forbidden}");
     }
 }
@@ -341,4 +344,56 @@ async fn the_view_made_anew_is_the_same() {
     rebuild.fill(|_| {}).await.unwrap();
     assert_eq!(rebuild.compare().await.unwrap(), []);
     rebuild.take_over().await.unwrap();
+}
+
+const STAFF: &str = "name,email,category,role,from\n\
+    Zoë Quillfeather,zq@school.example,employee,headteacher,2026-09-01\n\
+    Zoë Quillfeather,zq@school.example,employee,dsl,2026-09-01\n\
+    Bo Vantongeren,bo@school.example,governor,online-safety-governor,2026-09-01\n\
+    Cy Example,cy@school.example,agency,,\n";
+
+impl Staffroom {
+    async fn import(&self, file: &str, rehearse: bool) -> ImportedPeople {
+        import_people(&self.house.means(), self.at(), file.as_bytes(), now(), rehearse).await.unwrap()
+    }
+
+    /// Events, those apart that say that somebody was read.
+    async fn changes(&self) -> i64 {
+        let changes = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM log.event WHERE type <> 'identities-read'"#);
+        changes.fetch_one(&self.house.directory).await.unwrap()
+    }
+}
+
+/// R031.
+#[tokio::test]
+async fn a_list_of_staff_is_imported_and_importing_it_again_records_nothing() {
+    let room = Staffroom::new().await;
+    let before = room.changes().await;
+    let expected = ImportedPeople { rows: 4, recorded: 3, given: 3, ..ImportedPeople::default() };
+    assert_eq!(room.import(STAFF, true).await, expected, "a rehearsal");
+    assert_eq!(room.changes().await, before);
+    assert_eq!(room.import(STAFF, false).await, expected);
+    room.house.catch_up().await;
+    let (people, roles, ..) = room.seen("wardlog.schools", room.school.into()).await;
+    assert_eq!((people.len(), roles.len()), (3, 3));
+    let changes = room.changes().await;
+    assert_eq!(room.import(STAFF, false).await, ImportedPeople { rows: 4, ..ImportedPeople::default() });
+    assert_eq!(room.changes().await, changes);
+
+    let amended = STAFF.replace("Bo Vantongeren", "Bo Vantongeren-Li").replace("Cy Example,cy@", "Di Example,di@");
+    let expected = ImportedPeople { rows: 4, recorded: 1, amended: 1, absent: 1, ..ImportedPeople::default() };
+    assert_eq!(room.import(&amended, false).await, expected);
+}
+
+#[tokio::test]
+async fn a_row_of_the_list_that_a_rule_refuses_does_not_stop_the_others() {
+    let room = Staffroom::new().await;
+    room.import(STAFF, false).await;
+    let more = "name,email,category,role,from\n\
+        Bo Vantongeren,bo@school.example,governor,dsl,2026-10-01\n\
+        Di Example,nobody,agency,,\n\
+        Ed Example,ed@school.example,volunteer,support-staff,2026-10-01\n";
+    let imported = room.import(more, false).await;
+    let told: Vec<_> = imported.refused.iter().map(|refused| (refused.line, refused.field)).collect();
+    assert_eq!((imported.recorded, imported.given, told), (1, 1, vec![(2, "role"), (3, "email")]));
 }
