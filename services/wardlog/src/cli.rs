@@ -157,7 +157,13 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Key(key) => key.run(&place).await?,
         Command::AsOf(as_of) => as_of.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
-        Command::Migrate => place.database().await?.close().await?,
+        Command::Migrate => {
+            let database = place.database().await?;
+            if let Some((_, Some(server))) = place.key_store(Some(&database)).await? {
+                home::stop_if_unused(&server).await?;
+            }
+            database.close().await?;
+        }
         Command::Replay(replay) => return replay.run(&place).await,
         Command::Skip(skip) => skip.run(&place).await?,
         Command::Doctor(doctor) => return doctor.run(&place).await,

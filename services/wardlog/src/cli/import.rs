@@ -116,6 +116,7 @@ async fn people(place: &Place, file: PathBuf, of: Of, dry_run: bool) -> Result<(
     keys::fold(&projections).await?;
     let at = of.workplace(&mut *pool.acquire().await?).await?;
     let imported = import_people(&means, at, reader, clock::now(), dry_run).await?;
+    keys::fold(&projections).await?;
     println!(
         "{} rows: {} people {}recorded, {} amended, {} roles given; {} people who are known are not in the file",
         imported.rows,

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use database::{Role, connect};
 use directory::{
-    DirectoryView,
+    DirectoryView, PeopleView,
     commands::{IssueKey, IssuedKey, RegisterSource, RevokeKey},
     domain::name::Name,
     views::{ingest_key, school},
@@ -60,11 +60,17 @@ impl Key {
     }
 }
 
-/// Brings the view up to date; a partition of another school's that waits before an event is no reason to do nothing.
+/// Brings the directory's views up to date; a partition of another school's that waits before an event is no reason to do
+/// nothing.
 pub(super) async fn fold(projections: &PgPool) -> Result<()> {
-    match catch_up(projections, &DirectoryView).await {
+    fold_one(projections, &DirectoryView).await?;
+    fold_one(projections, &PeopleView).await
+}
+
+async fn fold_one<P: Projection>(projections: &PgPool, view: &P) -> Result<()> {
+    match catch_up(projections, view).await {
         Err(error) if error.is_of_a_record() => {
-            eprintln!("warning: the directory's view waits in a partition, see `wardlog doctor`: {error}");
+            eprintln!("warning: the view {} waits in a partition, see `wardlog doctor`: {error}", P::NAME);
             Ok(())
         }
         outcome => Ok(outcome?),

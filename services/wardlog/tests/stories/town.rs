@@ -5,7 +5,7 @@ mod apart;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -239,7 +239,7 @@ pub fn settings(database: &PgConnectOptions, issuer: &DevIssuer) -> Settings {
         services: BTreeMap::new(),
         gateway_secret: Some(GatewaySecret::new([4; 32])),
         gateway_keys: None,
-        key_store: Some(KeyStore { database: Logins::of_their_own(database), wrapping: wrapping_keys(database) }),
+        key_store: Some(KeyStore { database: Logins::of_their_own(database), wrapping: wrapping_keys() }),
         roles: BTreeSet::from(serve::Role::ALL),
         issuers: vec![issuer.config(), IssuerConfig { states_scopes: false, ..staff(issuer).config() }],
         secret: Some(Secret::new([3; 32])),
@@ -247,15 +247,16 @@ pub fn settings(database: &PgConnectOptions, issuer: &DevIssuer) -> Settings {
     }
 }
 
-/// The wrapping keys that go with a database: the same for every process.
-fn wrapping_keys(database: &PgConnectOptions) -> Arc<KeyFile> {
-    let name = format!("wardlog-story-{}.keys", database.get_database().unwrap());
-    Arc::new(KeyFile::open(&std::env::temp_dir().join(name)).unwrap())
+/// The wrapping keys of every key store here.
+fn wrapping_keys() -> Arc<KeyFile> {
+    let name = format!("stories-{}.keys", std::process::id());
+    Arc::new(KeyFile::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)).unwrap())
 }
 
-/// A development issuer of its own.
+/// A development issuer, whose key is the same for every story.
 pub fn issuer() -> DevIssuer {
-    DevIssuer::open(&temporary("issuer"), "https://town.invalid".parse().unwrap(), "wardlog").unwrap()
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stories-issuer");
+    DevIssuer::open(&directory, "https://town.invalid".parse().unwrap(), "wardlog").unwrap()
 }
 
 /// The issuer of the schools' staff, with the same key: it says who they are, and the record what they may read.
