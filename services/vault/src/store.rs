@@ -113,10 +113,20 @@ async fn make(
 ) -> Result<DataKey, VaultError> {
     // Whoever wraps anew waits for those who wrap, and they for it: nothing is wrapped under a version that goes.
     sqlx::query!("SELECT pg_advisory_xact_lock_shared($1)", lock(of)).fetch_one(&mut *connection).await?;
+    // With another key file than the store's own, keys of two files would be mixed up in it, and some never opened again.
+    let another = sqlx::query_as!(
+        Row,
+        "SELECT key_id, owner_id, version, wrapped FROM keys.data_key
+         WHERE context = $1 AND owner_id = $2 AND wrapped IS NOT NULL LIMIT 1",
+        of.context,
+        of.owner,
+    );
+    let another = another.fetch_optional(&mut *connection).await?;
     let mut key = [0; 32];
     rand::fill(&mut key).map_err(|_| VaultError::Cipher)?;
     let keys = Arc::clone(wrapping);
     let (version, wrapped) = blocking(move || {
+        another.map(|another| another.unwrap(&keys, of)).transpose()?;
         let (version, cipher) = keys.newest(of)?;
         let wrapped = cipher.seal(&bound_to(of, id), key.to_vec()).map_err(|_| VaultError::Cipher)?;
         Ok((version, wrapped))

@@ -193,6 +193,27 @@ async fn keys_that_are_made_while_others_are_destroyed_are_never_lost() {
 }
 
 #[tokio::test]
+async fn with_another_key_file_than_the_stores_own_no_key_is_made() {
+    let (home, id, file) = (Home::new().await, DataKeyId::from(id()), "wrapping.keys");
+    let path = home.directory.join(file);
+    home.vault.make(SCHOOL, id).await.unwrap();
+    let own = fs::read(&path).unwrap();
+    fs::write(&path, "").unwrap();
+    let made = home.another().make(SCHOOL, self::id().into()).await;
+    assert!(matches!(made, Err(VaultError::KeyFile(KeyFileError::Lacking { version: 1, .. }))), "{made:?}");
+    assert_eq!(fs::read(&path).unwrap(), b"", "nothing is put in its place");
+    let other = home.another();
+    other.make(Uuid::from_u128(7), self::id().into()).await.unwrap();
+    let others = fs::read_to_string(&path).unwrap().replace(&Uuid::from_u128(7).to_string(), &SCHOOL.to_string());
+    fs::write(&path, others).unwrap();
+    let made = home.another().make(SCHOOL, self::id().into()).await;
+    assert!(matches!(made, Err(VaultError::Unwrapped)), "{made:?}");
+    fs::write(&path, own).unwrap();
+    assert!(home.another().make(SCHOOL, self::id().into()).await.is_ok());
+    assert!(home.find(id).await.is_some());
+}
+
+#[tokio::test]
 async fn a_key_moved_to_another_row_does_not_open() {
     let (home, one, other) = (Home::new().await, id(), id());
     for key in [one, other] {

@@ -14,6 +14,7 @@ mod process;
 mod replay;
 mod report;
 mod schools;
+mod seal;
 mod serving;
 mod sources;
 mod sustained;
@@ -66,6 +67,9 @@ async fn run(options: &Options) -> Result<()> {
     }
     if options.wants("replay") {
         replay::measure(effort).await?.into_iter().for_each(|measured| report.add(measured));
+    }
+    if options.wants("seal") || options.wants("open") {
+        seal::measure(effort).await?.into_iter().for_each(|measured| report.add(measured));
     }
     if options.wants("visible_latency") {
         report.add(visible::measure(effort).await?);
