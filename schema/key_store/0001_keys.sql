@@ -27,16 +27,23 @@ SET LOCAL ROLE wardlog_owner;
 -- A key, under the owner's wrapping key of a version. The wrapping keys are not in any database. A destroyed key keeps its
 -- row, so that "never was" and "is no more" can be told apart by whoever may.
 CREATE TABLE keys.data_key (
-    key_id        uuid PRIMARY KEY,
     context       text NOT NULL,
     owner_id      uuid NOT NULL,
+    key_id        uuid NOT NULL,
     version       integer NOT NULL CHECK (version > 0),
     wrapped       bytea CHECK (length(wrapped) = 60),
     made_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     destroyed_at  timestamptz,
-    CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL))
+    CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL)),
+    PRIMARY KEY (context, owner_id, key_id)
 );
-CREATE INDEX ON keys.data_key (context, owner_id);
+
+-- The one file whose wrapping keys these are under, by the id on its first line.
+CREATE TABLE keys.wrapping_file (
+    one   boolean PRIMARY KEY DEFAULT true CHECK (one),
+    file  uuid NOT NULL
+);
+GRANT SELECT, INSERT ON keys.wrapping_file TO wardlog_directory;
 
 -- A service finds the keys of its own context, and no other's.
 ALTER TABLE keys.data_key ENABLE ROW LEVEL SECURITY;

@@ -72,7 +72,7 @@ BEGIN
     GRANT DELETE ON person_login, dsl_gap TO wardlog_projections;
 
     -- A school's own staff see its people, and a trust's lead those of the trust itself.
-    FOREACH t IN ARRAY ARRAY['person', 'appointment', 'identity_reading'] LOOP
+    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'identity_reading'] LOOP
         EXECUTE format($policy$CREATE POLICY own_people ON %I FOR SELECT TO wardlog_gateway
             USING (school_id = ANY (published.scope('schools'))
                    OR trust_id = ANY (published.scope('trusts')))$policy$, t);
@@ -83,9 +83,9 @@ BEGIN
         USING (login = nullif(current_setting('wardlog.login', true), ''));
     FOREACH t IN ARRAY ARRAY['person', 'appointment'] LOOP
         EXECUTE format($policy$CREATE POLICY own_login ON %I FOR SELECT TO wardlog_gateway
-            USING (person_id IN (SELECT l.person_id FROM person_login l))$policy$, t);
+            USING (person_id IN (SELECT l.person_id FROM person_login l
+                                 WHERE l.login = nullif(current_setting('wardlog.login', true), '')))$policy$, t);
     END LOOP;
-    GRANT SELECT ON person_login TO wardlog_gateway;
 
     CREATE POLICY own_people ON dsl_gap FOR SELECT TO wardlog_gateway
         USING (school_id = ANY (published.scope('schools')));
@@ -112,6 +112,8 @@ GRANT DELETE ON directory.person_login, directory.dsl_gap TO wardlog_projections
 
 CREATE VIEW published.person_v1 WITH (security_invoker = true) AS
     SELECT person_id, school_id, trust_id, category, left_on FROM directory.person;
+CREATE VIEW published.person_login_v1 WITH (security_invoker = true) AS
+    SELECT person_id, school_id, trust_id, login FROM directory.person_login;
 CREATE VIEW published.appointment_v1 WITH (security_invoker = true) AS
     SELECT appointment_id, school_id, trust_id, person_id, role, from_day, to_day FROM directory.appointment;
 -- The roles of who logs in, each up to its end or the person's leaving.
@@ -127,6 +129,6 @@ CREATE VIEW published.identity_reading_v1 WITH (security_invoker = true) AS
     SELECT reading_id, school_id, trust_id, reader, read_at, purpose, people FROM directory.identity_reading;
 GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap,
     directory.identity_reading TO wardlog_gateway;
-GRANT SELECT ON published.held_role_v1, published.person_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1
+GRANT SELECT ON published.held_role_v1, published.person_v1, published.person_login_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1
     TO wardlog_gateway;
 RESET ROLE;

@@ -1,5 +1,6 @@
 //! What is decided: pure rules, one file per aggregate.
 
+pub mod day;
 pub mod email;
 pub mod name;
 pub mod person;

@@ -14,7 +14,7 @@ use comparison::{
 use directory::{
     DirectoryView, PeopleView,
     domain::workplace::Workplace,
-    graphql::{DslGap, IdentityReading, Person, Source, people},
+    graphql::{DslGap, HeldRole, IdentityReading, Person, Source, people},
     views::{self, ingest_key},
 };
 use eventlog::Projection;
@@ -47,6 +47,9 @@ const SCHOOLS: usize = 50;
 
 /// The years that can be asked about.
 const YEARS: std::ops::Range<i32> = 2000..2100;
+
+/// For how many people, or readings of them, a school's are reckoned.
+const PEOPLE: usize = 100;
 
 /// How many readings one answer shows.
 const READINGS: i64 = 100;
@@ -157,13 +160,13 @@ impl Trust {
     }
 
     /// The people who are recorded at the trust itself, with the roles that they hold there.
-    #[graphql(complexity = "2 * READ + 50 * child_complexity")]
+    #[graphql(complexity = "2 * READ + PEOPLE * child_complexity")]
     async fn people(&self, context: &Context<'_>) -> async_graphql::Result<Vec<Person>> {
         people_of(context, Workplace::Trust(self.row.trust_id.into())).await
     }
 
     /// Who was shown who the trust's own people are, the latest 100.
-    #[graphql(complexity = "READ + child_complexity")]
+    #[graphql(complexity = "READ + PEOPLE * child_complexity")]
     async fn identity_readings(&self, context: &Context<'_>) -> async_graphql::Result<Vec<IdentityReading>> {
         readings_of(context, Workplace::Trust(self.row.trust_id.into())).await
     }
@@ -288,10 +291,20 @@ impl School {
 
     /// The people who are recorded at the school, with the roles that they hold there. Null unless the caller is of the
     /// school's own staff.
-    #[graphql(complexity = "2 * READ + 50 * child_complexity")]
+    #[graphql(complexity = "2 * READ + PEOPLE * child_complexity")]
     async fn people(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Person>>> {
         let Some(school) = self.own_staff(context)? else { return Ok(None) };
         people_of(context, Workplace::School(school)).await.map(Some)
+    }
+
+    /// Every role that is, was or will be held at the school, the oldest first, by whomever: people whom its trust lends are
+    /// recorded at the trust. Null unless the caller is of the school's own staff.
+    #[graphql(complexity = "READ + PEOPLE * child_complexity")]
+    async fn roles(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<HeldRole>>> {
+        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let at = Workplace::School(school);
+        let rows = read(context, &[PeopleView::NAME], move |c| Box::pin(views::people::roles(c, at))).await?;
+        Ok(Some(rows.into_iter().map(HeldRole::from).collect()))
     }
 
     /// The days on which the school has no designated safeguarding lead, after it had one: past, present and to come. Null
@@ -304,7 +317,7 @@ impl School {
     }
 
     /// Who was shown who the school's people are, the latest 100. Null unless the caller is of the school's own staff.
-    #[graphql(complexity = "READ + child_complexity")]
+    #[graphql(complexity = "READ + PEOPLE * child_complexity")]
     async fn identity_readings(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<IdentityReading>>> {
         let Some(school) = self.own_staff(context)? else { return Ok(None) };
         readings_of(context, Workplace::School(school)).await.map(Some)

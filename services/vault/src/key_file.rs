@@ -37,15 +37,17 @@ pub enum KeyFileError {
         source: io::Error,
     },
     /// A line is none of ours.
-    #[error("{path}: line {line}: expected a context, an id, a version and a key")]
+    #[error(
+        "{path}: line {line}: expected `file` and an id on the first, and then a context, an id, a version and a key"
+    )]
     Line {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
     },
-    /// It was destroyed, or the file is another than the one that it was made in.
-    #[error("{path} lacks version {version} of a wrapping key: bring the file here that the key store was filled with")]
+    /// It was destroyed.
+    #[error("{path} lacks version {version} of a wrapping key")]
     Lacking {
         /// The file.
         path: PathBuf,
@@ -56,8 +58,8 @@ pub enum KeyFileError {
 
 type Keys = BTreeMap<(String, Uuid, i32), [u8; 32]>;
 
-/// The file `context owner version key` with a line for each version of each wrapping key. Processes of one machine may
-/// share it.
+/// The file: `file` and its id, then `context owner version key` for each version of each wrapping key. Processes of one
+/// machine may share it.
 pub struct KeyFile {
     path: PathBuf,
     known: Mutex<Known>,
@@ -67,6 +69,7 @@ pub struct KeyFile {
 struct Known {
     /// What the file was when it was read; another process may have written it since.
     stamp: Option<(u64, u64, i64, i64)>,
+    id: Uuid,
     keys: HashMap<(String, Uuid), BTreeMap<i32, [u8; 32]>>,
 }
 
@@ -74,13 +77,20 @@ impl KeyFile {
     /// Opens the file, making it the first time, readable by its owner alone.
     pub fn open(path: &Path) -> Result<Self, KeyFileError> {
         let file = Self { path: path.to_owned(), known: Mutex::default() };
-        let made = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-        let found = made.and_then(|made| made.metadata()).map_err(|source| file.failed(source))?;
+        if !path.try_exists().map_err(|source| file.failed(source))? {
+            file.change(|_| Ok(()))?;
+        }
+        let found = fs::metadata(path).map_err(|source| file.failed(source))?;
         if found.mode() & 0o077 != 0 {
             return Err(file.failed(io::Error::other("expected it to be readable by its owner alone (mode 0600)")));
         }
         drop(file.known()?);
         Ok(file)
+    }
+
+    /// The file's own id.
+    pub(crate) fn id(&self) -> Result<Uuid, KeyFileError> {
+        Ok(self.known()?.id)
     }
 
     /// The newest version of a wrapping key, made if there is none.
@@ -127,47 +137,64 @@ impl KeyFile {
     /// What the file says now.
     fn known(&self) -> Result<MutexGuard<'_, Known>, KeyFileError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = fs::metadata(&self.path).map_err(|source| self.failed(source))?;
-        let stamp = Some((found.ino(), found.len(), found.mtime(), found.mtime_nsec()));
-        if known.stamp != stamp {
-            known.keys.clear();
-            for ((context, owner, version), key) in self.read()? {
+        let stamp = || {
+            let found = fs::metadata(&self.path)?;
+            Ok(Some((found.ino(), found.len(), found.mtime(), found.mtime_nsec())))
+        };
+        if known.stamp != stamp().map_err(|source| self.failed(source))? {
+            // While it is read nobody replaces it, and writes over what was there.
+            let lock = self.lock_file().map_err(|source| self.failed(source))?;
+            lock.lock_shared().map_err(|source| self.failed(source))?;
+            let (id, keys) = self.read()?;
+            *known = Known { stamp: stamp().map_err(|source| self.failed(source))?, id, keys: HashMap::new() };
+            for ((context, owner, version), key) in keys {
                 known.keys.entry((context, owner)).or_default().insert(version, key);
             }
-            known.stamp = stamp;
         }
         Ok(known)
     }
 
-    fn read(&self) -> Result<Keys, KeyFileError> {
+    fn read(&self) -> Result<(Uuid, Keys), KeyFileError> {
         let text = fs::read_to_string(&self.path).map_err(|source| self.failed(source))?;
         let wrong = |line: usize| KeyFileError::Line { path: self.path.clone(), line: line + 1 };
-        text.lines().enumerate().map(|(number, line)| parse(line).ok_or_else(|| wrong(number))).collect()
+        let mut lines = text.lines().enumerate();
+        let first = lines.next().and_then(|(_, line)| line.strip_prefix("file ")?.parse().ok());
+        let keys = lines.map(|(number, line)| parse(line).ok_or_else(|| wrong(number))).collect::<Result<_, _>>()?;
+        Ok((first.ok_or_else(|| wrong(0))?, keys))
+    }
+
+    fn lock_file(&self) -> io::Result<fs::File> {
+        fs::OpenOptions::new().append(true).create(true).mode(0o600).open(self.path.with_extension("lock"))
     }
 
     /// Changes the file as a whole, one process at a time. The old one is written over before it goes: what a disk keeps
     /// of it all the same, no program can take away.
     fn change(&self, what: impl FnOnce(&mut Keys) -> io::Result<()>) -> Result<(), KeyFileError> {
         let change = || -> io::Result<Result<(), KeyFileError>> {
-            let lock =
-                fs::OpenOptions::new().append(true).create(true).mode(0o600).open(self.path.with_extension("lock"))?;
+            let lock = self.lock_file()?;
             lock.lock()?;
-            let mut keys = match self.read() {
-                Ok(keys) => keys,
+            let old = match fs::OpenOptions::new().write(true).open(&self.path) {
+                Ok(old) => Some(old),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
+            let (id, mut keys) = match old.as_ref().map(|_| self.read()).transpose() {
+                Ok(read) => read.map_or_else(|| Ok((fresh_id()?, Keys::new())), io::Result::Ok)?,
                 Err(error) => return Ok(Err(error)),
             };
             what(&mut keys)?;
             let draft = self.path.with_extension("draft");
             let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+            writeln!(file, "file {id}")?;
             for ((context, owner, version), key) in &keys {
                 writeln!(file, "{context} {owner} {version} {}", BASE64URL_NOPAD.encode(key))?;
             }
             file.sync_all()?;
-            let mut old = fs::OpenOptions::new().write(true).open(&self.path)?;
             fs::rename(&draft, &self.path)?;
             if let Some(directory) = self.path.parent() {
                 fs::File::open(directory)?.sync_all()?;
             }
+            let Some(mut old) = old else { return Ok(Ok(())) };
             let length = usize::try_from(old.metadata()?.len()).map_err(io::Error::other)?;
             old.write_all(&vec![0; length])?;
             old.sync_all().map(Ok)
@@ -200,10 +227,14 @@ fn versions(keys: &Keys, of: Holder) -> impl Iterator<Item = i32> {
         .map(|(_, _, version)| *version)
 }
 
-fn fresh() -> io::Result<[u8; 32]> {
-    let mut key = [0; 32];
-    rand::fill(&mut key).map_err(|_| io::Error::other("the machine has no randomness to give"))?;
-    Ok(key)
+fn fresh<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).map_err(|_| io::Error::other("the machine has no randomness to give"))?;
+    Ok(bytes)
+}
+
+fn fresh_id() -> io::Result<Uuid> {
+    Ok(uuid::Builder::from_random_bytes(fresh()?).into_uuid())
 }
 
 fn parse(line: &str) -> Option<((String, Uuid, i32), [u8; 32])> {
@@ -264,6 +295,24 @@ mod tests {
     }
 
     #[test]
+    fn who_reads_while_others_write_always_finds_it_whole() {
+        let place = Place::new();
+        let (file, reader) = (place.open().unwrap(), place.open().unwrap());
+        file.newest(OURS).unwrap();
+        thread::scope(|scope| {
+            let writing = scope.spawn(|| {
+                for _ in 0..100 {
+                    file.renew(OURS).unwrap();
+                    file.destroy_before(OURS, file.newest(OURS).unwrap().0).unwrap();
+                }
+            });
+            while !writing.is_finished() {
+                reader.newest(OURS).unwrap();
+            }
+        });
+    }
+
+    #[test]
     fn each_owner_has_another_in_each_context() {
         let (place, other) = (Place::new(), Holder { owner: Uuid::from_u128(2), ..OURS });
         let file = place.open().unwrap();
@@ -306,9 +355,11 @@ mod tests {
         let file = place.open().unwrap();
         file.newest(OURS).unwrap();
         let text = fs::read_to_string(&file.path).unwrap();
-        fs::write(&file.path, format!("{text}directory secret")).unwrap();
-        let error = file.newest(OURS).unwrap_err();
-        assert!(matches!(error, KeyFileError::Line { line: 2, .. }));
-        assert!(!error.to_string().contains("secret"));
+        for (wrong, at) in [(format!("{text}directory secret"), 3), ("secret\n".into(), 1), (String::new(), 1)] {
+            fs::write(&file.path, wrong).unwrap();
+            let error = file.newest(OURS).unwrap_err();
+            assert!(matches!(error, KeyFileError::Line { line, .. } if line == at), "{error}");
+            assert!(!error.to_string().contains("secret"));
+        }
     }
 }

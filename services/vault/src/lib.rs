@@ -10,4 +10,4 @@ mod store;
 
 pub use data_key::{DataKey, Place, Unopened};
 pub use key_file::{KeyFile, KeyFileError};
-pub use store::{Vault, VaultError};
+pub use store::{Found, Vault, VaultError};

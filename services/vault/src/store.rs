@@ -20,11 +20,14 @@ pub enum VaultError {
     /// It was destroyed: what it sealed is forgotten.
     #[error("the key was destroyed")]
     Destroyed,
-    /// The id is another owner's.
-    #[error("the key is of another owner")]
-    OfAnother,
+    /// The store has no such key.
+    #[error("the key store lacks a key: is it the one that this installation was filled with?")]
+    Lost,
+    /// The store was filled with the keys of another file.
+    #[error("the wrapping keys are not those of the key store: bring the file here that it was filled with")]
+    OtherKeyFile,
     /// A wrapped key does not open.
-    #[error("a key of the store does not open under its wrapping key: is the key file the store's own?")]
+    #[error("a key of the store does not open under its wrapping key")]
     Unwrapped,
     /// The wrapping keys cannot be used.
     #[error(transparent)]
@@ -48,10 +51,32 @@ struct Store {
     wrapping: Arc<KeyFile>,
 }
 
+/// What is known of a key.
+#[derive(Debug)]
+pub enum Found {
+    /// It is there.
+    Key(DataKey),
+    /// It was destroyed: what it sealed is forgotten.
+    Destroyed,
+}
+
 impl Vault {
-    /// The keys of a context; `pool` reaches the key store as the context's role.
-    pub fn new(context: &'static str, pool: PgPool, wrapping: Arc<KeyFile>) -> Self {
-        Self(Some(Arc::new(Store { context, pool, wrapping })))
+    /// The keys of a context; `pool` reaches the key store as the context's role. The first file that is used with a key
+    /// store is its own from then on.
+    pub async fn open(context: &'static str, pool: PgPool, wrapping: Arc<KeyFile>) -> Result<Self, VaultError> {
+        let file = wrapping.id()?;
+        let own = transact(&pool, move |connection| {
+            Box::pin(async move {
+                let first =
+                    sqlx::query!("INSERT INTO keys.wrapping_file (file) VALUES ($1) ON CONFLICT DO NOTHING", file);
+                first.execute(&mut *connection).await?;
+                sqlx::query_scalar!("SELECT file FROM keys.wrapping_file").fetch_one(connection).await
+            })
+        });
+        if own.await? != file {
+            return Err(VaultError::OtherKeyFile);
+        }
+        Ok(Self(Some(Arc::new(Store { context, pool, wrapping }))))
     }
 
     /// No keys: whoever wants to seal or to open is told so.
@@ -70,20 +95,34 @@ impl Vault {
         .await
     }
 
-    /// The keys of these ids that are there; those that were destroyed, or never made, are not.
-    pub async fn find(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<HashMap<DataKeyId, DataKey>, VaultError> {
+    /// What is known of these ids: of one for which no key was ever made, nothing.
+    pub async fn find(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<HashMap<DataKeyId, Found>, VaultError> {
         let store = self.store()?;
-        let (of, wrapping, ids) = (Holder { context: store.context, owner }, Arc::clone(&store.wrapping), ids.to_vec());
-        let keys: HashMap<_, [u8; 32]> = transact(&store.pool, move |connection| {
+        let (of, wrapping) = (Holder { context: store.context, owner }, Arc::clone(&store.wrapping));
+        let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
+        let keys: HashMap<_, Option<[u8; 32]>> = transact(&store.pool, move |connection| {
             Box::pin(async move {
                 // Between the row and its wrapping key nobody wraps anew.
                 sqlx::query!("SELECT pg_advisory_xact_lock_shared($1)", lock(of)).fetch_one(&mut *connection).await?;
-                let rows = live(connection, of, Some(&ids)).await?;
-                blocking(move || rows.iter().map(|row| Ok((row.id(), row.unwrap(&wrapping, of)?))).collect()).await
+                let rows = sqlx::query_as!(
+                    Row,
+                    "SELECT key_id, version, wrapped FROM keys.data_key
+                     WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3)",
+                    of.context,
+                    of.owner,
+                    &ids,
+                );
+                let rows = rows.fetch_all(connection).await?;
+                let unwrap = move |row: &Row| row.wrapped.as_ref().map(|_| row.unwrap(&wrapping, of)).transpose();
+                blocking(move || rows.iter().map(|row| Ok((row.id(), unwrap(row)?))).collect()).await
             })
         })
         .await?;
-        keys.into_iter().map(|(id, key)| Ok((id, DataKey::new(id, &key)?))).collect()
+        let found = |id, key: Option<[u8; 32]>| match key {
+            Some(key) => DataKey::new(id, &key).map(Found::Key),
+            None => Ok(Found::Destroyed),
+        };
+        keys.into_iter().map(|(id, key)| Ok((id, found(id, key)?))).collect()
     }
 
     /// Destroys the keys of these ids, for ever and wherever they were copied to: the owner's other keys are wrapped anew,
@@ -113,20 +152,10 @@ async fn make(
 ) -> Result<DataKey, VaultError> {
     // Whoever wraps anew waits for those who wrap, and they for it: nothing is wrapped under a version that goes.
     sqlx::query!("SELECT pg_advisory_xact_lock_shared($1)", lock(of)).fetch_one(&mut *connection).await?;
-    // With another key file than the store's own, keys of two files would be mixed up in it, and some never opened again.
-    let another = sqlx::query_as!(
-        Row,
-        "SELECT key_id, owner_id, version, wrapped FROM keys.data_key
-         WHERE context = $1 AND owner_id = $2 AND wrapped IS NOT NULL LIMIT 1",
-        of.context,
-        of.owner,
-    );
-    let another = another.fetch_optional(&mut *connection).await?;
     let mut key = [0; 32];
     rand::fill(&mut key).map_err(|_| VaultError::Cipher)?;
     let keys = Arc::clone(wrapping);
     let (version, wrapped) = blocking(move || {
-        another.map(|another| another.unwrap(&keys, of)).transpose()?;
         let (version, cipher) = keys.newest(of)?;
         let wrapped = cipher.seal(&bound_to(of, id), key.to_vec()).map_err(|_| VaultError::Cipher)?;
         Ok((version, wrapped))
@@ -134,7 +163,7 @@ async fn make(
     .await?;
     let made = sqlx::query!(
         "INSERT INTO keys.data_key (key_id, context, owner_id, version, wrapped) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (key_id) DO NOTHING",
+         ON CONFLICT (context, owner_id, key_id) DO NOTHING",
         Uuid::from(id),
         of.context,
         of.owner,
@@ -146,13 +175,12 @@ async fn make(
     }
     let found = sqlx::query_as!(
         Row,
-        "SELECT key_id, owner_id, version, wrapped FROM keys.data_key WHERE key_id = $1",
-        Uuid::from(id)
+        "SELECT key_id, version, wrapped FROM keys.data_key WHERE context = $1 AND owner_id = $2 AND key_id = $3",
+        of.context,
+        of.owner,
+        Uuid::from(id),
     );
     let found = found.fetch_one(connection).await?;
-    if found.owner_id != of.owner {
-        return Err(VaultError::OfAnother);
-    }
     if found.wrapped.is_none() {
         return Err(VaultError::Destroyed);
     }
@@ -178,7 +206,14 @@ async fn wrap_anew_without(
     )
     .execute(&mut *connection)
     .await?;
-    let rows = live(&mut *connection, of, None).await?;
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT key_id, version, wrapped FROM keys.data_key
+         WHERE context = $1 AND owner_id = $2 AND wrapped IS NOT NULL",
+        of.context,
+        of.owner,
+    );
+    let rows = rows.fetch_all(&mut *connection).await?;
     let keys = Arc::clone(wrapping);
     let (version, ids, wrapped) = blocking(move || {
         keys.newest(of)?;
@@ -214,7 +249,6 @@ async fn wrap_anew_without(
 
 struct Row {
     key_id: Uuid,
-    owner_id: Uuid,
     version: i32,
     wrapped: Option<Vec<u8>>,
 }
@@ -229,20 +263,6 @@ impl Row {
         let key = keys.version(of, self.version)?.open(&bound_to(of, self.id()), wrapped);
         key.map_err(|_| VaultError::Unwrapped)?.try_into().map_err(|_| VaultError::Unwrapped)
     }
-}
-
-/// The owner's keys that are not destroyed: these, or all.
-async fn live(connection: &mut PgConnection, of: Holder, ids: Option<&[DataKeyId]>) -> Result<Vec<Row>, sqlx::Error> {
-    let ids: Option<Vec<Uuid>> = ids.map(|ids| ids.iter().copied().map(Uuid::from).collect());
-    let rows = sqlx::query_as!(
-        Row,
-        "SELECT key_id, owner_id, version, wrapped FROM keys.data_key
-         WHERE context = $1 AND owner_id = $2 AND ($3::uuid[] IS NULL OR key_id = ANY ($3)) AND wrapped IS NOT NULL",
-        of.context,
-        of.owner,
-        ids.as_deref(),
-    );
-    rows.fetch_all(connection).await
 }
 
 /// The additional data of a wrapped key: moved to another row, it does not open.

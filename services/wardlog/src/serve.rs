@@ -96,7 +96,7 @@ impl KeyStore {
     pub async fn vault(&self, context: &Context) -> Result<Vault> {
         let login = self.database.of(context.database).context("no login to the key store: give VAULT_DATABASE_URL")?;
         let pool = database::connect(login, context.database, 4).await.context("cannot connect to the key store")?;
-        Ok(Vault::new(context.name, pool, Arc::clone(&self.wrapping)))
+        Ok(Vault::open(context.name, pool, Arc::clone(&self.wrapping)).await?)
     }
 }
 

@@ -13,8 +13,8 @@ mod wire;
 use std::error::Error;
 
 use access::Caller;
+use chrono::{DateTime, Utc};
 use eventlog::{Aggregate, CommandError, Done, Owner};
-use schema::CommandId;
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -124,17 +124,28 @@ pub struct Given {
     pub id: Uuid,
     /// 256 random bits: others each time.
     pub random: [u8; 32],
+    /// Who sent it, as the log knows them.
+    pub actor: String,
+    /// When it came.
+    pub at: DateTime<Utc>,
     /// The service's means.
     pub means: Means,
 }
 
 impl Given {
-    pub(crate) fn new(means: &Means, owner: Owner, command: &CommandId, random: [u8; 32]) -> Self {
+    pub(crate) fn new(means: &Means, owner: Owner, sent: &Sent, at: DateTime<Utc>) -> Self {
         let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 ids of what commands bring into being");
-        hash.update(owner.id().as_bytes()).update(command.as_str().as_bytes());
+        hash.update(owner.id().as_bytes()).update(sent.cause.command_id.as_str().as_bytes());
         let mut id = [0; 16];
         hash.finalize_xof().fill(&mut id);
-        Self { owner, id: uuid::Builder::from_custom_bytes(id).into_uuid(), random, means: means.clone() }
+        Self {
+            owner,
+            id: uuid::Builder::from_custom_bytes(id).into_uuid(),
+            random: sent.random,
+            actor: sent.cause.actor.clone(),
+            at,
+            means: means.clone(),
+        }
     }
 }
 

@@ -2,23 +2,27 @@
 
 use access::{Caller, Scope};
 use chrono::NaiveDate;
-use eventlog::{CommandError, Done, Owner};
+use eventlog::{Aggregate, CommandError, Done, Owner};
 use schema::{
     PersonId, Sealed,
-    people::{Identity, LoginName, PersonAmended, PersonCategory, PersonEvent, PersonRecorded},
+    people::{Identity, LoginName, PersonAmended, PersonCategory, PersonEvent, PersonRecorded, StaffingEvent},
 };
 use serde::{Deserialize, Serialize};
-use vault::{Place, VaultError};
+use sqlx::PgConnection;
+use vault::{DataKey, Found, Place, VaultError};
 use web::command::{Command, Given, Refusal, Rule, unsealed};
 
+use super::staffing;
 use crate::{
     domain::{
         email::Email,
         name::Name,
         person::{Person, PersonCommand, PersonError},
+        staffing::Staffing,
         workplace::Workplace,
     },
     http::SERVICE,
+    views::school::schools_of,
 };
 
 /// Lets a person be known.
@@ -84,16 +88,20 @@ pub enum PersonRefusal {
     /// The person's key was destroyed.
     #[error("the person is forgotten")]
     Forgotten,
+    /// Otherwise a school would have no DSL, and nobody would be told.
+    #[error("the person holds a role after that day that one alone can hold: end it first, or let another succeed")]
+    HoldsSoleRole,
 }
 
 impl Refusal for PersonRefusal {
     fn rule(&self) -> Option<Rule> {
         match self {
             Self::Forgotten | Self::Person(PersonError::NotRecorded) => None,
+            Self::HoldsSoleRole => Some(Rule::of("HOLDS_SOLE_ROLE", "on")),
             Self::Person(PersonError::Recorded) => Some(Rule::new("RECORDED")),
             Self::Person(PersonError::HasLeft) => Some(Rule::new("HAS_LEFT")),
             Self::Person(PersonError::TooManyLogins) => Some(Rule::new("TOO_MANY_LOGINS")),
-            Self::Person(PersonError::LoginUnknown) => Some(Rule::of("LOGIN_UNKNOWN", "subject")),
+            Self::Person(PersonError::LoginUnknown) => Some(Rule::of("LOGIN_UNKNOWN", "login")),
         }
     }
 }
@@ -115,13 +123,22 @@ impl Command for RecordPerson {
 
     async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
         let person = PersonId::from(given.id);
-        let identity = seal(given, person, &self.name, self.email.as_ref()).await?;
+        let key = given.means.vault.make(given.owner.id(), person.into()).await.map_err(|error| match error {
+            VaultError::Destroyed => CommandError::Refused(PersonRefusal::Forgotten),
+            error => unsealed(error),
+        })?;
+        let identity = seal(given.owner, person, &key, &identity(&self.name, self.email.as_ref()))?;
         Ok(PersonCommand::Record(PersonRecorded { person, category: self.category, identity }))
     }
 
-    async fn answer(&self, _: &Given, done: &Done<PersonEvent>) -> Result<PersonId, Error> {
+    async fn answer(&self, given: &Given, done: &Done<PersonEvent>) -> Result<PersonId, Error> {
+        let asked = identity(&self.name, self.email.as_ref());
         match done.events.as_slice() {
-            [PersonEvent::Recorded(recorded)] if recorded.category == self.category => Ok(recorded.person),
+            [PersonEvent::Recorded(PersonRecorded { person, category, identity })]
+                if *category == self.category && is(given, *person, identity, &asked).await? =>
+            {
+                Ok(*person)
+            }
             _ => Err(CommandError::CommandIdReused),
         }
     }
@@ -143,13 +160,19 @@ impl Command for AmendPerson {
     }
 
     async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
-        let identity = seal(given, self.person, &self.name, self.email.as_ref()).await?;
+        let key = key(given, self.person).await?.ok_or(CommandError::Refused(PersonRefusal::Forgotten))?;
+        let identity = seal(given.owner, self.person, &key, &identity(&self.name, self.email.as_ref()))?;
         Ok(PersonCommand::Amend(PersonAmended { category: self.category, identity }))
     }
 
-    async fn answer(&self, _: &Given, done: &Done<PersonEvent>) -> Result<PersonId, Error> {
+    async fn answer(&self, given: &Given, done: &Done<PersonEvent>) -> Result<PersonId, Error> {
+        let asked = identity(&self.name, self.email.as_ref());
         match done.events.as_slice() {
-            [PersonEvent::Amended(amended)] if amended.category == self.category => Ok(self.person),
+            [PersonEvent::Amended(PersonAmended { category, identity })]
+                if *category == self.category && is(given, self.person, identity, &asked).await? =>
+            {
+                Ok(self.person)
+            }
             _ => Err(CommandError::CommandIdReused),
         }
     }
@@ -204,6 +227,22 @@ impl Command for RecordLeaving {
         Ok(PersonCommand::Leave(self.on))
     }
 
+    async fn check(&self, owner: Owner, connection: &mut PgConnection) -> Result<(), Error> {
+        let mut places = vec![owner];
+        if let Workplace::Trust(trust) = self.at {
+            let schools = schools_of(&mut *connection, trust).await?;
+            places.extend(schools.into_iter().map(Owner::School));
+        }
+        for place in places {
+            let events = eventlog::load::<StaffingEvent>(connection, place, &staffing::stream(place)).await?;
+            let staffing = Staffing::after(events.iter().map(|stored| &stored.event));
+            if staffing.holds_alone_after(self.person, self.on) {
+                return Err(CommandError::Refused(PersonRefusal::HoldsSoleRole));
+            }
+        }
+        Ok(())
+    }
+
     async fn answer(&self, _: &Given, done: &Done<PersonEvent>) -> Result<PersonId, Error> {
         match done.events.as_slice() {
             [] => Ok(self.person),
@@ -227,18 +266,39 @@ pub(crate) fn stream(person: PersonId) -> String {
     format!("person-{person}")
 }
 
-/// Where a person's identity opens, and nowhere else.
-pub(super) fn place(owner: Owner, stream: &str) -> Place<'_> {
-    Place { owner: owner.id(), stream, field: "identity" }
+fn identity(name: &Name, email: Option<&Email>) -> Identity {
+    Identity { name: name.as_str().to_owned(), email: email.map(|email| email.as_str().to_owned()) }
 }
 
-/// Seals who somebody is under the person's own key, which is made the first time.
-async fn seal(given: &Given, person: PersonId, name: &Name, email: Option<&Email>) -> Result<Sealed<Identity>, Error> {
-    let identity = Identity { name: name.as_str().to_owned(), email: email.map(|email| email.as_str().to_owned()) };
-    let key = given.means.vault.make(given.owner.id(), person.into()).await;
-    let sealed = key.and_then(|key| key.seal(place(given.owner, &stream(person)), &identity));
-    sealed.map_err(|error| match error {
-        VaultError::Destroyed => CommandError::Refused(PersonRefusal::Forgotten),
-        error => unsealed(error),
+/// Seals who somebody is under the person's own key.
+fn seal(owner: Owner, person: PersonId, key: &DataKey, identity: &Identity) -> Result<Sealed<Identity>, Error> {
+    let stream = stream(person);
+    key.seal(Place { owner: owner.id(), stream: &stream, field: "identity" }, identity).map_err(unsealed)
+}
+
+/// Opens it again.
+pub(super) fn open_identity<R: Refusal>(
+    owner: Owner,
+    person: PersonId,
+    key: &DataKey,
+    identity: &Sealed<Identity>,
+) -> Result<Identity, CommandError<R>> {
+    let stream = stream(person);
+    let opened = key.open(Place { owner: owner.id(), stream: &stream, field: "identity" }, identity);
+    opened.map_err(|unopened| CommandError::Unprepared(Box::new(unopened)))
+}
+
+/// A person's key; none if there is no such person, or one who is forgotten.
+async fn key(given: &Given, person: PersonId) -> Result<Option<DataKey>, Error> {
+    let mut found = given.means.vault.find(given.owner.id(), &[person.into()]).await.map_err(unsealed)?;
+    Ok(match found.remove(&person.into()) {
+        Some(Found::Key(key)) => Some(key),
+        Some(Found::Destroyed) | None => None,
     })
+}
+
+/// Whether what was sealed is what is asked now: an id that came before is answered for the same content alone.
+async fn is(given: &Given, person: PersonId, sealed: &Sealed<Identity>, asked: &Identity) -> Result<bool, Error> {
+    let Some(key) = key(given, person).await? else { return Ok(false) };
+    Ok(open_identity::<PersonRefusal>(given.owner, person, &key, sealed)? == *asked)
 }

@@ -1,6 +1,7 @@
 //! Showing who people are: recorded first, then opened.
 
 use access::Caller;
+use chrono::TimeDelta;
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use schema::{
     DataKeyId, PersonId, Sealed,
@@ -8,9 +9,10 @@ use schema::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use vault::{Found, VaultError};
 use web::command::{Command, Given, Refusal, Rule, unsealed};
 
-use super::people::{own_people, place, stream};
+use super::people::{open_identity, own_people, stream};
 use crate::{
     domain::{
         person::Person,
@@ -19,6 +21,9 @@ use crate::{
     },
     http::SERVICE,
 };
+
+/// For how long after it was recorded a reading is answered again.
+const ANSWERED_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// Shows who some people are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -75,7 +80,12 @@ impl Command for ReadIdentities {
     }
 
     fn stream(&self, given: &Given) -> String {
-        format!("reading-{}", given.id)
+        // Another reader's is another reading, though they choose the same id.
+        let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 ids of readings");
+        hash.update(given.id.as_bytes()).update(given.actor.as_bytes());
+        let mut id = [0; 16];
+        hash.finalize_xof().fill(&mut id);
+        format!("reading-{}", uuid::Builder::from_custom_bytes(id).into_uuid())
     }
 
     async fn ask(&self, _: &Given) -> Result<IdentitiesRead, Error> {
@@ -90,6 +100,11 @@ impl Command for ReadIdentities {
     }
 
     async fn answer(&self, given: &Given, done: &Done<ReadingEvent>) -> Result<Vec<Shown>, Error> {
+        // Whoever did not get the answer asks again at once; later it would be a reading that nobody knows of.
+        let recorded_at = done.appended.as_ref().map(|appended| appended.recorded_at);
+        if recorded_at.is_some_and(|recorded_at| given.at - recorded_at > ANSWERED_AGAIN) {
+            return Err(CommandError::CommandIdReused);
+        }
         match done.events.as_slice() {
             [ReadingEvent::IdentitiesRead(read)] if read.people == self.people && read.purpose == self.purpose => {
                 open(given, &self.people).await
@@ -120,8 +135,11 @@ async fn open(given: &Given, people: &[PersonId]) -> Result<Vec<Shown>, Error> {
     let ids: Vec<DataKeyId> = sealed.iter().map(|(_, identity)| identity.key()).collect();
     let keys = given.means.vault.find(given.owner.id(), &ids).await.map_err(unsealed)?;
     let shown = sealed.iter().map(|(person, identity)| {
-        let opened = keys.get(&identity.key()).map(|key| key.open(place(given.owner, &stream(*person)), identity));
-        let identity = opened.transpose().map_err(|unopened| CommandError::Unprepared(Box::new(unopened)))?;
+        let identity = match keys.get(&identity.key()) {
+            Some(Found::Key(key)) => Some(open_identity(given.owner, *person, key, identity)?),
+            Some(Found::Destroyed) => None,
+            None => return Err(unsealed(VaultError::Lost)),
+        };
         Ok(Shown { person: *person, identity })
     });
     shown.collect()

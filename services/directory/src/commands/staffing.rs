@@ -64,6 +64,9 @@ pub enum StaffingRefusal {
     /// A role is given to somebody who is there.
     #[error("the person has left by then")]
     HasLeft,
+    /// A role that one alone can hold ends when its holder leaves, and not by itself later.
+    #[error("expected an end by the day on which the person leaves, for a role that one alone can hold")]
+    LeavesBefore,
 }
 
 impl Refusal for StaffingRefusal {
@@ -71,6 +74,7 @@ impl Refusal for StaffingRefusal {
         match self {
             Self::PersonUnknown | Self::Staffing(StaffingError::NotGiven) => None,
             Self::HasLeft => Some(Rule::of("HAS_LEFT", "from")),
+            Self::LeavesBefore => Some(Rule::of("LEAVES_BEFORE", "to")),
             Self::Staffing(StaffingError::NotHeldThere) => Some(Rule::of("NOT_HELD_THERE", "role")),
             Self::Staffing(StaffingError::EndsBeforeItBegins) => Some(Rule::of("ENDS_BEFORE_IT_BEGINS", "to")),
             Self::Staffing(StaffingError::GivenDifferently) => Some(Rule::new("GIVEN_DIFFERENTLY")),
@@ -94,7 +98,7 @@ impl Command for Appoint {
     }
 
     fn stream(&self, _: &Given) -> String {
-        stream(self.at)
+        stream(self.at.owner())
     }
 
     async fn ask(&self, given: &Given) -> Result<StaffingCommand, Error> {
@@ -105,10 +109,13 @@ impl Command for Appoint {
 
     async fn check(&self, _: Owner, connection: &mut PgConnection) -> Result<(), Error> {
         let known = self.person_there(connection).await?;
-        if known.left.is_some_and(|left| left <= self.from) {
-            return Err(CommandError::Refused(StaffingRefusal::HasLeft));
+        match known.left {
+            Some(left) if left <= self.from => Err(CommandError::Refused(StaffingRefusal::HasLeft)),
+            Some(left) if self.role.is_sole() && self.to.is_none_or(|to| left < to) => {
+                Err(CommandError::Refused(StaffingRefusal::LeavesBefore))
+            }
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     async fn answer(&self, _: &Given, done: &Done<StaffingEvent>) -> Result<AppointmentId, Error> {
@@ -158,7 +165,7 @@ impl Command for EndAppointment {
     }
 
     fn stream(&self, _: &Given) -> String {
-        stream(self.at)
+        stream(self.at.owner())
     }
 
     async fn ask(&self, _: &Given) -> Result<StaffingCommand, Error> {
@@ -176,6 +183,7 @@ impl Command for EndAppointment {
     }
 }
 
-fn stream(at: Workplace) -> String {
-    format!("staffing-{}", at.owner().id())
+/// The stream of the roles held at a school or trust.
+pub(super) fn stream(owner: Owner) -> String {
+    format!("staffing-{}", owner.id())
 }

@@ -152,6 +152,12 @@ impl Staffing {
         self.appointments.iter().find(|given| given.appointment == appointment)
     }
 
+    /// Whether a person holds a role beyond a day that one alone can hold.
+    pub fn holds_alone_after(&self, person: PersonId, day: NaiveDate) -> bool {
+        let mut theirs = self.appointments.iter().filter(|one| one.person == person && one.role.is_sole());
+        theirs.any(|one| one.to.is_none_or(|to| day < to && one.from < to))
+    }
+
     /// Who holds a role on a day.
     pub fn holders(&self, role: StaffRole, on: NaiveDate) -> impl Iterator<Item = PersonId> {
         let held = move |one: &&Appointed| one.role == role && one.from <= on && one.to.is_none_or(|to| on < to);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use access::{IssuerName, Subject};
 use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use schema::{AppointmentId, IdError, PersonId, people as said};
 use uuid::Uuid;
 use web::{
@@ -15,12 +15,9 @@ use web::{
 use super::COMMAND;
 use crate::{
     commands::{self, Shown},
-    domain::{email::Email, name::Name, reading::MOST, workplace::Workplace},
+    domain::{day::of_this_century, email::Email, name::Name, reading::MOST, workplace::Workplace},
     views::people,
 };
-
-/// The years that days may lie in.
-const YEARS: std::ops::Range<i32> = 2000..2100;
 
 /// Somebody of a school's or trust's people. Who it is, `readIdentities` shows.
 #[derive(Debug, Clone, SimpleObject)]
@@ -32,6 +29,8 @@ pub struct Person {
     category: PersonCategory,
     /// The first London day on which the person is no longer there; null while no such day is known.
     left_on: Option<NaiveDate>,
+    /// How the person logs in: for each login a name of our own, the `reader` of readings.
+    logins: Vec<String>,
     /// The roles that the person holds, held or will hold there, the oldest first.
     #[graphql(skip)]
     roles: Vec<HeldRole>,
@@ -51,6 +50,8 @@ impl Person {
 pub struct HeldRole {
     /// Its id.
     id: Uuid,
+    /// Who holds it.
+    person_id: Uuid,
     /// The role.
     role: StaffRole,
     /// The first London day.
@@ -85,16 +86,23 @@ pub struct IdentityReading {
 pub fn people(rows: Vec<people::Person>, roles: Vec<people::Role>) -> Vec<Person> {
     let mut held: HashMap<PersonId, Vec<HeldRole>> = HashMap::new();
     for row in roles {
-        let role = HeldRole { id: row.appointment_id, role: row.role.into(), from: row.from, to: row.to };
-        held.entry(row.person).or_default().push(role);
+        held.entry(row.person).or_default().push(row.into());
     }
     let person = |row: people::Person| Person {
         id: row.person.into(),
         category: row.category.into(),
         left_on: row.left_on,
+        logins: row.logins,
         roles: held.remove(&row.person).unwrap_or_default(),
     };
     rows.into_iter().map(person).collect()
+}
+
+impl From<people::Role> for HeldRole {
+    fn from(row: people::Role) -> Self {
+        let (role, person_id) = (row.role.into(), row.person.into());
+        Self { id: row.appointment_id, person_id, role, from: row.from, to: row.to }
+    }
 }
 
 impl From<said::DslGap> for DslGap {
@@ -225,21 +233,35 @@ impl PeopleMutations {
             .await
     }
 
-    /// Links a person with who logs in at an issuer as a subject, or takes the link away. The two are forgotten at once: what
-    /// is kept is a name of our own.
+    /// Links a person with who logs in at an issuer as a subject. The two are forgotten at once: what is kept is a name of our
+    /// own, which `Person.logins` shows.
     #[graphql(complexity = "COMMAND + child_complexity")]
-    async fn change_login(
+    async fn link_login(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Chosen by the caller for this command: sent again with the same id, it is not done twice.")]
         command_id: String,
-        input: ChangeLoginInput,
+        input: LinkLoginInput,
     ) -> async_graphql::Result<Option<Outcome<RecordedPerson>>> {
         let issuer: IssuerName = input.issuer.parse().map_err(|error| wrong("input.issuer", error))?;
         let subject: Subject = input.subject.parse().map_err(|error| wrong("input.subject", error))?;
         let login = context.data::<Client>()?.login(&issuer, &subject);
         let (at, person) = (input.at.workplace()?, input.person_id.into());
-        mutate(context, command_id, commands::ChangeLogin { at, person, login, linked: input.linked }).await
+        mutate(context, command_id, commands::ChangeLogin { at, person, login, linked: true }).await
+    }
+
+    /// Takes a link away: nobody reads as this person by it any more.
+    #[graphql(complexity = "COMMAND + child_complexity")]
+    async fn unlink_login(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Chosen by the caller for this command: sent again with the same id, it is not done twice.")]
+        command_id: String,
+        input: UnlinkLoginInput,
+    ) -> async_graphql::Result<Option<Outcome<RecordedPerson>>> {
+        let login = input.login.try_into().map_err(|error| wrong("input.login", error))?;
+        let (at, person) = (input.at.workplace()?, input.person_id.into());
+        mutate(context, command_id, commands::ChangeLogin { at, person, login, linked: false }).await
     }
 
     /// Says when a person leaves.
@@ -316,7 +338,7 @@ fn wrong(field: &'static str, error: IdError) -> async_graphql::Error {
 }
 
 fn day(field: &'static str, day: NaiveDate) -> async_graphql::Result<NaiveDate> {
-    if YEARS.contains(&day.year()) { Ok(day) } else { Err(bad_input(field, "expected a day of this century")) }
+    of_this_century(day).ok_or_else(|| bad_input(field, "expected a day of this century"))
 }
 
 /// Where people work: exactly one of the two.
@@ -366,9 +388,9 @@ pub struct AmendPersonInput {
     email: Option<String>,
 }
 
-/// How a person logs in.
+/// How a person logs in from now on.
 #[derive(InputObject)]
-pub struct ChangeLoginInput {
+pub struct LinkLoginInput {
     /// Where the person is recorded.
     at: WorkplaceInput,
     /// The person.
@@ -377,8 +399,17 @@ pub struct ChangeLoginInput {
     issuer: String,
     /// The subject, as that issuer's tokens name it.
     subject: String,
-    /// Whether it is the person from now on.
-    linked: bool,
+}
+
+/// How a person no longer logs in.
+#[derive(Debug, InputObject)]
+pub struct UnlinkLoginInput {
+    /// Where the person is recorded.
+    at: WorkplaceInput,
+    /// The person.
+    person_id: Uuid,
+    /// One of `Person.logins`.
+    login: String,
 }
 
 /// When a person leaves.

@@ -85,7 +85,7 @@ pub async fn import_people(
     let known = import.known().await?;
     let staffing = import.staffing().await?;
     let (total, refused) = (rows.people.len() + rows.refused.len(), rows.refused);
-    let plan = Plan::new(at, known, staffing, rows.people, refused);
+    let plan = Plan::new((at, schema::london_day(now)), known, staffing, rows.people, refused);
     let imported = plan.tells(total);
     if !rehearse {
         import.carry_out(plan).await?;

@@ -2,7 +2,7 @@
 //! who read who they are. Who they are is not here.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use eventlog::{AsOf, DomainLog, EventRecord, Offset, Projection, ProjectionError};
+use eventlog::{DomainLog, EventRecord, Offset, Projection, ProjectionError};
 use schema::{
     PersonId, SchoolId,
     people::{
@@ -43,9 +43,6 @@ impl Projection for PeopleView {
         Ok(())
     }
 }
-
-/// Each row comes of events of the one school or trust that it is of.
-impl AsOf for PeopleView {}
 
 async fn person(c: &mut PgConnection, at: At<'_>, event: PersonEvent) -> Result<(), ProjectionError> {
     let person = at.id_in_stream("person-")?;
@@ -151,6 +148,8 @@ pub struct Person {
     pub category: PersonCategory,
     /// The first day on which the person is no longer there.
     pub left_on: Option<NaiveDate>,
+    /// Our own names for how the person logs in.
+    pub logins: Vec<String>,
 }
 
 /// A role that somebody holds, held or will hold.
@@ -184,13 +183,15 @@ pub struct Reading {
 /// Everybody who is recorded there, whether or not they have left.
 pub async fn of(connection: &mut PgConnection, at: Workplace) -> Result<Vec<Person>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT person_id AS "person_id!", category AS "category!", left_on FROM published.person_v1
-           WHERE school_id = $1 OR trust_id = $1 ORDER BY person_id"#,
+        r#"SELECT p.person_id AS "person_id!", p.category AS "category!", p.left_on,
+                  ARRAY(SELECT l.login FROM published.person_login_v1 l WHERE l.person_id = p.person_id ORDER BY l.login)
+                      AS "logins!"
+           FROM published.person_v1 p WHERE p.school_id = $1 OR p.trust_id = $1 ORDER BY p.person_id"#,
         at.owner().id(),
     );
     let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
         let category = row.category.parse().map_err(unreadable)?;
-        Ok(Person { person: row.person_id.into(), category, left_on: row.left_on })
+        Ok(Person { person: row.person_id.into(), category, left_on: row.left_on, logins: row.logins })
     });
     rows.collect()
 }
@@ -222,16 +223,41 @@ pub async fn dsl_gaps(connection: &mut PgConnection, school: SchoolId) -> Result
 
 /// The latest readings of who its people are, the latest first.
 pub async fn readings(connection: &mut PgConnection, at: Workplace, limit: i64) -> Result<Vec<Reading>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"SELECT reader AS "reader!", read_at AS "read_at!", purpose AS "purpose!", people AS "people!"
-           FROM published.identity_reading_v1 WHERE school_id = $1 OR trust_id = $1
-           ORDER BY read_at DESC, reading_id LIMIT $2"#,
-        at.owner().id(),
-        limit,
-    );
-    let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
+    // Each has an index in its own order; for both at once there is none.
+    let rows = match at {
+        Workplace::School(school) => {
+            sqlx::query_as!(
+                ReadingRow,
+                r#"SELECT reader AS "reader!", read_at AS "read_at!", purpose AS "purpose!", people AS "people!"
+                   FROM published.identity_reading_v1 WHERE school_id = $1 ORDER BY read_at DESC LIMIT $2"#,
+                Uuid::from(school),
+                limit,
+            )
+            .fetch_all(connection)
+            .await?
+        }
+        Workplace::Trust(trust) => {
+            sqlx::query_as!(
+                ReadingRow,
+                r#"SELECT reader AS "reader!", read_at AS "read_at!", purpose AS "purpose!", people AS "people!"
+                   FROM published.identity_reading_v1 WHERE trust_id = $1 ORDER BY read_at DESC LIMIT $2"#,
+                Uuid::from(trust),
+                limit,
+            )
+            .fetch_all(connection)
+            .await?
+        }
+    };
+    let reading = |row: ReadingRow| {
         let purpose = row.purpose.parse().map_err(unreadable)?;
         Ok(Reading { reader: row.reader, at: row.read_at, purpose, people: row.people })
-    });
-    rows.collect()
+    };
+    rows.into_iter().map(reading).collect()
+}
+
+struct ReadingRow {
+    reader: String,
+    read_at: DateTime<Utc>,
+    purpose: String,
+    people: Vec<Uuid>,
 }

@@ -175,6 +175,15 @@ pub async fn trusts_of(
     Ok(trusts.fetch_all(connection).await?.into_iter().map(TrustId::from).collect())
 }
 
+/// Every school that belongs or belonged to a trust.
+pub async fn schools_of(connection: &mut PgConnection, trust: TrustId) -> Result<Vec<SchoolId>, sqlx::Error> {
+    let schools = sqlx::query_scalar!(
+        r#"SELECT DISTINCT school_id AS "school!" FROM directory.membership WHERE trust_id = $1"#,
+        Uuid::from(trust),
+    );
+    Ok(schools.fetch_all(connection).await?.into_iter().map(SchoolId::from).collect())
+}
+
 fn column(urn: Urn) -> Result<i32, sqlx::Error> {
     i32::try_from(u32::from(urn)).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }

@@ -47,7 +47,7 @@ impl House {
         let keys = std::env::temp_dir().join(format!("wardlog-house-{}", id()));
         fs::create_dir(&keys).unwrap();
         let wrapping = Arc::new(KeyFile::open(&keys.join("wrapping.keys")).unwrap());
-        let vault = Vault::new(SERVICE, pool(Role::Directory).await.unwrap(), wrapping);
+        let vault = Vault::open(SERVICE, pool(Role::Directory).await.unwrap(), wrapping).await.unwrap();
         Self { options, directory, projections, gateway, door, vault, keys }
     }
 

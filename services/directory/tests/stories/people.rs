@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{Days, NaiveDate};
+use chrono::{Days, NaiveDate, TimeDelta};
 use directory::{
     PeopleView,
     commands::{
@@ -13,14 +13,17 @@ use directory::{
     import::people::{ImportedPeople, import_people},
     views::people::{self, dsl_gaps, readings, roles},
 };
-use eventlog::{CommandError, Rebuild};
+use eventlog::{Cause, CommandError, Rebuild};
 use schema::{
     AppointmentId, PersonId, SchoolId, TrustId,
     people::{DslGap, LoginName, PersonCategory, ReadingPurpose, StaffRole},
 };
 use sqlx::{PgConnection, PgPool, error::DatabaseError};
 use uuid::Uuid;
-use web::command::{CarriedOut, Command, Sent, carry_out};
+use web::{
+    clock,
+    command::{CarriedOut, Command, Sent, carry_out},
+};
 
 use crate::house::{House, SAMPLE, because, first_day, now};
 
@@ -167,6 +170,67 @@ async fn a_reading_is_recorded_before_anything_is_shown_and_the_school_can_ask_f
     assert_eq!(told.len(), 1, "sent again with its id, it is the same reading");
     assert_eq!((told[0].reader.as_str(), told[0].purpose), ("a-person", ReadingPurpose::Staffing));
     assert_eq!(told[0].people, [Uuid::from(person)]);
+}
+
+/// R133: who reads by an id that another has used, or used long ago, is not told as if it were the same reading.
+#[tokio::test]
+async fn a_reading_is_answered_again_to_its_reader_alone_and_for_a_minute() {
+    let room = Staffroom::new().await;
+    let person = room.record("Zoë Quillfeather").await;
+    let read = async |actor: &str, later: TimeDelta| {
+        let cause = Cause { actor: actor.into(), ..because("read") };
+        let command = ReadIdentities { at: room.at(), people: vec![person], purpose: ReadingPurpose::Staffing };
+        let sent = Sent { cause, random: rand::random() };
+        carry_out(&room.house.means(), room.at().owner(), command, sent, clock::now() + later).await
+    };
+    assert!(read("a-person", TimeDelta::zero()).await.is_ok());
+    assert!(read("a-person", TimeDelta::seconds(50)).await.is_ok());
+    let events = room.house.events().await;
+    for (actor, later) in [("a-person", TimeDelta::seconds(70)), ("another", TimeDelta::zero())] {
+        let again = read(actor, later).await;
+        assert!(matches!(again, Err(CommandError::CommandIdReused)), "{actor}: {again:?}");
+    }
+    assert_eq!(room.house.events().await, events);
+}
+
+#[tokio::test]
+async fn an_id_that_came_with_another_name_is_refused() {
+    let room = Staffroom::new().await;
+    let at = room.at();
+    let record = async |name: &str| {
+        let (name, category) = (name.parse().unwrap(), PersonCategory::Employee);
+        room.tell_at(at, "same", RecordPerson { at, category, name, email: None }).await
+    };
+    let person = record("Zoë Quillfeather").await.unwrap().answer;
+    assert_eq!(record("Zoë Quillfeather").await.unwrap().answer, person);
+    assert!(matches!(record("Bo Vantongeren").await, Err(CommandError::CommandIdReused)));
+}
+
+/// R013.
+#[tokio::test]
+async fn a_dsl_leaves_when_their_role_has_an_end_and_not_before() {
+    let room = Staffroom::new().await;
+    let (at, lead) = (room.at(), Workplace::Trust(room.trust));
+    let own = room.record("Zoë Quillfeather").await;
+    let lent = room.record_at(lead, "Bo Vantongeren").await;
+    let first = room.appoint(own, StaffRole::Dsl, 0..FOR_EVER, false).await.unwrap();
+    let leave = |at, person, on| RecordLeaving { at, person, on: day(on) };
+    assert_eq!(refused(room.tell_at(at, "l-1", leave(at, own, 30)).await), PersonRefusal::HoldsSoleRole);
+    room.tell_at(at, "end", EndAppointment { at, appointment: first, to: day(30) }).await.unwrap();
+    room.tell_at(at, "l-2", leave(at, own, 30)).await.unwrap();
+    let late = room.appoint(own, StaffRole::OnlineSafetyGovernor, 10..FOR_EVER, false).await;
+    assert_eq!(refused(late), StaffingRefusal::LeavesBefore);
+    room.appoint(lent, StaffRole::Dsl, 30..FOR_EVER, false).await.unwrap();
+    assert_eq!(refused(room.tell_at(lead, "l-3", leave(lead, lent, 60)).await), PersonRefusal::HoldsSoleRole);
+}
+
+#[tokio::test]
+async fn somebody_unknown_is_not_amended_and_gets_no_key() {
+    let room = Staffroom::new().await;
+    let (at, category, person) = (room.at(), PersonCategory::Employee, Uuid::from_u128(77).into());
+    let amend = AmendPerson { at, person, category, name: "Zoë".parse().unwrap(), email: None };
+    assert_eq!(refused(room.tell_at(at, "amend", amend).await), PersonRefusal::Forgotten);
+    assert!(room.house.vault.find(room.school.into(), &[person.into()]).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub async fn measure(effort: Effort) -> Result<[Measurement; 2]> {
     fs::create_dir(&directory)?;
     let pool = database::connect(&place.database, database::Role::Directory, 1).await?;
     let wrapping = KeyFile::open(&directory.join("wrapping.keys"))?;
-    let vault = Vault::new("directory", pool.clone(), Arc::new(wrapping));
+    let vault = Vault::open("directory", pool.clone(), Arc::new(wrapping)).await?;
     let key = vault.make(Uuid::from_u128(1), clock::random_id().into()).await?;
 
     let bound =

@@ -17,13 +17,15 @@ const END: &str = "mutation($id: String!, $input: EndRoleInput!) { endRole(comma
 const LEAVE: &str =
     "mutation($id: String!, $input: RecordLeavingInput!) { recordLeaving(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";
-const LOGIN: &str = "mutation($id: String!, $input: ChangeLoginInput!) { changeLogin(commandId: $id, input: $input) {
+const LOGIN: &str = "mutation($id: String!, $input: LinkLoginInput!) { linkLogin(commandId: $id, input: $input) {
+    done { personId } refused { reason field message } token } }";
+const UNLINK: &str = "mutation($id: String!, $input: UnlinkLoginInput!) { unlinkLogin(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";
 const READ: &str =
     "mutation($id: String!, $input: ReadIdentitiesInput!) { readIdentities(commandId: $id, input: $input) {
     done { people { personId name email } } refused { reason field message } token } }";
 const SCHOOL: &str = "query($id: UUID!) { school(id: $id) {
-    people { id category leftOn roles { id role from to } } dslGaps { from to } identityReadings { purpose personIds } } }";
+    people { id category leftOn logins roles { id role from to } } roles { id personId } dslGaps { from to } identityReadings { purpose personIds } } }";
 const TRUST: &str = "query($id: UUID!) { trust(id: $id) { people { id category roles { role } } } }";
 
 /// Sends a mutation; its outcome.
@@ -37,7 +39,7 @@ pub async fn a_dsl(town: &Town, school: SchoolId, subject: &str) {
     let (dsl, at) = (Scope::School(school), json!({ "schoolId": school }));
     let input = json!({ "at": at, "category": "EMPLOYEE", "name": "Zoë Quillfeather" });
     let person = &tell(town, dsl, RECORD, "a-1", input).await["done"]["personId"];
-    let login = json!({ "at": at, "personId": person, "issuer": STAFF, "subject": subject, "linked": true });
+    let login = json!({ "at": at, "personId": person, "issuer": STAFF, "subject": subject });
     tell(town, dsl, LOGIN, "a-2", login).await;
     let role = json!({ "at": at, "personId": person, "role": "DSL", "from": "2026-09-01", "to": "2099-07-31" });
     tell(town, dsl, GIVE, "a-3", role).await;
@@ -68,10 +70,11 @@ async fn a_school_knows_its_people_by_ids_and_shows_who_they_are_to_its_own_staf
 
     let seen = town.ask_after(dsl, SCHOOL, json!({ "id": ash }), &shown["token"]).await["school"].clone();
     let roles = json!([{ "id": given["done"]["roleId"], "role": "DSL", "from": "2026-09-01", "to": "2027-07-31" }]);
-    let people = json!([{ "id": person, "category": "EMPLOYEE", "leftOn": null, "roles": roles }]);
+    let people = json!([{ "id": person, "category": "EMPLOYEE", "leftOn": null, "logins": [], "roles": roles }]);
+    let held = json!([{ "id": given["done"]["roleId"], "personId": person }]);
     let readings = json!([{ "purpose": "SAFEGUARDING", "personIds": [person] }]);
     let gaps = json!([{ "from": "2027-07-31", "to": null }]);
-    assert_eq!(seen, json!({ "people": people, "dslGaps": gaps, "identityReadings": readings }));
+    assert_eq!(seen, json!({ "people": people, "roles": held, "dslGaps": gaps, "identityReadings": readings }));
 
     // Whose school it is not finds what is not there.
     let (trust, absent) = (town.records.trust("11").await, json!(uuid::Uuid::from_u128(7)));
@@ -97,13 +100,15 @@ async fn a_trust_knows_its_own_people_and_lends_them_to_its_schools() {
     let recorded = tell(&town, lead, RECORD, "c-1", input).await;
     let person = &recorded["done"]["personId"];
     let input = json!({ "at": at, "personId": person, "role": "MAT_SAFEGUARDING_LEAD", "from": "2026-09-01" });
-    tell(&town, lead, GIVE, "c-2", input).await;
+    let led = tell(&town, lead, GIVE, "c-2", input).await;
     let input = json!({ "at": at, "personId": person, "role": "DSL", "from": "2026-09-01" });
     assert_eq!(tell(&town, lead, GIVE, "c-3", input).await["refused"]["reason"], "NOT_HELD_THERE");
     let input = json!({ "at": { "schoolId": ash }, "personId": person, "role": "DEPUTY_DSL", "from": "2026-11-01" });
     let given = tell(&town, Scope::School(ash), GIVE, "c-4", input).await;
-    assert!(given["done"]["roleId"].is_string(), "{given}");
-    let seen = town.ask_after(lead, TRUST, json!({ "id": north }), &given["token"]).await["trust"].clone();
+    let seen =
+        town.ask_after(Scope::School(ash), SCHOOL, json!({ "id": ash }), &given["token"]).await["school"].clone();
+    assert_eq!((&seen["people"], &seen["roles"][0]["personId"]), (&json!([]), person), "{seen}");
+    let seen = town.ask_after(lead, TRUST, json!({ "id": north }), &led["token"]).await["trust"].clone();
     let people = json!([{ "id": person, "category": "EMPLOYEE", "roles": [{ "role": "MAT_SAFEGUARDING_LEAD" }] }]);
     assert_eq!(seen, json!({ "people": people }));
 }
@@ -115,9 +120,15 @@ async fn neither_a_name_nor_a_login_is_in_the_log() {
     let (dsl, at) = (Scope::School(ash), json!({ "schoolId": ash }));
     let input = json!({ "at": at, "category": "VOLUNTEER", "name": "Zoë Quillfeather", "email": "zq@ash.example" });
     let person = &tell(&town, dsl, RECORD, "c-1", input).await["done"]["personId"];
-    let input = json!({ "at": at, "personId": person, "issuer": "https://id.example", "subject": "quillfeather-7", "linked": true });
+    let input = json!({ "at": at, "personId": person, "issuer": "https://id.example", "subject": "quillfeather-7" });
     let linked = tell(&town, dsl, LOGIN, "c-2", input.clone()).await;
     assert_eq!(&linked["done"]["personId"], person);
+    let seen = town.ask_after(dsl, SCHOOL, json!({ "id": ash }), &linked["token"]).await["school"].clone();
+    let login = &seen["people"][0]["logins"][0];
+    let unlink = json!({ "at": at, "personId": person, "login": login });
+    let unlinked = tell(&town, dsl, UNLINK, "c-5", unlink.clone()).await;
+    assert_eq!(&unlinked["done"]["personId"], person);
+    assert_eq!(tell(&town, dsl, UNLINK, "c-6", unlink).await["refused"]["reason"], "LOGIN_UNKNOWN");
     let leave = json!({ "at": at, "personId": person, "on": "2027-01-01" });
     tell(&town, dsl, LEAVE, "c-3", leave).await;
     let again = tell(
@@ -126,7 +137,7 @@ async fn neither_a_name_nor_a_login_is_in_the_log() {
         LOGIN,
         "c-4",
         json!({ "subject": "quillfeather-8", "at": at, "personId": person,
-        "issuer": "https://id.example", "linked": true }),
+        "issuer": "https://id.example" }),
     )
     .await;
     assert_eq!(again["refused"]["reason"], "HAS_LEFT");
@@ -179,16 +190,17 @@ async fn who_logs_in_reads_what_their_roles_let_them_until_they_leave() {
 
     let input = json!({ "at": at, "category": "EMPLOYEE", "name": "Zoë Quillfeather" });
     let person = &tell(&town, dsl, RECORD, "c-1", input).await["done"]["personId"];
-    let login = json!({ "at": at, "personId": person, "issuer": STAFF, "subject": "zq-7", "linked": true });
+    let login = json!({ "at": at, "personId": person, "issuer": STAFF, "subject": "zq-7" });
     tell(&town, dsl, LOGIN, "c-2", login).await;
-    for (id, role) in [("c-3", "HEADTEACHER"), ("c-4", "DSL"), ("c-5", "TEACHER")] {
+    let mut dsl_role = Value::Null;
+    for (id, role) in [("c-3", "HEADTEACHER"), ("c-4", "TEACHER"), ("c-5", "DSL")] {
         let input = json!({ "at": at, "personId": person, "role": role, "from": "2026-09-01" });
-        tell(&town, dsl, GIVE, id, input).await;
+        dsl_role = tell(&town, dsl, GIVE, id, input).await["done"]["roleId"].clone();
     }
     let governs = json!({ "at": { "schoolId": elm }, "category": "GOVERNOR", "name": "Zoë Quillfeather" });
     let (of_elm, at_elm) = (Scope::School(elm), json!({ "schoolId": elm }));
     let governor = &tell(&town, of_elm, RECORD, "c-1", governs).await["done"]["personId"];
-    let login = json!({ "at": at_elm, "personId": governor, "issuer": STAFF, "subject": "zq-7", "linked": true });
+    let login = json!({ "at": at_elm, "personId": governor, "issuer": STAFF, "subject": "zq-7" });
     tell(&town, of_elm, LOGIN, "c-2", login).await;
     let input = json!({ "at": at_elm, "personId": governor, "role": "GOVERNOR", "from": "2026-09-01" });
     tell(&town, of_elm, GIVE, "c-3", input).await;
@@ -205,6 +217,8 @@ async fn who_logs_in_reads_what_their_roles_let_them_until_they_leave() {
     assert_eq!(shown["readIdentities"]["done"]["people"][0]["name"], "Zoë Quillfeather");
 
     let leave = json!({ "at": at, "personId": person, "on": "2026-09-02" });
+    assert_eq!(tell(&town, dsl, LEAVE, "c-7", leave.clone()).await["refused"]["reason"], "HOLDS_SOLE_ROLE");
+    tell(&town, dsl, END, "c-8", json!({ "at": at, "roleId": dsl_role, "to": "2026-09-02" })).await;
     tell(&town, dsl, LEAVE, "c-7", leave).await;
     let one = json!({ "viewer": { "roles": [{ "role": "GOVERNOR", "schoolId": elm, "trustId": null }] } });
     until(&town, &one).await;

@@ -51,7 +51,7 @@ pub async fn carry_out<C: Command>(
     sent: Sent,
     at: DateTime<Utc>,
 ) -> Result<CarriedOut<C::Answer>, CommandError<C::Refusal>> {
-    let given = Given::new(means, owner, &sent.cause.command_id, sent.random);
+    let given = Given::new(means, owner, &sent, at);
     let stream = Stream { owner, name: command.stream(&given) };
     let asked = command.ask(&given).await?;
     let command = Arc::new(command);

@@ -48,14 +48,14 @@ pub(super) struct Plan {
 impl Plan {
     /// What the rows ask for beyond what is known; rows that contradict one another or a rule are refused.
     pub(super) fn new(
-        at: Workplace,
+        (at, today): (Workplace, NaiveDate),
         known: Vec<Known>,
         mut staffing: Staffing,
         rows: Vec<Row>,
         refused: Vec<Refused>,
     ) -> Self {
         let mut plan = Self { refused, ..Self::default() };
-        let there = known.into_iter().filter(|known| known.left.is_none());
+        let there = known.into_iter().filter(|known| known.left.is_none_or(|left| today < left));
         let there: BTreeMap<String, Known> = there.filter_map(|known| Some((address(&known)?, known))).collect();
         let mut seen: BTreeMap<String, (Who, Row)> = BTreeMap::new();
         for row in rows {
@@ -127,6 +127,11 @@ impl Plan {
         };
         let appointment = Uuid::from_u128(u128::from(line)).into();
         let appointed = Appointed { appointment, person, role, from, to: None };
+        // What was undone is not done again by the same list.
+        let same = |one: &Appointed| (one.person, one.role, one.from) == (person, role, from);
+        if staffing.appointments.iter().any(same) {
+            return;
+        }
         let command = StaffingCommand::Appoint { site: at.site(), appointed: appointed.clone(), succeeds: false };
         match staffing.decide(&command) {
             Ok(events) => {
@@ -172,7 +177,7 @@ mod tests {
     }
 
     fn plan(known: Vec<Known>, staffing: Staffing, rows: Vec<Row>) -> Plan {
-        Plan::new(at(), known, staffing, rows, vec![])
+        Plan::new((at(), day("2026-09-01")), known, staffing, rows, vec![])
     }
 
     #[test]
@@ -223,6 +228,24 @@ mod tests {
             plan.refused.iter().map(|refused| (refused.line, refused.field)).collect::<Vec<_>>(),
             [(3, "role"), (5, "role")]
         );
+    }
+
+    #[test]
+    fn who_leaves_later_is_still_known_and_who_has_left_is_not() {
+        let known = |left| vec![Known { left: Some(day(left)), ..known(1, "Zoë", "zq@ash.example") }];
+        let rows = || vec![row(2, "Zoë", "zq@ash.example", None)];
+        assert_eq!(plan(known("2026-09-02"), Staffing::default(), rows()).new.len(), 0);
+        assert_eq!(plan(known("2026-09-01"), Staffing::default(), rows()).new.len(), 1);
+    }
+
+    #[test]
+    fn a_role_that_was_undone_is_not_given_again() {
+        let from = day("2026-09-01");
+        let (appointment, person) = (Uuid::from_u128(90).into(), Uuid::from_u128(1).into());
+        let undone = Appointed { appointment, person, role: StaffRole::Teacher, from, to: Some(from) };
+        let staffing = Staffing { appointments: vec![undone], gaps: vec![] };
+        let rows = vec![row(2, "Zoë", "zq@ash.example", Some(StaffRole::Teacher))];
+        assert_eq!(plan(vec![known(1, "Zoë", "zq@ash.example")], staffing, rows).given, []);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use csv::{ReaderBuilder, StringRecord};
 use schema::people::{PersonCategory, StaffRole};
 
 use super::{ImportPeopleError, Refused};
-use crate::domain::{email::Email, name::Name};
+use crate::domain::{day::of_this_century, email::Email, name::Name};
 
 /// The columns; a row without a role leaves the last two empty.
 const COLUMNS: [&str; 5] = ["name", "email", "category", "role", "from"];
@@ -67,7 +67,8 @@ fn row(record: &StringRecord, places: [usize; 5], line: u64) -> Result<Row, (&'s
         ("", "") => None,
         (role, from) => {
             let role = role.parse().map_err(|error: schema::UnknownWord| ("role", error.to_string()))?;
-            let from = from.parse().map_err(|_| ("from", "expected a day as YYYY-MM-DD".to_owned()))?;
+            let from = from.parse().ok().and_then(of_this_century);
+            let from = from.ok_or_else(|| ("from", "expected a day of this century as YYYY-MM-DD".to_owned()))?;
             Some((role, from))
         }
     };
@@ -109,13 +110,23 @@ mod tests {
               Zoe,zq@ash.example,employee,secret,2026-09-01\n\
               Zoe,zq@ash.example,employee,dsl,secret\n\
               Zoe,zq@ash.example,employee,dsl,\n\
+              Zoe,zq@ash.example,employee,dsl,20026-09-01\n\
               Zo\xeb,zq@ash.example,employee,,\n\
               Zoe,zq@ash.example,employee,,\n"
                 .as_slice(),
         )
         .unwrap();
         let told: Vec<_> = rows.refused.iter().map(|refused| (refused.line, refused.field)).collect();
-        let expected = [(2, "name"), (3, "email"), (4, "category"), (5, "role"), (6, "from"), (7, "from"), (8, "row")];
+        let expected = [
+            (2, "name"),
+            (3, "email"),
+            (4, "category"),
+            (5, "role"),
+            (6, "from"),
+            (7, "from"),
+            (8, "from"),
+            (9, "row"),
+        ];
         assert_eq!(told, expected);
         assert!(rows.refused.iter().all(|refused| !refused.reason.contains("secret")));
         assert_eq!(rows.people.len(), 1);
