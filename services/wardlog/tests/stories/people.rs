@@ -100,7 +100,7 @@ async fn a_trust_knows_its_own_people_and_lends_them_to_its_schools() {
     let recorded = tell(&town, lead, RECORD, "c-1", input).await;
     let person = &recorded["done"]["personId"];
     let input = json!({ "at": at, "personId": person, "role": "MAT_SAFEGUARDING_LEAD", "from": "2026-09-01" });
-    let led = tell(&town, lead, GIVE, "c-2", input).await;
+    let leads = tell(&town, lead, GIVE, "c-2", input).await;
     let input = json!({ "at": at, "personId": person, "role": "DSL", "from": "2026-09-01" });
     assert_eq!(tell(&town, lead, GIVE, "c-3", input).await["refused"]["reason"], "NOT_HELD_THERE");
     let input = json!({ "at": { "schoolId": ash }, "personId": person, "role": "DEPUTY_DSL", "from": "2026-11-01" });
@@ -108,7 +108,7 @@ async fn a_trust_knows_its_own_people_and_lends_them_to_its_schools() {
     let seen =
         town.ask_after(Scope::School(ash), SCHOOL, json!({ "id": ash }), &given["token"]).await["school"].clone();
     assert_eq!((&seen["people"], &seen["roles"][0]["personId"]), (&json!([]), person), "{seen}");
-    let seen = town.ask_after(lead, TRUST, json!({ "id": north }), &led["token"]).await["trust"].clone();
+    let seen = town.ask_after(lead, TRUST, json!({ "id": north }), &leads["token"]).await["trust"].clone();
     let people = json!([{ "id": person, "category": "EMPLOYEE", "roles": [{ "role": "MAT_SAFEGUARDING_LEAD" }] }]);
     assert_eq!(seen, json!({ "people": people }));
 }
