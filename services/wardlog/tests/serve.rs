@@ -13,6 +13,6 @@ fn a_gateway_on_a_given_database_does_not_believe_the_development_issuer() {
             .output()
             .unwrap();
         let words = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(!refused.status.success() && words.contains("--issuers"), "{variable}: {words}");
+        assert!(!refused.status.success() && words.contains("must be given too: --issuers"), "{variable}: {words}");
     }
 }
