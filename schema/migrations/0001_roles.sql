@@ -37,7 +37,7 @@ GRANT USAGE ON SCHEMA log TO wardlog_directory, wardlog_projections, wardlog_gat
 GRANT USAGE ON SCHEMA telemetry TO wardlog_filtering, wardlog_projections, wardlog_gateway;
 GRANT USAGE ON SCHEMA directory TO wardlog_directory, wardlog_projections;
 GRANT USAGE ON SCHEMA filtering TO wardlog_filtering, wardlog_projections, wardlog_gateway;
-GRANT USAGE ON SCHEMA published TO wardlog_gateway, wardlog_filtering;
+GRANT USAGE ON SCHEMA published TO wardlog_gateway, wardlog_filtering, wardlog_directory;
 
 -- What a reader's transaction may see, as it was told: the ids of one kind, of trusts (a MAT lead's), schools (own staff's,
 -- exact figures) or governed_schools (governors', rounded figures). Told nothing, NULL: no id is any of them.
