@@ -217,7 +217,8 @@ async fn what_has_been_begun_is_answered_before_a_process_stops() {
     let town = Town::start().await;
     let (stop, ash) = (CancellationToken::new(), town.records.school(100_001).await);
     let roles = [Role::Gateway, Role::Directory].into();
-    let process = Settings { roles, ..settings(&town.records.database, &town.issuer) };
+    // It seals nothing; where the roles are apart, the key store has another's key file.
+    let process = Settings { roles, key_store: None, ..settings(&town.records.database, &town.issuer) };
     let process = serve::start(process, stop.clone()).await.unwrap();
     let url = format!("http://{}/graphql", process.address);
     let post = |body: Value| town.client.post(&url).bearer_auth(town.token(Scope::School(ash))).json(&body).send();
