@@ -295,24 +295,6 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_while_others_write_always_finds_it_whole() {
-        let place = Place::new();
-        let (file, reader) = (place.open().unwrap(), place.open().unwrap());
-        file.newest(OURS).unwrap();
-        thread::scope(|scope| {
-            let writing = scope.spawn(|| {
-                for _ in 0..100 {
-                    file.renew(OURS).unwrap();
-                    file.destroy_before(OURS, file.newest(OURS).unwrap().0).unwrap();
-                }
-            });
-            while !writing.is_finished() {
-                reader.newest(OURS).unwrap();
-            }
-        });
-    }
-
-    #[test]
     fn each_owner_has_another_in_each_context() {
         let (place, other) = (Place::new(), Holder { owner: Uuid::from_u128(2), ..OURS });
         let file = place.open().unwrap();
