@@ -5,15 +5,17 @@ mod reading;
 mod source;
 mod staffing;
 
+use access::{Caller, Scope};
 use chrono::{DateTime, NaiveDate, Utc};
 use eventlog::{Cause, CommandError, Done, Origin, Owner, Stream, execute};
-use schema::{SchoolId, TrustId, Urn, directory::SchoolEvent};
+use schema::{PersonId, SchoolId, TrustId, Urn, directory::SchoolEvent};
 use sqlx::PgPool;
 
 use crate::{
     domain::{
         school::{School, SchoolCommand, SchoolError},
         trust::TrustError,
+        workplace::Workplace,
     },
     views,
 };
@@ -85,4 +87,23 @@ pub(crate) fn trust_stream(trust: TrustId) -> Stream {
 
 pub(crate) fn school_stream(school: SchoolId) -> Stream {
     Stream { owner: Owner::School(school), name: format!("school-{school}") }
+}
+
+/// The stream of what is known of a person, by its name: its owner is whoever records the person.
+fn person_stream(person: PersonId) -> String {
+    format!("person-{person}")
+}
+
+/// The stream of the roles held at a school or trust.
+fn staffing_stream(owner: Owner) -> Stream {
+    Stream { owner, name: format!("staffing-{}", owner.id()) }
+}
+
+/// A school's people are its own staff's affair, and those of the trust itself its lead's.
+fn own_people(caller: &Caller, at: Workplace) -> Option<Owner> {
+    let scope = match at {
+        Workplace::School(school) => Scope::School(school),
+        Workplace::Trust(trust) => Scope::Trust(trust),
+    };
+    caller.scopes.contain(scope).then(|| at.owner())
 }

@@ -1,12 +1,13 @@
 //! The one public schema: what each context adds, under the two roots that a reader starts from.
 
+mod school;
+
 use ::web::{
     command::Client,
     graphql::{bad_input, internal},
 };
 use access::{Caller, Scope, Scopes, tenant};
 use async_graphql::{Context, EmptySubscription, Enum, MergedObject, Object, SimpleObject};
-use chrono::{Datelike, NaiveDate};
 use comparison::{
     figures::{Figures, Precision},
     views::{months, schools},
@@ -14,19 +15,16 @@ use comparison::{
 use directory::{
     DirectoryView, PeopleView,
     domain::workplace::Workplace,
-    graphql::{DslGap, HeldRole, IdentityReading, Person, Source, people},
-    views::{self, ingest_key},
+    graphql::{IdentityReading, Person, people},
+    views,
 };
 use eventlog::Projection;
-use filtering::{
-    graphql as filter,
-    views::{counts, quarantine},
-};
 use schema::{Month, SchoolId, TrustId};
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::after::After;
+use school::{School, SchoolMonth};
 
 /// The schema. Each request's data holds a [`Caller`], a [`web::graphql::Correlation`] and, if the answer is to show what
 /// a command did, an [`After`].
@@ -45,17 +43,11 @@ const READ: usize = 25;
 /// For how many schools a trust's are reckoned; few trusts have more.
 const SCHOOLS: usize = 50;
 
-/// The years that can be asked about.
-const YEARS: std::ops::Range<i32> = 2000..2100;
-
 /// For how many people, or readings of them, a school's are reckoned.
 const PEOPLE: usize = 100;
 
 /// How many readings one answer shows.
 const READINGS: i64 = 100;
-
-/// The most days that one answer shows.
-const DAYS: i64 = 366;
 
 /// Assembles the schema over a pool of the role `Gateway`; commands go out by `client`.
 pub fn build(pool: PgPool, client: Client) -> Schema {
@@ -117,7 +109,7 @@ impl Query {
 pub enum Role {
     /// A trust's safeguarding lead: its schools by month, rounded.
     MatLead,
-    /// A school's designated safeguarding lead: the school, exactly.
+    /// A school's designated safeguarding lead, or their deputy, or its headteacher: the school, exactly.
     Dsl,
     /// A school's governor: the school by month, rounded.
     Governor,
@@ -196,156 +188,6 @@ impl Trust {
                 SchoolMonth { month: month.to_string(), figures, school: School { row } }
             })
             .collect())
-    }
-}
-
-/// A school's month.
-#[derive(SimpleObject)]
-pub struct SchoolMonth {
-    school: School,
-    /// The month, as `YYYY-MM`.
-    month: String,
-    /// Null when nothing was counted: a silent filter is not a safe school.
-    figures: Option<Figures>,
-}
-
-/// A school as it is now.
-#[derive(Debug, Clone)]
-pub struct School {
-    row: schools::School,
-}
-
-#[Object]
-impl School {
-    /// Its id, the same through academy conversions.
-    async fn id(&self) -> Uuid {
-        self.row.school_id
-    }
-
-    /// Its URN in the register.
-    async fn urn(&self) -> i32 {
-        self.row.urn
-    }
-
-    /// Its name in the register.
-    async fn name(&self) -> &str {
-        &self.row.name
-    }
-
-    /// Its phase of education, in the register's words.
-    async fn phase(&self) -> &str {
-        &self.row.phase
-    }
-
-    /// Its status, in the register's words.
-    async fn status(&self) -> &str {
-        &self.row.status
-    }
-
-    /// Pupils on roll; null where the register does not say.
-    async fn pupils(&self) -> Option<i32> {
-        self.row.pupils
-    }
-
-    /// A month (`YYYY-MM`): exact for the school's own staff, rounded for anyone else. Null when nothing was counted.
-    #[graphql(complexity = "READ + child_complexity")]
-    async fn month(&self, context: &Context<'_>, month: String) -> async_graphql::Result<Option<Figures>> {
-        let month = parse_month(&month)?;
-        let school = self.row.school_id;
-        let exact = self.own_staff(context)?.is_some();
-        let precision = if exact { Precision::Exact } else { Precision::RoundedTo5 };
-        let mut cells = read(context, &[DirectoryView::NAME], move |c| {
-            Box::pin(async move { months::of(c, &[school], month, precision).await })
-        })
-        .await?;
-        Ok(cells.remove(&school.into()).map(|cells| Figures::new(cells, precision, self.row.pupils)))
-    }
-
-    /// London days from one to another, both included, at most 366; days without requests are absent. Null unless the
-    /// caller is of the school's own staff: figures of a day are too fine to be shown to anyone else.
-    #[graphql(complexity = "READ + child_complexity")]
-    async fn days(
-        &self,
-        context: &Context<'_>,
-        from: NaiveDate,
-        to: NaiveDate,
-    ) -> async_graphql::Result<Option<Vec<filter::Day>>> {
-        if !(YEARS.contains(&from.year()) && YEARS.contains(&to.year())) {
-            return Err(bad_input("from", "expected days of this century"));
-        }
-        if to < from || (to - from).num_days() >= DAYS {
-            return Err(bad_input("to", "expected a day from `from` to 365 days after it"));
-        }
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
-        let cells = read(context, &[], move |c| Box::pin(counts::days(c, school, from, to))).await?;
-        Ok(Some(filter::by_day(cells)))
-    }
-
-    /// The school's filters and their keys, by name. Null unless the caller is of the school's own staff.
-    #[graphql(complexity = "READ + child_complexity")]
-    async fn sources(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Source>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
-        let rows = read(context, &[DirectoryView::NAME], move |c| Box::pin(ingest_key::of_school(c, school))).await?;
-        Ok(Some(rows.into_iter().map(Source::from).collect()))
-    }
-
-    /// The people who are recorded at the school, with the roles that they hold there. Null unless the caller is of the
-    /// school's own staff.
-    #[graphql(complexity = "2 * READ + PEOPLE * child_complexity")]
-    async fn people(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Person>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
-        people_of(context, Workplace::School(school)).await.map(Some)
-    }
-
-    /// Every role that is, was or will be held at the school, the oldest first, by whomever: people whom its trust lends are
-    /// recorded at the trust. Null unless the caller is of the school's own staff.
-    #[graphql(complexity = "READ + PEOPLE * child_complexity")]
-    async fn roles(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<HeldRole>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
-        let at = Workplace::School(school);
-        let rows = read(context, &[PeopleView::NAME], move |c| Box::pin(views::people::roles(c, at))).await?;
-        Ok(Some(rows.into_iter().map(HeldRole::from).collect()))
-    }
-
-    /// The days on which the school has no designated safeguarding lead, after it had one: past, present and to come. Null
-    /// unless the caller is of the school's own staff.
-    #[graphql(complexity = "READ + child_complexity")]
-    async fn dsl_gaps(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<DslGap>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
-        let rows = read(context, &[PeopleView::NAME], move |c| Box::pin(views::people::dsl_gaps(c, school))).await?;
-        Ok(Some(rows.into_iter().map(DslGap::from).collect()))
-    }
-
-    /// Who was shown who the school's people are, the latest 100. Null unless the caller is of the school's own staff.
-    #[graphql(complexity = "READ + PEOPLE * child_complexity")]
-    async fn identity_readings(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<IdentityReading>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
-        readings_of(context, Workplace::School(school)).await.map(Some)
-    }
-
-    /// Labels of the school's filters that no category is known for, the most frequent first. Null unless the caller is
-    /// of the school's own staff.
-    #[graphql(complexity = "READ + child_complexity")]
-    async fn unmapped_labels(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<filter::Unmapped>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
-        let rows = read(context, &[], move |c| Box::pin(counts::unmapped(c, school))).await?;
-        Ok(Some(rows.into_iter().map(filter::Unmapped::from).collect()))
-    }
-
-    /// Lines of the school's filters that could not be read, the latest 100. Null unless the caller is of the school's
-    /// own staff.
-    #[graphql(complexity = "READ + child_complexity")]
-    async fn quarantine(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<filter::Quarantined>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
-        let rows = read(context, &[], move |c| Box::pin(quarantine::latest(c, school))).await?;
-        Ok(Some(rows.into_iter().map(filter::Quarantined::from).collect()))
-    }
-}
-
-impl School {
-    fn own_staff(&self, context: &Context<'_>) -> async_graphql::Result<Option<SchoolId>> {
-        let school = SchoolId::from(self.row.school_id);
-        Ok(scopes(context)?.contain(Scope::School(school)).then_some(school))
     }
 }
 

@@ -216,9 +216,7 @@ async fn wrap_anew_without(
     let rows = rows.fetch_all(&mut *connection).await?;
     let keys = Arc::clone(wrapping);
     let (version, ids, wrapped) = blocking(move || {
-        keys.newest(of)?;
-        keys.renew(of)?;
-        let (version, cipher) = keys.newest(of)?;
+        let (version, cipher) = keys.renew(of)?;
         let mut anew = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for row in &rows {
             let key = row.unwrap(&keys, of)?;

@@ -1,6 +1,6 @@
 //! A school's or trust's people: who they are, how they log in, when they leave.
 
-use access::{Caller, Scope};
+use access::Caller;
 use chrono::NaiveDate;
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use schema::{
@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use vault::{DataKey, Found, Place, VaultError};
 use web::command::{Command, Given, Refusal, Rule, unsealed};
 
-use super::staffing;
+use super::{own_people, person_stream, staffing_stream};
 use crate::{
     domain::{
         email::Email,
@@ -118,7 +118,7 @@ impl Command for RecordPerson {
     }
 
     fn stream(&self, given: &Given) -> String {
-        stream(given.id.into())
+        person_stream(given.id.into())
     }
 
     async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
@@ -135,7 +135,7 @@ impl Command for RecordPerson {
         let asked = identity(&self.name, self.email.as_ref());
         match done.events.as_slice() {
             [PersonEvent::Recorded(PersonRecorded { person, category, identity })]
-                if *category == self.category && is(given, *person, identity, &asked).await? =>
+                if *category == self.category && is_asked(given, done, *person, identity, &asked).await? =>
             {
                 Ok(*person)
             }
@@ -156,7 +156,7 @@ impl Command for AmendPerson {
     }
 
     fn stream(&self, _: &Given) -> String {
-        stream(self.person)
+        person_stream(self.person)
     }
 
     async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
@@ -169,7 +169,7 @@ impl Command for AmendPerson {
         let asked = identity(&self.name, self.email.as_ref());
         match done.events.as_slice() {
             [PersonEvent::Amended(PersonAmended { category, identity })]
-                if *category == self.category && is(given, self.person, identity, &asked).await? =>
+                if *category == self.category && is_asked(given, done, self.person, identity, &asked).await? =>
             {
                 Ok(self.person)
             }
@@ -190,7 +190,7 @@ impl Command for ChangeLogin {
     }
 
     fn stream(&self, _: &Given) -> String {
-        stream(self.person)
+        person_stream(self.person)
     }
 
     async fn ask(&self, _: &Given) -> Result<PersonCommand, Error> {
@@ -220,7 +220,7 @@ impl Command for RecordLeaving {
     }
 
     fn stream(&self, _: &Given) -> String {
-        stream(self.person)
+        person_stream(self.person)
     }
 
     async fn ask(&self, _: &Given) -> Result<PersonCommand, Error> {
@@ -234,7 +234,8 @@ impl Command for RecordLeaving {
             places.extend(schools.into_iter().map(Owner::School));
         }
         for place in places {
-            let events = eventlog::load::<StaffingEvent>(connection, place, &staffing::stream(place)).await?;
+            let stream = staffing_stream(place);
+            let events = eventlog::load::<StaffingEvent>(connection, stream.owner, &stream.name).await?;
             let staffing = Staffing::after(events.iter().map(|stored| &stored.event));
             if staffing.holds_alone_after(self.person, self.on) {
                 return Err(CommandError::Refused(PersonRefusal::HoldsSoleRole));
@@ -252,27 +253,13 @@ impl Command for RecordLeaving {
     }
 }
 
-/// A school's people are its own staff's affair, and those of the trust itself its lead's.
-pub(super) fn own_people(caller: &Caller, at: Workplace) -> Option<Owner> {
-    let scope = match at {
-        Workplace::School(school) => Scope::School(school),
-        Workplace::Trust(trust) => Scope::Trust(trust),
-    };
-    caller.scopes.contain(scope).then(|| at.owner())
-}
-
-/// The stream of what is known of a person.
-pub(crate) fn stream(person: PersonId) -> String {
-    format!("person-{person}")
-}
-
 fn identity(name: &Name, email: Option<&Email>) -> Identity {
     Identity { name: name.as_str().to_owned(), email: email.map(|email| email.as_str().to_owned()) }
 }
 
 /// Seals who somebody is under the person's own key.
 fn seal(owner: Owner, person: PersonId, key: &DataKey, identity: &Identity) -> Result<Sealed<Identity>, Error> {
-    let stream = stream(person);
+    let stream = person_stream(person);
     key.seal(Place { owner: owner.id(), stream: &stream, field: "identity" }, identity).map_err(unsealed)
 }
 
@@ -283,7 +270,7 @@ pub(super) fn open_identity<R: Refusal>(
     key: &DataKey,
     identity: &Sealed<Identity>,
 ) -> Result<Identity, CommandError<R>> {
-    let stream = stream(person);
+    let stream = person_stream(person);
     let opened = key.open(Place { owner: owner.id(), stream: &stream, field: "identity" }, identity);
     opened.map_err(|unopened| CommandError::Unprepared(Box::new(unopened)))
 }
@@ -297,8 +284,18 @@ async fn key(given: &Given, person: PersonId) -> Result<Option<DataKey>, Error> 
     })
 }
 
-/// Whether what was sealed is what is asked now: an id that came before is answered for the same content alone.
-async fn is(given: &Given, person: PersonId, sealed: &Sealed<Identity>, asked: &Identity) -> Result<bool, Error> {
+/// Whether what was sealed is what is asked: of a command that came before it is opened again, for an id is answered for
+/// the same content alone.
+async fn is_asked(
+    given: &Given,
+    done: &Done<PersonEvent>,
+    person: PersonId,
+    sealed: &Sealed<Identity>,
+    asked: &Identity,
+) -> Result<bool, Error> {
+    if !done.appended.as_ref().is_some_and(|appended| appended.replayed) {
+        return Ok(true);
+    }
     let Some(key) = key(given, person).await? else { return Ok(false) };
     Ok(open_identity::<PersonRefusal>(given.owner, person, &key, sealed)? == *asked)
 }

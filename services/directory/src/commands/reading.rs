@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use vault::{Found, VaultError};
 use web::command::{Command, Given, Refusal, Rule, unsealed};
 
-use super::people::{open_identity, own_people, stream};
+use super::{own_people, people::open_identity, person_stream};
 use crate::{
     domain::{
         person::Person,
@@ -120,7 +120,7 @@ async fn sealed(
     owner: Owner,
     people: &[PersonId],
 ) -> Result<Vec<(PersonId, Sealed<Identity>)>, Error> {
-    let streams: Vec<String> = people.iter().copied().map(stream).collect();
+    let streams: Vec<String> = people.iter().copied().map(person_stream).collect();
     let records = eventlog::load_each::<PersonEvent>(connection, owner, &streams).await?;
     let identity =
         |(person, stream): (PersonId, &String)| match Person::after(records.get(stream).into_iter().flatten()) {

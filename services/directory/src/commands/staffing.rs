@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use web::command::{Command, Given, Refusal, Rule};
 
-use super::people::{self, own_people};
+use super::{own_people, person_stream, staffing_stream};
 use crate::{
     domain::{
         person::{Known, Person},
@@ -98,7 +98,7 @@ impl Command for Appoint {
     }
 
     fn stream(&self, _: &Given) -> String {
-        stream(self.at.owner())
+        staffing_stream(self.at.owner()).name
     }
 
     async fn ask(&self, given: &Given) -> Result<StaffingCommand, Error> {
@@ -143,7 +143,7 @@ impl Appoint {
             owners.extend(trusts.into_iter().map(Owner::Trust));
         }
         for owner in owners {
-            let events = eventlog::load::<PersonEvent>(connection, owner, &people::stream(self.person)).await?;
+            let events = eventlog::load::<PersonEvent>(connection, owner, &person_stream(self.person)).await?;
             match Person::after(events.iter().map(|stored| &stored.event)) {
                 Person::Known(known) => return Ok(known),
                 Person::Unknown => {}
@@ -165,7 +165,7 @@ impl Command for EndAppointment {
     }
 
     fn stream(&self, _: &Given) -> String {
-        stream(self.at.owner())
+        staffing_stream(self.at.owner()).name
     }
 
     async fn ask(&self, _: &Given) -> Result<StaffingCommand, Error> {
@@ -181,9 +181,4 @@ impl Command for EndAppointment {
             Some(_) => Err(CommandError::CommandIdReused),
         }
     }
-}
-
-/// The stream of the roles held at a school or trust.
-pub(super) fn stream(owner: Owner) -> String {
-    format!("staffing-{}", owner.id())
 }

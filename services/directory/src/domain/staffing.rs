@@ -7,9 +7,9 @@ use schema::{
     people::{Appointed, AppointmentEnded, DslGap, Site, StaffRole, StaffingEvent},
 };
 
-/// How many roles a school or trust may ever have given: for 300 people, a new one each month for twenty years would be
-/// as many.
-pub const APPOINTMENTS_EVER: usize = 72_000;
+/// How many roles a school or trust may ever have given: 300 people could each take a new one twice a year, for sixteen
+/// years. All of them are read to decide on one.
+pub const APPOINTMENTS_EVER: usize = 10_000;
 
 /// The roles held at a school or trust, past and to come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -156,12 +156,6 @@ impl Staffing {
     pub fn holds_alone_after(&self, person: PersonId, day: NaiveDate) -> bool {
         let mut theirs = self.appointments.iter().filter(|one| one.person == person && one.role.is_sole());
         theirs.any(|one| one.to.is_none_or(|to| day < to && one.from < to))
-    }
-
-    /// Who holds a role on a day.
-    pub fn holders(&self, role: StaffRole, on: NaiveDate) -> impl Iterator<Item = PersonId> {
-        let held = move |one: &&Appointed| one.role == role && one.from <= on && one.to.is_none_or(|to| on < to);
-        self.appointments.iter().filter(held).map(|one| one.person)
     }
 }
 

@@ -25,7 +25,7 @@ const READ: &str =
     "mutation($id: String!, $input: ReadIdentitiesInput!) { readIdentities(commandId: $id, input: $input) {
     done { people { personId name email } } refused { reason field message } token } }";
 const SCHOOL: &str = "query($id: UUID!) { school(id: $id) {
-    people { id category leftOn logins roles { id role from to } } roles { id personId } dslGaps { from to } identityReadings { purpose personIds } } }";
+    people { id category leftOn logins roles { id role from to } } roles { id personId } dslGaps { from to } identityReadings { reader purpose personIds } } }";
 const TRUST: &str = "query($id: UUID!) { trust(id: $id) { people { id category roles { role } } } }";
 
 /// Sends a mutation; its outcome.
@@ -72,7 +72,8 @@ async fn a_school_knows_its_people_by_ids_and_shows_who_they_are_to_its_own_staf
     let roles = json!([{ "id": given["done"]["roleId"], "role": "DSL", "from": "2026-09-01", "to": "2027-07-31" }]);
     let people = json!([{ "id": person, "category": "EMPLOYEE", "leftOn": null, "logins": [], "roles": roles }]);
     let held = json!([{ "id": given["done"]["roleId"], "personId": person }]);
-    let readings = json!([{ "purpose": "SAFEGUARDING", "personIds": [person] }]);
+    let reader = &seen["identityReadings"][0]["reader"];
+    let readings = json!([{ "reader": reader, "purpose": "SAFEGUARDING", "personIds": [person] }]);
     let gaps = json!([{ "from": "2027-07-31", "to": null }]);
     assert_eq!(seen, json!({ "people": people, "roles": held, "dslGaps": gaps, "identityReadings": readings }));
 
@@ -215,6 +216,12 @@ async fn who_logs_in_reads_what_their_roles_let_them_until_they_leave() {
     let read = json!({ "id": "c-6", "input": { "at": at, "personIds": [person], "purpose": "STAFFING" } });
     let shown = town.ask_as("zq-7", READ, read.clone(), &Value::Null).await;
     assert_eq!(shown["readIdentities"]["done"]["people"][0]["name"], "Zoë Quillfeather");
+    let after = &shown["readIdentities"]["token"];
+    let seen = town.ask_as("zq-7", SCHOOL, json!({ "id": ash }), after).await["school"].clone();
+    assert_eq!(
+        seen["identityReadings"][0]["reader"], seen["people"][0]["logins"][0],
+        "who read is known by their login"
+    );
 
     let leave = json!({ "at": at, "personId": person, "on": "2026-09-02" });
     assert_eq!(tell(&town, dsl, LEAVE, "c-7", leave.clone()).await["refused"]["reason"], "HOLDS_SOLE_ROLE");
