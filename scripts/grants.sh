@@ -66,7 +66,7 @@ done
 
 # The first test that fails in a binary; the others are stopped then.
 first_failure() { # package/target, arguments of the binary…
-    local line failed='' output running
+    local line failed='' output running status=0
     exec {output}< <(cd "services/${1%/*}" && exec timeout 300 "${binary[$1]}" "${@:2}" 2>&1)
     running=$!
     while read -r -u "$output" line; do
@@ -76,7 +76,11 @@ first_failure() { # package/target, arguments of the binary…
         fi
     done
     kill "$running" 2>/dev/null || true
-    wait "$running" || true
+    wait "$running" || status=$?
+    if [ $status -eq 124 ]; then
+        echo "$* stood still for 300 s; what its connections did:" >&2
+        sql --command="SELECT pid, datname, usename, state, wait_event_type, wait_event, now() - state_change, left(query, 100) FROM pg_stat_activity WHERE backend_type = 'client backend'" >&2
+    fi
     exec {output}<&-
     printf '%s' "$failed"
 }
@@ -115,9 +119,10 @@ missed_by() { # role, schema
     return 1
 }
 
-# Drops what the tests have left, gives LOGIN back.
+# Ends what a stopped test's backends still do or wait for, drops what the tests have left, gives LOGIN back.
 clean() {
     sql <<'END'
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() \g /dev/null
 SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database WHERE datname LIKE 'wardlog\_template\_%' \gexec
 SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE datname ~ '^(scratch|wardlog_template)_' \gexec
 END
