@@ -39,7 +39,8 @@ GRANT USAGE ON SCHEMA directory TO wardlog_directory, wardlog_projections;
 GRANT USAGE ON SCHEMA filtering TO wardlog_filtering, wardlog_projections, wardlog_gateway;
 GRANT USAGE ON SCHEMA published TO wardlog_gateway, wardlog_filtering, wardlog_directory;
 
--- What a reader's transaction may see, as it was told: the ids of one kind, of trusts (a MAT lead's), schools (own staff's,
--- exact figures) or governed_schools (governors', rounded figures). Told nothing, NULL: no id is any of them.
+-- What a reader's transaction may see, as it was told: the ids of one kind, of trusts (a MAT lead's), schools (own
+-- safeguarding staff's: all of a school), reviewed_schools (governors': rounded figures), filters (technical staff's
+-- schools) or people (schools and trusts of a data protection officer). Told nothing, NULL: no id is any of them.
 CREATE FUNCTION published.scope(p_kind text) RETURNS uuid[] LANGUAGE sql STABLE PARALLEL SAFE
 RETURN string_to_array(nullif(current_setting('wardlog.' || p_kind, true), ''), ',')::uuid[];

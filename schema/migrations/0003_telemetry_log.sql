@@ -176,7 +176,7 @@ ALTER TABLE telemetry.batch FORCE ROW LEVEL SECURITY;
 CREATE POLICY log_itself ON telemetry.batch TO wardlog_owner USING (true) WITH CHECK (true);
 CREATE POLICY services ON telemetry.batch FOR SELECT TO wardlog_filtering, wardlog_projections USING (true);
 CREATE POLICY school_itself ON telemetry.batch FOR SELECT TO wardlog_gateway
-    USING (school_id = ANY (published.scope('schools')));
+    USING (school_id = ANY (published.scope('schools') || published.scope('filters')));
 GRANT SELECT ON telemetry.batch TO wardlog_filtering, wardlog_projections, wardlog_gateway;
 GRANT SELECT ON telemetry.payload TO wardlog_projections;
 

@@ -79,11 +79,12 @@ BEGIN
 
     -- A reader sees what its transaction was told (published.scope).
     CREATE POLICY trust_itself ON trust FOR SELECT TO wardlog_gateway
-        USING (trust_id = ANY (published.scope('trusts')));
+        USING (trust_id = ANY (published.scope('trusts') || published.scope('people')));
     CREATE POLICY trust_itself ON membership FOR SELECT TO wardlog_gateway
         USING (trust_id = ANY (published.scope('trusts')));
     CREATE POLICY readers ON school FOR SELECT TO wardlog_gateway
-        USING (school_id = ANY (published.scope('schools') || published.scope('governed_schools'))
+        USING (school_id = ANY (published.scope('schools') || published.scope('reviewed_schools')
+                                || published.scope('filters') || published.scope('people'))
                OR school_id IN (SELECT m.school_id FROM membership m));
     CREATE POLICY readers ON school_urn FOR SELECT TO wardlog_gateway
         USING (school_id IN (SELECT s.school_id FROM school s));
@@ -91,9 +92,9 @@ BEGIN
 
     -- A school's own staff see its filters and their keys, of a key what is no secret.
     CREATE POLICY own_staff ON source FOR SELECT TO wardlog_gateway
-        USING (school_id = ANY (published.scope('schools')));
+        USING (school_id = ANY (published.scope('schools') || published.scope('filters')));
     CREATE POLICY own_staff ON ingest_key FOR SELECT TO wardlog_gateway
-        USING (school_id = ANY (published.scope('schools')));
+        USING (school_id = ANY (published.scope('schools') || published.scope('filters')));
     GRANT SELECT ON source TO wardlog_gateway;
     GRANT SELECT (key_id, source_id, school_id, issued_at, revoked_at) ON ingest_key TO wardlog_gateway;
 

@@ -89,6 +89,8 @@ BEGIN
                         USING (school_id = ANY (published.scope(''schools'')))', t);
         EXECUTE format('GRANT SELECT ON %I TO wardlog_gateway', t);
     END LOOP;
+    CREATE POLICY technical_staff ON unmapped_label FOR SELECT TO wardlog_gateway
+        USING (school_id = ANY (published.scope('filters')));
 
     CREATE POLICY door ON batch_outcome FOR SELECT TO wardlog_filtering USING (true);
     GRANT SELECT ON batch_outcome TO wardlog_filtering;

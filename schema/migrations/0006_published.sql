@@ -46,7 +46,7 @@ CREATE VIEW published.filter_month_rounded_v1 WITH (security_barrier = true) AS
            5 * round(sum(c.events) / 5.0)::bigint AS requests,
            5 * round(coalesce(sum(c.events) FILTER (WHERE c.action = 'blocked'), 0) / 5.0)::bigint AS blocks
     FROM rounding.count_monthly c
-    WHERE c.school_id = ANY (published.scope('governed_schools'))
+    WHERE c.school_id = ANY (published.scope('reviewed_schools'))
        OR EXISTS (SELECT FROM rounding.membership m
                   WHERE m.school_id = c.school_id
                     AND m.trust_id = ANY (published.scope('trusts'))

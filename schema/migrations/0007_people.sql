@@ -71,11 +71,11 @@ BEGIN
     GRANT UPDATE ON person, appointment TO wardlog_projections;
     GRANT DELETE ON person_login, dsl_gap TO wardlog_projections;
 
-    -- A school's own staff see its people, and a trust's lead those of the trust itself.
+    -- A school's own staff see its people, and a trust's lead those of the trust itself; a DPO those of either.
     FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'identity_reading'] LOOP
         EXECUTE format($policy$CREATE POLICY own_people ON %I FOR SELECT TO wardlog_gateway
-            USING (school_id = ANY (published.scope('schools'))
-                   OR trust_id = ANY (published.scope('trusts')))$policy$, t);
+            USING (school_id = ANY (published.scope('schools') || published.scope('people'))
+                   OR trust_id = ANY (published.scope('trusts') || published.scope('people')))$policy$, t);
         EXECUTE format('GRANT SELECT ON %I TO wardlog_gateway', t);
     END LOOP;
     -- Who logs in is asked before anything else: the session is told a login, and sees whose it is and the roles held.

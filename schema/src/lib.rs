@@ -8,6 +8,7 @@ pub mod directory;
 mod envelope;
 mod ids;
 pub mod people;
+pub mod policies;
 mod sealed;
 mod vocabulary;
 

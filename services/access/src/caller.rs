@@ -2,18 +2,25 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
+use eventlog::Owner;
 use schema::{IdError, SchoolId, TrustId};
 use serde::Deserialize;
+
+use crate::HeldRoles;
 
 /// One thing that a caller may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// A trust's online-safety lead: rounded figures of the trust's schools.
     Trust(TrustId),
-    /// A school's own safeguarding staff: exact figures of that school.
+    /// A school's own safeguarding staff: all of that school, its figures exactly.
     School(SchoolId),
-    /// A school's governor: rounded figures of that school.
-    GovernedSchool(SchoolId),
+    /// A school's governor, or whoever else reviews it: rounded figures of that school.
+    ReviewedSchool(SchoolId),
+    /// A school's technical staff: its filters and what they send that cannot be read.
+    Filters(SchoolId),
+    /// A data protection officer: who is known at a school or trust, and who read who they are.
+    People(Owner),
 }
 
 /// All that a caller may read; row-level security is set from it. Empty, it is nothing.
@@ -21,11 +28,6 @@ pub enum Scope {
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
-    /// Whether this is among them.
-    pub fn contain(&self, scope: Scope) -> bool {
-        self.0.contains(&scope)
-    }
-
     /// Each of them, always in the same order.
     pub fn iter(&self) -> impl Iterator<Item = Scope> {
         self.0.iter().copied()
@@ -44,30 +46,6 @@ impl FromIterator<Scope> for Scopes {
     }
 }
 
-/// As a token writes it: `trust:`, `school:` or `governed-school:`, and the id.
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Trust(id) => write!(f, "trust:{id}"),
-            Self::School(id) => write!(f, "school:{id}"),
-            Self::GovernedSchool(id) => write!(f, "governed-school:{id}"),
-        }
-    }
-}
-
-impl FromStr for Scope {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        match text.split_once(':') {
-            Some(("trust", id)) => id.parse().map(Self::Trust),
-            Some(("school", id)) => id.parse().map(Self::School),
-            Some(("governed-school", id)) => id.parse().map(Self::GovernedSchool),
-            _ => Err(IdError { expected: "trust:, school: or governed-school:, and an id" }),
-        }
-    }
-}
-
 /// Somebody whose token was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -75,9 +53,9 @@ pub struct Caller {
     pub subject: Subject,
     /// Who says so.
     pub issuer: IssuerName,
-    /// What the caller may read: as the token says, where its issuer is trusted with that; nothing otherwise, until the
-    /// record is asked ([`crate::Roles`]).
-    pub scopes: Scopes,
+    /// The roles that the caller holds: as the token says, where its issuer is trusted with that; none otherwise, until
+    /// the record is asked ([`crate::Roles`]).
+    pub roles: HeldRoles,
 }
 
 /// The issuer's own name for a caller: 1 to 255 characters (OIDC Core 1.0, section 2), none of them control.

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use crate::{
-    IssuerName, Scopes, Subject,
+    HeldRoles, IssuerName, Subject,
     identity::{IssuerConfig, KeySource, SignatureAlgorithm},
     signing::{self, Signer},
 };
@@ -65,15 +65,15 @@ impl DevIssuer {
             audience: self.audience.clone(),
             algorithms: vec![SignatureAlgorithm::EdDSA],
             jwks: KeySource::File(self.jwks.clone()),
-            states_scopes: true,
+            states_roles: true,
         }
     }
 
-    /// A token for `subject` with `scopes`, from `now` for `lifetime`.
+    /// A token for `subject` with `roles`, from `now` for `lifetime`.
     pub fn mint(
         &self,
         subject: &Subject,
-        scopes: impl Into<Scopes>,
+        roles: impl Into<HeldRoles>,
         now: DateTime<Utc>,
         lifetime: TimeDelta,
     ) -> String {
@@ -84,7 +84,7 @@ impl DevIssuer {
             "iat": now.timestamp(),
             "exp": (now + lifetime).timestamp(),
         });
-        signing::state(&mut claims, &scopes.into());
+        signing::state(&mut claims, &roles.into());
         self.signer.sign(&claims)
     }
 }
@@ -122,7 +122,7 @@ fn write_draft(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Scope, Verifier};
+    use crate::{HeldRole, Verifier};
 
     /// A directory of its own, removed at the end.
     struct Directory(PathBuf);
@@ -148,14 +148,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn its_tokens_are_accepted_with_the_scope_that_they_were_minted_for() {
+    async fn its_tokens_are_accepted_with_the_role_that_they_were_minted_for() {
         let directory = Directory::new();
         let issuer = directory.open().unwrap();
         let verifier = Verifier::new(vec![issuer.config()]).unwrap();
         let (trust, school) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
-        for scope in [Scope::Trust(trust), Scope::School(school), Scope::GovernedSchool(school)] {
-            let token = issuer.mint(&"u-1".parse().unwrap(), scope, now(), TimeDelta::minutes(5));
-            assert_eq!(verifier.verify(&token, now()).await.unwrap().scopes, scope.into());
+        for role in [HeldRole::mat_lead(trust), HeldRole::dsl(school), HeldRole::governor(school)] {
+            let token = issuer.mint(&"u-1".parse().unwrap(), role, now(), TimeDelta::minutes(5));
+            assert_eq!(verifier.verify(&token, now()).await.unwrap().roles, role.into());
         }
     }
 
@@ -163,9 +163,9 @@ mod tests {
     async fn it_keeps_its_key_when_it_is_opened_again() {
         let directory = Directory::new();
         let verifier = Verifier::new(vec![directory.open().unwrap().config()]).unwrap();
-        let scope = Scope::School(uuid::Uuid::from_u128(2).into());
+        let role = HeldRole::dsl(uuid::Uuid::from_u128(2).into());
         let reopened = directory.open().unwrap();
-        let token = reopened.mint(&"u-1".parse().unwrap(), scope, now(), TimeDelta::minutes(5));
+        let token = reopened.mint(&"u-1".parse().unwrap(), role, now(), TimeDelta::minutes(5));
         assert!(verifier.verify(&token, now()).await.is_ok());
         assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 2, "no draft is left behind");
     }
@@ -179,8 +179,8 @@ mod tests {
         });
         let verifier = Verifier::new(vec![issuers[0].config()]).unwrap();
         for issuer in &issuers {
-            let scope = Scope::School(uuid::Uuid::from_u128(2).into());
-            let token = issuer.mint(&"u-1".parse().unwrap(), scope, now(), TimeDelta::minutes(5));
+            let role = HeldRole::dsl(uuid::Uuid::from_u128(2).into());
+            let token = issuer.mint(&"u-1".parse().unwrap(), role, now(), TimeDelta::minutes(5));
             assert!(verifier.verify(&token, now()).await.is_ok());
         }
     }

@@ -73,7 +73,7 @@ impl Exchange {
             "iat": now.timestamp(),
             "exp": (now + LIFETIME).timestamp(),
         });
-        signing::state(&mut claims, &caller.scopes);
+        signing::state(&mut claims, &caller.roles);
         self.signer.sign(&claims)
     }
 }
@@ -107,7 +107,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::{Scope, TokenError, Verifier, identity::KeySource};
+    use crate::{HeldRole, TokenError, Verifier, identity::KeySource};
 
     /// A JWK set in a file, removed at the end.
     struct Keys(PathBuf);
@@ -135,8 +135,8 @@ mod tests {
     }
 
     fn caller(subject: &str, issuer: &str) -> Caller {
-        let scopes = Scope::School(uuid::Uuid::from_u128(2).into()).into();
-        Caller { subject: subject.parse().unwrap(), issuer: issuer.parse().unwrap(), scopes }
+        let roles = HeldRole::dsl(uuid::Uuid::from_u128(2).into()).into();
+        Caller { subject: subject.parse().unwrap(), issuer: issuer.parse().unwrap(), roles }
     }
 
     fn now() -> DateTime<Utc> {
@@ -150,7 +150,7 @@ mod tests {
         let jones = caller("jones@school.example", "https://id.example");
         let token = exchange.exchange(&jones, "directory", now());
         let known = keys.verifier("directory").verify(&token, now()).await.unwrap();
-        assert_eq!(known.scopes, jones.scopes);
+        assert_eq!(known.roles, jones.roles);
         assert_eq!(known.subject.as_str().len(), 32);
         let payload = data_encoding::BASE64URL_NOPAD.decode(token.split('.').nth(1).unwrap().as_bytes()).unwrap();
         assert!(!String::from_utf8(payload).unwrap().contains("jones"));
@@ -185,7 +185,7 @@ mod tests {
         let (exchange, stranger) = (exchange(1), exchange(2));
         let keys = Keys::of(&exchange);
         let good = json!({ "iss": "wardlog-gateway", "aud": "directory", "sub": "u", "act": { "sub": "wardlog-gateway" },
-                           "iat": now().timestamp(), "exp": now().timestamp() + 60, "wardlog_scopes": [] });
+                           "iat": now().timestamp(), "exp": now().timestamp() + 60, "wardlog_roles": [] });
         let verify = async |claims| keys.verifier("directory").verify(&exchange.signer.sign(&claims), now()).await;
         assert!(verify(good.clone()).await.is_ok());
         let with = |name: &str, value| {

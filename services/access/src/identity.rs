@@ -39,7 +39,7 @@ struct Trusted {
     audience: String,
     algorithms: Vec<SignatureAlgorithm>,
     keys: Arc<KeyCache>,
-    states_scopes: bool,
+    states_roles: bool,
 }
 
 impl Verifier {
@@ -59,8 +59,8 @@ impl Verifier {
         for config in configs {
             config.check()?;
             let keys = Arc::new(KeyCache::new(config.jwks, client.clone()));
-            let IssuerConfig { audience, algorithms, states_scopes, .. } = config;
-            let trusted = Trusted { audience, algorithms, keys, states_scopes };
+            let IssuerConfig { audience, algorithms, states_roles, .. } = config;
+            let trusted = Trusted { audience, algorithms, keys, states_roles };
             if issuers.insert(config.issuer, trusted).is_some() {
                 return Err(ConfigError::IssuerTwice);
             }
@@ -78,7 +78,7 @@ impl Verifier {
             audience: service.to_owned(),
             algorithms: vec![SignatureAlgorithm::EdDSA],
             jwks,
-            states_scopes: true,
+            states_roles: true,
         };
         // Never by a proxy, who could say that other keys are the gateway's.
         Ok(Self { exchanged: true, ..Self::fetching_with(reqwest::Client::builder().no_proxy(), vec![gateway])? })
@@ -107,11 +107,11 @@ impl Verifier {
         if self.exchanged {
             claims.check_exchange(&issuer, exchange::LIFETIME)?;
         }
-        claims.check(issuer, &trusted.audience, trusted.states_scopes, now)
+        claims.check(issuer, &trusted.audience, trusted.states_roles, now)
     }
 
-    /// Whether what a caller may read comes from the record and not from the token.
+    /// Whether the roles that a caller holds come from the record and not from the token.
     pub fn asks_the_record(&self, caller: &Caller) -> bool {
-        self.issuers.get(&caller.issuer).is_none_or(|trusted| !trusted.states_scopes)
+        self.issuers.get(&caller.issuer).is_none_or(|trusted| !trusted.states_roles)
     }
 }

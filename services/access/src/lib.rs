@@ -3,14 +3,18 @@
 mod caller;
 pub mod dev_issuer;
 pub mod exchange;
+mod held;
 pub mod identity;
 mod ingest_key;
+mod policy;
 mod roles;
 mod signing;
 pub mod tenant;
 
 pub use caller::{Caller, IssuerName, Scope, Scopes, Subject};
 pub use exchange::Exchange;
+pub use held::{HeldRole, HeldRoles};
 pub use identity::{TokenError, Verifier};
 pub use ingest_key::{IngestKey, KeyHash, KeyRing, KnownSource};
+pub use policy::{Facts, may};
 pub use roles::Roles;

@@ -11,7 +11,7 @@ use jsonwebtoken::{
 };
 use serde_json::{Value, json};
 
-use crate::Scopes;
+use crate::HeldRoles;
 
 /// Signs tokens with one key.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Signer {
     }
 }
 
-/// Says in `claims` what the bearer may read.
-pub(crate) fn state(claims: &mut Value, scopes: &Scopes) {
-    claims["wardlog_scopes"] = scopes.iter().map(|scope| scope.to_string()).collect();
+/// Says in `claims` which roles the bearer holds.
+pub(crate) fn state(claims: &mut Value, roles: &HeldRoles) {
+    claims["wardlog_roles"] = roles.iter().map(|role| role.to_string()).collect();
 }

@@ -27,24 +27,31 @@ where
     .await
 }
 
-/// All three settings at once, and read-only, in one round trip: a scope left over from elsewhere cannot add itself.
+/// All the settings at once, and read-only, in one round trip: a scope left over from elsewhere cannot add itself.
 async fn set(connection: &mut PgConnection, scopes: &Scopes) -> Result<(), sqlx::Error> {
-    let (mut trusts, mut schools, mut governed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut trusts, mut schools, mut reviewed, mut filters, mut people) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for scope in scopes.iter() {
         match scope {
             Scope::Trust(id) => trusts.push(id.to_string()),
             Scope::School(id) => schools.push(id.to_string()),
-            Scope::GovernedSchool(id) => governed.push(id.to_string()),
+            Scope::ReviewedSchool(id) => reviewed.push(id.to_string()),
+            Scope::Filters(id) => filters.push(id.to_string()),
+            Scope::People(at) => people.push(at.id().to_string()),
         }
     }
     sqlx::query!(
         "SELECT set_config('transaction_read_only', 'on', true) AS read_only,
                 set_config('wardlog.trusts', $1, true) AS trusts,
                 set_config('wardlog.schools', $2, true) AS schools,
-                set_config('wardlog.governed_schools', $3, true) AS governed",
+                set_config('wardlog.reviewed_schools', $3, true) AS reviewed,
+                set_config('wardlog.filters', $4, true) AS filters,
+                set_config('wardlog.people', $5, true) AS people",
         trusts.join(","),
         schools.join(","),
-        governed.join(","),
+        reviewed.join(","),
+        filters.join(","),
+        people.join(","),
     )
     .fetch_one(connection)
     .await?;

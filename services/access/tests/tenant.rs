@@ -6,11 +6,13 @@ use std::borrow::Cow;
 
 use access::{Scope, Scopes, tenant};
 use database::{Role, scratch};
+use eventlog::Owner;
 use futures_util::FutureExt;
 use sqlx::{PgPool, error::DatabaseError};
 use uuid::Uuid;
 
-type Settings = (Option<String>, Option<String>, Option<String>);
+/// Of trusts, schools, reviewed schools, filters and people.
+type Settings = [Option<String>; 5];
 
 async fn pool_of_one() -> PgPool {
     database::connect(&scratch::database().await, Role::Gateway, 1).await.unwrap()
@@ -20,22 +22,29 @@ async fn settings(connection: &mut sqlx::PgConnection) -> Result<Settings, sqlx:
     let row = sqlx::query!(
         "SELECT nullif(current_setting('wardlog.trusts', true), '') AS trust,
                 nullif(current_setting('wardlog.schools', true), '') AS school,
-                nullif(current_setting('wardlog.governed_schools', true), '') AS governed"
+                nullif(current_setting('wardlog.reviewed_schools', true), '') AS reviewed,
+                nullif(current_setting('wardlog.filters', true), '') AS filters,
+                nullif(current_setting('wardlog.people', true), '') AS people"
     )
     .fetch_one(connection)
     .await?;
-    Ok((row.trust, row.school, row.governed))
+    Ok([row.trust, row.school, row.reviewed, row.filters, row.people])
 }
 
 #[tokio::test]
 async fn each_scope_sets_its_own_setting_and_empties_the_others() {
     let pool = pool_of_one().await;
-    let (trust, school, governed) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
-    for (scope, expected) in [
-        (Scope::Trust(trust.into()), (Some(trust.to_string()), None, None)),
-        (Scope::School(school.into()), (None, Some(school.to_string()), None)),
-        (Scope::GovernedSchool(governed.into()), (None, None, Some(governed.to_string()))),
+    let (trust, school) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    for (setting, scope, id) in [
+        (0, Scope::Trust(trust.into()), trust),
+        (1, Scope::School(school.into()), school),
+        (2, Scope::ReviewedSchool(school.into()), school),
+        (3, Scope::Filters(school.into()), school),
+        (4, Scope::People(Owner::School(school.into())), school),
+        (4, Scope::People(Owner::Trust(trust.into())), trust),
     ] {
+        let mut expected = Settings::default();
+        expected[setting] = Some(id.to_string());
         let found = tenant::read(&pool, scope, |connection| settings(connection).boxed()).await.unwrap();
         assert_eq!(found, expected);
     }
@@ -47,9 +56,9 @@ async fn several_scopes_are_set_together_and_none_at_all_sets_nothing() {
     let (trust, one, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
     let scopes = [Scope::School(one.into()), Scope::Trust(trust.into()), Scope::School(other.into())];
     let read = async |scopes: Scopes| tenant::read(&pool, scopes, |connection| settings(connection).boxed()).await;
-    let expected = (Some(trust.to_string()), Some(format!("{one},{other}")), None);
+    let expected = [Some(trust.to_string()), Some(format!("{one},{other}")), None, None, None];
     assert_eq!(read(scopes.into_iter().collect()).await.unwrap(), expected);
-    assert_eq!(read(Scopes::default()).await.unwrap(), (None, None, None));
+    assert_eq!(read(Scopes::default()).await.unwrap(), Settings::default());
 }
 
 #[tokio::test]
@@ -63,7 +72,7 @@ async fn nothing_of_a_scope_is_left_on_the_connection_afterwards() {
     let mut connection = pool.acquire().await.unwrap();
     let same = sqlx::query_scalar!("SELECT pg_backend_pid()").fetch_one(&mut *connection).await.unwrap();
     assert_eq!(pid, same, "the pool has one connection");
-    assert_eq!(settings(&mut connection).await.unwrap(), (None, None, None));
+    assert_eq!(settings(&mut connection).await.unwrap(), Settings::default());
     let read_only = sqlx::query_scalar!("SELECT current_setting('transaction_read_only')").fetch_one(&mut *connection);
     assert_eq!(read_only.await.unwrap().as_deref(), Some("off"));
 }

@@ -1,11 +1,10 @@
-//! What the directory can be told, beyond what its aggregates decide: whose right it is, and what must hold elsewhere.
+//! What the directory can be told, beyond what its aggregates decide: whose the record is, and what must hold elsewhere.
 
 mod people;
 mod reading;
 mod source;
 mod staffing;
 
-use access::{Caller, Scope};
 use chrono::{DateTime, NaiveDate, Utc};
 use eventlog::{Cause, CommandError, Done, Origin, Owner, Stream, execute};
 use schema::{PersonId, SchoolId, TrustId, Urn, directory::SchoolEvent};
@@ -15,7 +14,6 @@ use crate::{
     domain::{
         school::{School, SchoolCommand, SchoolError},
         trust::TrustError,
-        workplace::Workplace,
     },
     views,
 };
@@ -97,13 +95,4 @@ fn person_stream(person: PersonId) -> String {
 /// The stream of the roles held at a school or trust.
 fn staffing_stream(owner: Owner) -> Stream {
     Stream { owner, name: format!("staffing-{}", owner.id()) }
-}
-
-/// A school's people are its own staff's affair, and those of the trust itself its lead's.
-fn own_people(caller: &Caller, at: Workplace) -> Option<Owner> {
-    let scope = match at {
-        Workplace::School(school) => Scope::School(school),
-        Workplace::Trust(trust) => Scope::Trust(trust),
-    };
-    caller.scopes.contain(scope).then(|| at.owner())
 }

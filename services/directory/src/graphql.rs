@@ -5,7 +5,7 @@ mod source;
 
 use async_graphql::MergedObject;
 
-pub use people::{DslGap, HeldRole, IdentityReading, Person, people};
+pub use people::{DslGap, HeldRole, IdentityReading, Person, StaffRole, people};
 pub use source::{Key, Source, Vocabulary};
 
 /// What a mutation costs, in the price of a document: few fit into one.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{Offset, Partition, Position};
 
 /// Whose stream it is; it decides the partition, and the scope of a command id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
     /// A school's stream.
     School(SchoolId),

@@ -74,13 +74,13 @@ where
     Ok(reply::reply(response, media_type))
 }
 
-/// Who asks, and what they may read: by their token, or by the roles that are recorded of them.
+/// Who asks, and in which roles: by their token, or by what is recorded of them.
 async fn caller(request: &HttpRequest, verifier: &Verifier, roles: &Roles) -> Result<Caller, Problem> {
     let now = clock::now();
     let mut caller = bearer::caller(request.headers(), verifier, now).await?;
     if verifier.asks_the_record(&caller) {
-        let scopes = roles.of(&caller, schema::london_day(now), Instant::now()).await;
-        caller.scopes = scopes.map_err(|error| {
+        let held = roles.of(&caller, schema::london_day(now), Instant::now()).await;
+        caller.roles = held.map_err(|error| {
             tracing::error!(%error, "the caller's roles cannot be read");
             Problem::new(ErrorCode::Unavailable).retry_after(1)
         })?;

@@ -6,8 +6,8 @@ use ::web::{
     command::Client,
     graphql::{bad_input, internal},
 };
-use access::{Caller, Scope, Scopes, tenant};
-use async_graphql::{Context, EmptySubscription, Enum, MergedObject, Object, SimpleObject};
+use access::{Caller, Facts, tenant};
+use async_graphql::{Context, EmptySubscription, MergedObject, Object, SimpleObject};
 use comparison::{
     figures::{Figures, Precision},
     views::{months, schools},
@@ -15,10 +15,10 @@ use comparison::{
 use directory::{
     DirectoryView, PeopleView,
     domain::workplace::Workplace,
-    graphql::{IdentityReading, Person, people},
+    graphql::{IdentityReading, Person, StaffRole, people},
     views,
 };
-use eventlog::Projection;
+use eventlog::{Owner, Projection};
 use schema::{Month, SchoolId, TrustId};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -74,17 +74,17 @@ pub struct Query;
 #[expect(clippy::unused_async, reason = "the macro wants every resolver async")]
 #[Object]
 impl Query {
-    /// What the caller may read: by the roles that are recorded of whoever logs in, or as the token says where its issuer is
-    /// trusted with that.
+    /// Who asks, as far as it matters: in which roles. They are those recorded of whoever logs in, or what the token says
+    /// where its issuer is trusted with that.
     async fn viewer(&self, context: &Context<'_>) -> async_graphql::Result<Viewer> {
-        let may = |scope| match scope {
-            Scope::Trust(trust) => ViewerRole { role: Role::MatLead, trust_id: Some(trust.into()), school_id: None },
-            Scope::School(school) => ViewerRole { role: Role::Dsl, trust_id: None, school_id: Some(school.into()) },
-            Scope::GovernedSchool(school) => {
-                ViewerRole { role: Role::Governor, trust_id: None, school_id: Some(school.into()) }
-            }
-        };
-        Ok(Viewer { roles: scopes(context)?.iter().map(may).collect() })
+        let roles = context.data::<Caller>()?.roles.iter().map(|held| {
+            let (school_id, trust_id) = match held.at {
+                Owner::School(school) => (Some(school.into()), None),
+                Owner::Trust(trust) => (None, Some(trust.into())),
+            };
+            ViewerRole { role: held.role.into(), trust_id, school_id }
+        });
+        Ok(Viewer { roles: roles.collect() })
     }
 
     /// A trust; null for one that does not exist or is not the caller's, which look the same.
@@ -92,7 +92,8 @@ impl Query {
     async fn trust(&self, context: &Context<'_>, id: Uuid) -> async_graphql::Result<Option<Trust>> {
         let found =
             read(context, &[DirectoryView::NAME], move |c| Box::pin(schools::trust(c, TrustId::from(id)))).await?;
-        Ok(found.map(|row| Trust { row }))
+        let may_see = may(context, "view-trust", Owner::Trust(id.into()), &Facts::default())?;
+        Ok(found.filter(|_| may_see).map(|row| Trust { row }))
     }
 
     /// A school; null for one that does not exist or is not the caller's to see, which look the same.
@@ -100,36 +101,27 @@ impl Query {
     async fn school(&self, context: &Context<'_>, id: Uuid) -> async_graphql::Result<Option<School>> {
         let found =
             read(context, &[DirectoryView::NAME], move |c| Box::pin(schools::school(c, SchoolId::from(id)))).await?;
-        Ok(found.map(|row| School { row }))
+        let found = found.map(|row| School { row });
+        Ok(match found {
+            Some(school) if school.may(context, "view-school")?.is_some() => Some(school),
+            _ => None,
+        })
     }
-}
-
-/// As what a caller reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum Role {
-    /// A trust's safeguarding lead: its schools by month, rounded.
-    MatLead,
-    /// A school's designated safeguarding lead, or their deputy, or its headteacher: the school, exactly.
-    Dsl,
-    /// A school's governor: the school by month, rounded.
-    Governor,
 }
 
 /// The caller.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct Viewer {
-    /// As what the caller reads, and of which trust or school: of each what the role shows, and of all of them together no
-    /// more. Empty for somebody who has no such role today.
+    /// The roles that the caller holds today, of those that let anything be read or done here: of each what the role shows,
+    /// and of all of them together no more.
     roles: Vec<ViewerRole>,
 }
 
-/// One of the things that a caller may read.
+/// A role that the caller holds: at a trust, or at a school.
 #[derive(Debug, Clone, Copy, SimpleObject)]
 pub struct ViewerRole {
-    role: Role,
-    /// The trust, for a MAT lead.
+    role: StaffRole,
     trust_id: Option<Uuid>,
-    /// The school, for its DSL or governor.
     school_id: Option<Uuid>,
 }
 
@@ -151,23 +143,28 @@ impl Trust {
         &self.row.name
     }
 
-    /// The people who are recorded at the trust itself, with the roles that they hold there.
+    /// The people who are recorded at the trust itself, with the roles that they hold there. Null unless the caller leads
+    /// the trust's safeguarding, or is its DPO.
     #[graphql(complexity = "2 * READ + PEOPLE * child_complexity")]
-    async fn people(&self, context: &Context<'_>) -> async_graphql::Result<Vec<Person>> {
-        people_of(context, Workplace::Trust(self.row.trust_id.into())).await
+    async fn people(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Person>>> {
+        let Some(trust) = self.may(context, "read-people")? else { return Ok(None) };
+        people_of(context, Workplace::Trust(trust)).await.map(Some)
     }
 
-    /// Who was shown who the trust's own people are, the latest 100.
+    /// Who was shown who the trust's own people are, the latest 100. Null unless the caller leads the trust's safeguarding,
+    /// or is its DPO.
     #[graphql(complexity = "READ + PEOPLE * child_complexity")]
-    async fn identity_readings(&self, context: &Context<'_>) -> async_graphql::Result<Vec<IdentityReading>> {
-        readings_of(context, Workplace::Trust(self.row.trust_id.into())).await
+    async fn identity_readings(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<IdentityReading>>> {
+        let Some(trust) = self.may(context, "read-identity-readings")? else { return Ok(None) };
+        readings_of(context, Workplace::Trust(trust)).await.map(Some)
     }
 
-    /// The schools that were the trust's on the last day of a month (`YYYY-MM`), with that month's figures, by name.
+    /// The schools that were the trust's on the last day of a month (`YYYY-MM`), with that month's figures, by name. Null
+    /// unless the caller leads the trust's safeguarding.
     #[graphql(complexity = "READ + SCHOOLS * child_complexity")]
-    async fn schools(&self, context: &Context<'_>, month: String) -> async_graphql::Result<Vec<SchoolMonth>> {
+    async fn schools(&self, context: &Context<'_>, month: String) -> async_graphql::Result<Option<Vec<SchoolMonth>>> {
         let month = parse_month(&month)?;
-        let trust = TrustId::from(self.row.trust_id);
+        let Some(trust) = self.may(context, "compare-schools")? else { return Ok(None) };
         // Above school level nothing is exact, not even of a school whose own figures the caller may see.
         let precision = Precision::RoundedTo5;
         let (rows, mut cells) = read(context, &[DirectoryView::NAME], move |connection| {
@@ -179,15 +176,20 @@ impl Trust {
             })
         })
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let figures = cells
-                    .remove(&SchoolId::from(row.school_id))
-                    .map(|cells| Figures::new(cells, precision, row.pupils));
-                SchoolMonth { month: month.to_string(), figures, school: School { row } }
-            })
-            .collect())
+        let schools = rows.into_iter().map(|row| {
+            let cells = cells.remove(&SchoolId::from(row.school_id));
+            let figures = cells.map(|cells| Figures::new(cells, precision, row.pupils));
+            SchoolMonth { month: month.to_string(), figures, school: School { row } }
+        });
+        Ok(Some(schools.collect()))
+    }
+}
+
+impl Trust {
+    /// The trust, if the caller may do this there.
+    fn may(&self, context: &Context<'_>, action: &str) -> async_graphql::Result<Option<TrustId>> {
+        let trust = TrustId::from(self.row.trust_id);
+        Ok(may(context, action, Owner::Trust(trust), &Facts::default())?.then_some(trust))
     }
 }
 
@@ -210,8 +212,9 @@ fn parse_month(text: &str) -> async_graphql::Result<Month> {
     text.parse().map_err(|_| bad_input("month", "expected a month as YYYY-MM"))
 }
 
-fn scopes<'c>(context: &Context<'c>) -> async_graphql::Result<&'c Scopes> {
-    Ok(&context.data::<Caller>()?.scopes)
+/// Whether the caller may.
+fn may(context: &Context<'_>, action: &str, at: Owner, facts: &Facts) -> async_graphql::Result<bool> {
+    Ok(access::may(context.data::<Caller>()?, action, at, facts))
 }
 
 /// Reads as the caller, once the views of the domain log that `work` reads show what the request's token stands for.
@@ -226,5 +229,5 @@ async fn read<T: Send + 'static>(
     if let Some(after) = context.data_opt::<After>() {
         after.wait(pool, views).await?;
     }
-    tenant::read(pool, scopes(context)?.clone(), work).await.map_err(|error| internal(&error))
+    tenant::read(pool, context.data::<Caller>()?.roles.scopes(), work).await.map_err(|error| internal(&error))
 }

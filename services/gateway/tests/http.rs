@@ -4,7 +4,7 @@
 
 use std::{net::TcpListener, path::Path, sync::Arc};
 
-use access::{Caller, Exchange, Roles, Scope, Scopes, Verifier, dev_issuer::DevIssuer, exchange::GatewaySecret};
+use access::{Caller, Exchange, HeldRole, HeldRoles, Roles, Verifier, dev_issuer::DevIssuer, exchange::GatewaySecret};
 use actix_web::{App, HttpServer, middleware::from_fn};
 use async_graphql::{Context, EmptyMutation, EmptySubscription, Object, Schema};
 use chrono::TimeDelta;
@@ -25,9 +25,9 @@ struct Query;
 #[Object]
 #[expect(clippy::unused_async, reason = "the macro takes async functions")]
 impl Query {
-    /// The scope that the token gave.
-    async fn scope(&self, context: &Context<'_>) -> async_graphql::Result<String> {
-        Ok(format!("{:?}", context.data::<Caller>()?.scopes))
+    /// The role that the token gave.
+    async fn role(&self, context: &Context<'_>) -> async_graphql::Result<String> {
+        Ok(format!("{:?}", context.data::<Caller>()?.roles))
     }
 
     async fn double(&self, number: i32) -> i32 {
@@ -76,8 +76,8 @@ impl Edge {
     }
 
     fn token(&self, lifetime: TimeDelta) -> String {
-        let scope = Scope::School(SCHOOL.parse().unwrap());
-        self.issuer.mint(&"u-1".parse().unwrap(), scope, clock::now(), lifetime)
+        let role = HeldRole::dsl(SCHOOL.parse().unwrap());
+        self.issuer.mint(&"u-1".parse().unwrap(), role, clock::now(), lifetime)
     }
 
     /// A request with a good token and nothing else.
@@ -119,9 +119,9 @@ async fn a_query_is_answered_in_the_media_type_that_the_client_accepts() {
 #[tokio::test]
 async fn a_resolver_knows_the_caller() {
     let edge = Edge::start();
-    let (_, _, body) = edge.query(NEWER, json!({ "query": "{ scope }" })).await;
-    let expected = format!("{:?}", Scopes::from(Scope::School(SCHOOL.parse().unwrap())));
-    assert_eq!(body["data"]["scope"], json!(expected));
+    let (_, _, body) = edge.query(NEWER, json!({ "query": "{ role }" })).await;
+    let expected = format!("{:?}", HeldRoles::from(HeldRole::dsl(SCHOOL.parse().unwrap())));
+    assert_eq!(body["data"]["role"], json!(expected));
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn without_a_valid_token_every_request_gets_the_same_401() {
     let mut answers = Vec::new();
     for authorization in wrong {
         let request =
-            edge.client.post(&edge.url).header(CONTENT_TYPE, "application/json").body(r#"{"query":"{ scope }"}"#);
+            edge.client.post(&edge.url).header(CONTENT_TYPE, "application/json").body(r#"{"query":"{ role }"}"#);
         let request = if authorization.is_empty() { request } else { request.header(AUTHORIZATION, authorization) };
         let response = request.send().await.unwrap();
         assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
@@ -215,26 +215,26 @@ async fn a_body_that_does_not_say_its_length_is_cut_off_at_the_limit() {
 #[tokio::test]
 async fn a_body_that_is_not_one_well_formed_request_is_400() {
     let edge = Edge::start();
-    let deep = format!(r#"{{"query":"{{ scope }}","variables":{}{}}}"#, "[".repeat(1000), "]".repeat(1000));
+    let deep = format!(r#"{{"query":"{{ role }}","variables":{}{}}}"#, "[".repeat(1000), "]".repeat(1000));
     for body in [
         "",
         "NONSENSE",
         r#"{"query":"#,
         "[]",
-        r#"[{"query":"{ scope }"}]"#,
-        r#"["{ scope }"]"#,
-        r#""{ scope }""#,
+        r#"[{"query":"{ role }"}]"#,
+        r#"["{ role }"]"#,
+        r#""{ role }""#,
         "{}",
-        r#"{"qeury":"{ scope }"}"#,
+        r#"{"qeury":"{ role }"}"#,
         r#"{"query":null}"#,
         r#"{"query":7}"#,
-        r#"{"query":["{ scope }"]}"#,
-        r#"{"query":"{ scope }","operationName":7}"#,
-        r#"{"query":"{ scope }","operationName":{}}"#,
-        r#"{"query":"{ scope }","variables":[7]}"#,
-        r#"{"query":"{ scope }","variables":"{}"}"#,
-        r#"{"query":"{ scope }","extensions":[]}"#,
-        r#"{"query":"{ scope }","extensions":"x"}"#,
+        r#"{"query":["{ role }"]}"#,
+        r#"{"query":"{ role }","operationName":7}"#,
+        r#"{"query":"{ role }","operationName":{}}"#,
+        r#"{"query":"{ role }","variables":[7]}"#,
+        r#"{"query":"{ role }","variables":"{}"}"#,
+        r#"{"query":"{ role }","extensions":[]}"#,
+        r#"{"query":"{ role }","extensions":"x"}"#,
         deep.as_str(),
     ] {
         for accept in [NEWER, OLDER] {
@@ -263,9 +263,9 @@ async fn the_operation_is_chosen_by_name_and_given_its_variables() {
 #[tokio::test]
 async fn a_request_that_is_not_executed_is_400_in_the_newer_type_200_in_the_older_and_has_no_data() {
     let edge = Edge::start();
-    let deep = format!("{}scope{}", "{ again ".repeat(15) + "{ ", " }".repeat(16));
-    let wide = format!("{{ {} }}", (0..501).map(|n| format!("a{n}: scope")).collect::<Vec<_>>().join(" "));
-    let two = "query A { scope } query B { scope }";
+    let deep = format!("{}role{}", "{ again ".repeat(15) + "{ ", " }".repeat(16));
+    let wide = format!("{{ {} }}", (0..501).map(|n| format!("a{n}: role")).collect::<Vec<_>>().join(" "));
+    let two = "query A { role } query B { role }";
     for body in [
         json!({ "query": "{" }),
         json!({ "query": "" }),

@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use access::{Scope, dev_issuer::DevIssuer};
+use access::{HeldRole, dev_issuer::DevIssuer};
 use anyhow::{Context, Result, ensure};
 use chrono::NaiveDate;
 use schema::{Month, SchoolId, Vocabulary};
@@ -111,22 +111,22 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    fn token(&self, scope: Scope) -> Result<String> {
-        users::token(&self.world.issuer, scope, clock::now())
+    fn token(&self, role: HeldRole) -> Result<String> {
+        users::token(&self.world.issuer, role, clock::now())
     }
 
     async fn comparison(&self) -> Result<TrustMonth> {
-        let token = self.token(Scope::Trust(self.trust.id))?;
+        let token = self.token(HeldRole::mat_lead(self.trust.id))?;
         self.graphql.comparison(&token, self.trust.id, Month::of(self.date)).await
     }
 
     async fn school(
         &self,
-        scope: Scope,
+        role: HeldRole,
         school: SchoolId,
         days: (NaiveDate, NaiveDate),
     ) -> Result<Option<graphql::School>> {
-        self.graphql.school(&self.token(scope)?, school, Month::of(self.date), days).await
+        self.graphql.school(&self.token(role)?, school, Month::of(self.date), days).await
     }
 
     /// What was counted before would be compared with what is sent now.
@@ -141,8 +141,8 @@ impl Asker<'_> {
         for Sent { school, expected, .. } in sent {
             let row = comparison.schools.iter().find(|row| row.school.id == school.id);
             let row = row.with_context(|| format!("{} is not in the comparison", school.name))?;
-            let as_dsl = self.school(Scope::School(school.id), school.id, (self.date, self.date)).await?;
-            let as_governor = self.school(Scope::GovernedSchool(school.id), school.id, (self.date, self.date)).await?;
+            let as_dsl = self.school(HeldRole::dsl(school.id), school.id, (self.date, self.date)).await?;
+            let as_governor = self.school(HeldRole::governor(school.id), school.id, (self.date, self.date)).await?;
             let Differences(differences) = check::as_mat_lead(expected, row)
                 .and(check::as_dsl(expected, as_dsl.as_ref()))
                 .and(check::as_governor(expected, as_governor.as_ref()));
@@ -171,18 +171,18 @@ impl Asker<'_> {
             "\nGraphQL is at {url} (POST, with a bearer token). Tokens, good for {} hours:",
             users::LIFETIME.num_hours()
         );
-        let mat_lead = self.token(Scope::Trust(self.trust.id))?;
+        let mat_lead = self.token(HeldRole::mat_lead(self.trust.id))?;
         println!("\nMAT lead of {}, trust {}\n{mat_lead}", self.trust.name, self.trust.id);
         let mut with_data = sent.iter().filter(|sent| sent.events > 0);
         for Sent { school, .. } in with_data.clone().take(2) {
-            println!("\nDSL of {}, school {}\n{}", school.name, school.id, self.token(Scope::School(school.id))?);
+            println!("\nDSL of {}, school {}\n{}", school.name, school.id, self.token(HeldRole::dsl(school.id))?);
         }
         if let Some(Sent { school, .. }) = with_data.next() {
             println!(
                 "\nGovernor of {}, school {}\n{}",
                 school.name,
                 school.id,
-                self.token(Scope::GovernedSchool(school.id))?
+                self.token(HeldRole::governor(school.id))?
             );
         }
         let body = serde_json::json!({

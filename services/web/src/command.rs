@@ -1,6 +1,6 @@
 //! The command side between a mutation and the log, once for all contexts.
 //!
-//! A context says what a command is, whose right it is and what it asks of which record ([`Command`]). The way there is
+//! A context says what a command is, whose the record is and what it asks of it ([`Command`]). The way there is
 //! here: the gateway's [`client`] sends it to the owning service's [`endpoint`], which carries it out ([`carry_out`]) and
 //! answers; the mutation's [`Outcome`] says what became of it.
 
@@ -12,7 +12,7 @@ mod wire;
 
 use std::error::Error;
 
-use access::Caller;
+use access::Facts;
 use chrono::{DateTime, Utc};
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use serde::{Serialize, de::DeserializeOwned};
@@ -42,8 +42,14 @@ pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What the caller is told of what it led to.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
 
-    /// Whose the record is, if the caller may command it; none is answered as if there were no such record.
-    fn authorise(&self, caller: &Caller) -> Option<Owner>;
+    /// Whose the record is. Who may command it there, `schema/policies` say of the action of this name; whoever may not is
+    /// answered as if there were no such record.
+    fn owner(&self) -> Owner;
+
+    /// What else that rests on.
+    fn facts(&self) -> Facts {
+        Facts::default()
+    }
 
     /// The record's stream.
     fn stream(&self, given: &Given) -> String;

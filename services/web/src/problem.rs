@@ -32,7 +32,7 @@ pub struct Problem {
     detail: Option<Cow<'static, str>>,
     retry_after: Option<u32>,
     allow: Option<HeaderValue>,
-    members: Map<String, Value>,
+    members: Vec<(String, Value)>,
 }
 
 /// The body of a problem (RFC 9457, section 3).
@@ -56,7 +56,7 @@ pub struct ProblemDetails {
 impl Problem {
     /// A problem of this kind.
     pub fn new(code: ErrorCode) -> Self {
-        Self { code, detail: None, retry_after: None, allow: None, members: Map::new() }
+        Self { code, detail: None, retry_after: None, allow: None, members: Vec::new() }
     }
 
     /// Says what was wrong this time; never with personal data.
@@ -83,7 +83,7 @@ impl Problem {
     /// Adds a member to the body.
     #[must_use]
     pub fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+        self.members.push((name.to_owned(), value.into()));
         self
     }
 
@@ -98,7 +98,7 @@ impl Problem {
             title: self.code.title().to_owned(),
             status: self.code.status().as_u16(),
             detail: self.detail.as_deref().map(str::to_owned),
-            members: self.members.clone(),
+            members: self.members.iter().cloned().collect(),
         }
     }
 }

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{LEEWAY_SECONDS, TokenError, token::json_object};
-use crate::{Caller, IssuerName, Scopes};
+use crate::{Caller, HeldRoles, IssuerName};
 
-/// How many scopes a token may list: it has to stay shorter than what is read of one.
-const MOST_SCOPES: usize = 100;
+/// How many roles a token may list: it has to stay shorter than what is read of one.
+const MOST_ROLES: usize = 80;
 
 /// The claims that we read, as they stand; `null` counts as absent.
 #[derive(Deserialize)]
@@ -22,7 +22,7 @@ pub(super) struct Claims {
     iat: Option<Value>,
     nbf: Option<Value>,
     act: Option<Value>,
-    wardlog_scopes: Option<Value>,
+    wardlog_roles: Option<Value>,
 }
 
 impl Claims {
@@ -40,7 +40,7 @@ impl Claims {
         &self,
         issuer: IssuerName,
         audience: &str,
-        states_scopes: bool,
+        states_roles: bool,
         now: DateTime<Utc>,
     ) -> Result<Caller, TokenError> {
         if !names_us(self.aud.as_ref(), audience)? {
@@ -48,8 +48,8 @@ impl Claims {
         }
         self.check_times(now)?;
         let subject = text("sub", self.sub.as_ref())?.parse().map_err(|_| TokenError::MalformedClaim("sub"))?;
-        let scopes = if states_scopes { self.scopes()? } else { Scopes::default() };
-        Ok(Caller { subject, issuer, scopes })
+        let roles = if states_roles { self.roles()? } else { HeldRoles::default() };
+        Ok(Caller { subject, issuer, roles })
     }
 
     /// Whether `issuer` says itself that it acts for the subject (RFC 8693, section 4.1), and for no longer than `lifetime`.
@@ -81,12 +81,12 @@ impl Claims {
         Ok(())
     }
 
-    /// A list of at most [`MOST_SCOPES`]; an empty one is nothing.
-    fn scopes(&self) -> Result<Scopes, TokenError> {
-        let claim = "wardlog_scopes";
+    /// A list of at most [`MOST_ROLES`]; an empty one is nothing.
+    fn roles(&self) -> Result<HeldRoles, TokenError> {
+        let claim = "wardlog_roles";
         let malformed = || TokenError::MalformedClaim(claim);
-        let listed = self.wardlog_scopes.as_ref().ok_or(TokenError::MissingClaim(claim))?.as_array();
-        let listed = listed.filter(|listed| listed.len() <= MOST_SCOPES).ok_or_else(malformed)?;
+        let listed = self.wardlog_roles.as_ref().ok_or(TokenError::MissingClaim(claim))?.as_array();
+        let listed = listed.filter(|listed| listed.len() <= MOST_ROLES).ok_or_else(malformed)?;
         listed.iter().map(|one| one.as_str().and_then(|one| one.parse().ok()).ok_or_else(malformed)).collect()
     }
 }

@@ -20,10 +20,10 @@ pub struct IssuerConfig {
     pub algorithms: Vec<SignatureAlgorithm>,
     /// Where its public keys are.
     pub jwks: KeySource,
-    /// Whether it is trusted to say what its bearers may read (`wardlog_scopes`), beside who they are. Without it, that
-    /// comes from the roles that are recorded of them.
+    /// Whether it is trusted to say which roles its bearers hold (`wardlog_roles`), beside who they are. Without it, that is
+    /// what is recorded of them.
     #[serde(default)]
-    pub states_scopes: bool,
+    pub states_roles: bool,
 }
 
 /// A signature algorithm for tokens; there is no symmetric one, and no `none`.

@@ -1,6 +1,6 @@
 //! What is accepted, and what it makes of the caller.
 
-use access::{Scope, Scopes, Verifier};
+use access::{HeldRole, HeldRoles, Verifier};
 use chrono::TimeDelta;
 use serde_json::json;
 
@@ -18,24 +18,28 @@ async fn each_algorithm_that_an_issuer_signs_with_is_accepted() {
     ] {
         let caller = world.verifier.verify(&token, now()).await.unwrap();
         assert_eq!(caller.subject.as_str(), "u-17");
-        assert_eq!(caller.scopes, Scope::School(SCHOOL.parse().unwrap()).into());
+        assert_eq!(caller.roles, HeldRole::dsl(SCHOOL.parse().unwrap()).into());
     }
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_trusted_with_it_says_what_its_bearers_may_read() {
+async fn an_issuer_that_is_trusted_with_it_says_which_roles_its_bearers_hold() {
     let world = World::new();
     let (trust, school) = (TRUST.parse().unwrap(), SCHOOL.parse().unwrap());
-    for (claim, scopes) in [
+    for (claim, roles) in [
         (json!([]), vec![]),
-        (json!([format!("governed-school:{SCHOOL}")]), vec![Scope::GovernedSchool(school)]),
+        (json!([format!("governor@school:{SCHOOL}")]), vec![HeldRole::governor(school)]),
         (
-            json!([format!("school:{SCHOOL}"), format!("trust:{TRUST}"), format!("school:{SCHOOL}")]),
-            vec![Scope::Trust(trust), Scope::School(school)],
+            json!([
+                format!("dsl@school:{SCHOOL}"),
+                format!("mat-safeguarding-lead@trust:{TRUST}"),
+                format!("dsl@school:{SCHOOL}")
+            ]),
+            vec![HeldRole::mat_lead(trust), HeldRole::dsl(school)],
         ),
     ] {
-        let token = world.ed.mint("ed", &claims_with(json!({ "wardlog_scopes": claim })));
-        assert_eq!(world.verifier.verify(&token, now()).await.unwrap().scopes, scopes.into_iter().collect());
+        let token = world.ed.mint("ed", &claims_with(json!({ "wardlog_roles": claim })));
+        assert_eq!(world.verifier.verify(&token, now()).await.unwrap().roles, roles.into_iter().collect());
     }
 }
 
@@ -43,12 +47,12 @@ async fn an_issuer_that_is_trusted_with_it_says_what_its_bearers_may_read() {
 async fn of_an_issuer_that_is_not_what_the_token_says_counts_for_nothing() {
     let key = Key::ed();
     let mut config = config("https://id.example", &["EdDSA"], &json!({ "file": jwks_file(&[key.jwk("ed")]) }));
-    config.states_scopes = false;
+    config.states_roles = false;
     let verifier = Verifier::new(vec![config]).unwrap();
-    for claim in [json!(null), json!([format!("school:{SCHOOL}")]), json!("nonsense")] {
-        let token = key.mint("ed", &claims_with(json!({ "wardlog_scopes": claim })));
+    for claim in [json!(null), json!([format!("dsl@school:{SCHOOL}")]), json!("nonsense")] {
+        let token = key.mint("ed", &claims_with(json!({ "wardlog_roles": claim })));
         let caller = verifier.verify(&token, now()).await.unwrap();
-        assert_eq!(caller.scopes, Scopes::default());
+        assert_eq!(caller.roles, HeldRoles::default());
         assert!(verifier.asks_the_record(&caller));
     }
 }

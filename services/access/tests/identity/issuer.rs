@@ -100,7 +100,7 @@ pub fn claims() -> Value {
     json!({
         "iss": "https://id.example", "aud": "wardlog", "sub": "u-17",
         "iat": now().timestamp() - 60, "exp": now().timestamp() + 540,
-        "wardlog_scopes": [format!("school:{SCHOOL}")],
+        "wardlog_roles": [format!("dsl@school:{SCHOOL}")],
     })
 }
 
@@ -129,7 +129,7 @@ pub fn jwks_file(keys: &[Value]) -> PathBuf {
 
 pub fn config(issuer: &str, algorithms: &[&str], jwks: &Value) -> IssuerConfig {
     let config = json!({
-        "issuer": issuer, "audience": "wardlog", "algorithms": algorithms, "jwks": jwks, "states_scopes": true,
+        "issuer": issuer, "audience": "wardlog", "algorithms": algorithms, "jwks": jwks, "states_roles": true,
     });
     serde_json::from_value(config).unwrap()
 }

@@ -145,26 +145,27 @@ async fn claims_that_are_missing_malformed_or_untrue_now_are_refused() {
 }
 
 #[tokio::test]
-async fn scopes_that_are_missing_or_malformed_are_refused() {
+async fn roles_that_are_missing_or_malformed_are_refused() {
     let world = World::new();
-    let but = |scopes: Value| world.ed.mint("ed", &claims_with(json!({ "wardlog_scopes": scopes })));
-    let wrong = MalformedClaim("wardlog_scopes");
-    let many: Vec<_> = (0..101).map(|_| format!("school:{SCHOOL}")).collect();
+    let but = |roles: Value| world.ed.mint("ed", &claims_with(json!({ "wardlog_roles": roles })));
+    let wrong = MalformedClaim("wardlog_roles");
+    let many: Vec<_> = (0..81).map(|_| format!("dsl@school:{SCHOOL}")).collect();
     all_refused(
         &world,
         vec![
-            ("no scopes", but(json!(null)), MissingClaim("wardlog_scopes")),
-            ("one text", but(json!(format!("school:{SCHOOL}"))), wrong),
-            ("an object", but(json!({ "school": SCHOOL })), wrong),
-            ("a scope that is no text", but(json!([7])), wrong),
-            ("an unknown kind", but(json!([format!("admin:{SCHOOL}")])), wrong),
-            ("a kind in other case", but(json!([format!("School:{SCHOOL}")])), wrong),
-            ("a kind without an id", but(json!(["school"])), wrong),
-            ("an id without a kind", but(json!([SCHOOL])), wrong),
-            ("a school that is no id", but(json!(["school:Balfour"])), wrong),
-            ("one good and one bad", but(json!([format!("school:{SCHOOL}"), "school:"])), wrong),
-            ("SQL for a school", but(json!(["school:' OR true --"])), wrong),
-            ("two ids in one", but(json!([format!("school:{SCHOOL},{SCHOOL}")])), wrong),
+            ("no roles", but(json!(null)), MissingClaim("wardlog_roles")),
+            ("one text", but(json!(format!("dsl@school:{SCHOOL}"))), wrong),
+            ("an object", but(json!({ "dsl": SCHOOL })), wrong),
+            ("a role that is no text", but(json!([7])), wrong),
+            ("an unknown role", but(json!([format!("admin@school:{SCHOOL}")])), wrong),
+            ("an unknown kind of place", but(json!([format!("dsl@county:{SCHOOL}")])), wrong),
+            ("a role in other case", but(json!([format!("DSL@school:{SCHOOL}")])), wrong),
+            ("a role without a place", but(json!(["dsl"])), wrong),
+            ("a place without a role", but(json!([format!("school:{SCHOOL}")])), wrong),
+            ("a school that is no id", but(json!(["dsl@school:Balfour"])), wrong),
+            ("one good and one bad", but(json!([format!("dsl@school:{SCHOOL}"), "dsl@school:"])), wrong),
+            ("SQL for a school", but(json!(["dsl@school:' OR true --"])), wrong),
+            ("two ids in one", but(json!([format!("dsl@school:{SCHOOL},{SCHOOL}")])), wrong),
             ("more than we read", but(json!(many)), wrong),
         ],
     )

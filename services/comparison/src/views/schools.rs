@@ -28,6 +28,8 @@ pub struct School {
     pub status: String,
     /// Pupils on roll.
     pub pupils: Option<i32>,
+    /// The trusts whose it is or was, as far as the reader may see.
+    pub trusts: Vec<Uuid>,
 }
 
 /// A trust that the reader may see.
@@ -45,7 +47,8 @@ pub async fn trust(connection: &mut PgConnection, trust: TrustId) -> Result<Opti
 pub async fn school(connection: &mut PgConnection, school: SchoolId) -> Result<Option<School>, sqlx::Error> {
     sqlx::query_as!(
         School,
-        r#"SELECT school_id AS "school_id!", urn AS "urn!", name AS "name!", phase AS "phase!", status AS "status!", pupils
+        r#"SELECT school_id AS "school_id!", urn AS "urn!", name AS "name!", phase AS "phase!", status AS "status!", pupils,
+                  ARRAY(SELECT DISTINCT m.trust_id FROM published.membership_v1 m WHERE m.school_id = $1) AS "trusts!"
            FROM published.school_v1 WHERE school_id = $1"#,
         Uuid::from(school),
     )
@@ -58,7 +61,7 @@ pub async fn of_trust(connection: &mut PgConnection, trust: TrustId, month: Mont
     sqlx::query_as!(
         School,
         r#"SELECT s.school_id AS "school_id!", s.urn AS "urn!", s.name AS "name!", s.phase AS "phase!", s.status AS "status!",
-                  s.pupils
+                  s.pupils, ARRAY[$1::uuid] AS "trusts!"
            FROM published.school_v1 s
            WHERE EXISTS (SELECT FROM published.membership_v1 m
                          WHERE m.school_id = s.school_id AND m.trust_id = $1

@@ -1,6 +1,6 @@
 //! Showing who people are: recorded first, then opened.
 
-use access::Caller;
+use access::Facts;
 use chrono::TimeDelta;
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use schema::{
@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use vault::{Found, VaultError};
 use web::command::{Command, Given, Refusal, Rule, unsealed};
 
-use super::{own_people, people::open_identity, person_stream};
+use super::{people::open_identity, person_stream};
 use crate::{
     domain::{
         person::Person,
@@ -75,8 +75,12 @@ impl Command for ReadIdentities {
     type Refusal = ReadingRefusal;
     type Answer = Vec<Shown>;
 
-    fn authorise(&self, caller: &Caller) -> Option<Owner> {
-        own_people(caller, self.at)
+    fn owner(&self) -> Owner {
+        self.at.owner()
+    }
+
+    fn facts(&self) -> Facts {
+        Facts { purpose: Some(self.purpose.as_str()), ..Facts::default() }
     }
 
     fn stream(&self, given: &Given) -> String {

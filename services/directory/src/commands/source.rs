@@ -1,6 +1,6 @@
 //! A school's filters and their keys.
 
-use access::{Caller, IngestKey, Scope};
+use access::IngestKey;
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use schema::{
     KeyId, SchoolId, SourceId, Vocabulary,
@@ -104,8 +104,8 @@ impl Command for RegisterSource {
     type Refusal = SourceRefusal;
     type Answer = SourceId;
 
-    fn authorise(&self, caller: &Caller) -> Option<Owner> {
-        own_staff(caller, self.school)
+    fn owner(&self) -> Owner {
+        Owner::School(self.school)
     }
 
     fn stream(&self, given: &Given) -> String {
@@ -152,8 +152,8 @@ impl Command for IssueKey {
     type Refusal = SourceRefusal;
     type Answer = IssuedKey;
 
-    fn authorise(&self, caller: &Caller) -> Option<Owner> {
-        own_staff(caller, self.school)
+    fn owner(&self) -> Owner {
+        Owner::School(self.school)
     }
 
     fn stream(&self, _: &Given) -> String {
@@ -183,8 +183,8 @@ impl Command for RevokeKey {
     type Refusal = SourceRefusal;
     type Answer = KeyId;
 
-    fn authorise(&self, caller: &Caller) -> Option<Owner> {
-        own_staff(caller, self.school)
+    fn owner(&self) -> Owner {
+        Owner::School(self.school)
     }
 
     fn stream(&self, _: &Given) -> String {
@@ -202,11 +202,6 @@ impl Command for RevokeKey {
             _ => Err(CommandError::CommandIdReused),
         }
     }
-}
-
-/// A school's filters are its own staff's affair.
-fn own_staff(caller: &Caller, school: SchoolId) -> Option<Owner> {
-    caller.scopes.contain(Scope::School(school)).then_some(Owner::School(school))
 }
 
 fn stream(source: SourceId) -> String {

@@ -1,6 +1,5 @@
 //! Who holds which role.
 
-use access::Caller;
 use chrono::NaiveDate;
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use schema::{
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use web::command::{Command, Given, Refusal, Rule};
 
-use super::{own_people, person_stream, staffing_stream};
+use super::{person_stream, staffing_stream};
 use crate::{
     domain::{
         person::{Known, Person},
@@ -93,8 +92,8 @@ impl Command for Appoint {
     type Refusal = StaffingRefusal;
     type Answer = AppointmentId;
 
-    fn authorise(&self, caller: &Caller) -> Option<Owner> {
-        own_people(caller, self.at)
+    fn owner(&self) -> Owner {
+        self.at.owner()
     }
 
     fn stream(&self, _: &Given) -> String {
@@ -160,8 +159,8 @@ impl Command for EndAppointment {
     type Refusal = StaffingRefusal;
     type Answer = AppointmentId;
 
-    fn authorise(&self, caller: &Caller) -> Option<Owner> {
-        own_people(caller, self.at)
+    fn owner(&self) -> Owner {
+        self.at.owner()
     }
 
     fn stream(&self, _: &Given) -> String {

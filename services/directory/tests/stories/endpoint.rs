@@ -2,7 +2,9 @@
 
 use std::{net::TcpListener, path::PathBuf};
 
-use access::{Caller, Exchange, Scope, Verifier, dev_issuer::DevIssuer, exchange::GatewaySecret, identity::KeySource};
+use access::{
+    Caller, Exchange, HeldRole, Verifier, dev_issuer::DevIssuer, exchange::GatewaySecret, identity::KeySource,
+};
 use actix_web::{App, HttpServer, middleware::from_fn};
 use chrono::TimeDelta;
 use eventlog::Wake;
@@ -49,7 +51,7 @@ impl Endpoint {
     }
 
     fn token(&self, service: &str) -> String {
-        self.exchange.exchange(&caller(Scope::School(self.school)), service, clock::now())
+        self.exchange.exchange(&caller(HeldRole::dsl(self.school)), service, clock::now())
     }
 
     fn request(&self, method: Method, command: &str) -> RequestBuilder {
@@ -79,11 +81,11 @@ impl Drop for Endpoint {
     }
 }
 
-fn caller(scope: Scope) -> Caller {
+fn caller(role: HeldRole) -> Caller {
     Caller {
         subject: "jones@school.example".parse().unwrap(),
         issuer: "https://id.example".parse().unwrap(),
-        scopes: scope.into(),
+        roles: role.into(),
     }
 }
 
@@ -98,10 +100,10 @@ async fn only_the_gateways_token_for_this_service_is_believed() {
     let directory = endpoint.keys.with_extension("issuer");
     let issuer = DevIssuer::open(&directory, "https://id.example".parse().unwrap(), "directory").unwrap();
     let callers_own =
-        issuer.mint(&"u-1".parse().unwrap(), Scope::School(endpoint.school), clock::now(), TimeDelta::minutes(5));
+        issuer.mint(&"u-1".parse().unwrap(), HeldRole::dsl(endpoint.school), clock::now(), TimeDelta::minutes(5));
     std::fs::remove_dir_all(directory).unwrap();
     let stranger = Exchange::new(&GatewaySecret::new([6; 32])).unwrap();
-    let strangers = stranger.exchange(&caller(Scope::School(endpoint.school)), "directory", clock::now());
+    let strangers = stranger.exchange(&caller(HeldRole::dsl(endpoint.school)), "directory", clock::now());
     let mut answers = Vec::new();
     for token in ["", "x.y.z", &callers_own, &strangers, &endpoint.token("incidents")] {
         let request = endpoint.request(Method::POST, "register-source").header("Idempotency-Key", "c-1");
@@ -161,19 +163,19 @@ async fn what_is_malformed_is_told_what_is_expected_and_not_what_was_sent() {
 async fn what_is_forbidden_and_what_is_absent_are_the_same_bytes() {
     let endpoint = Endpoint::start().await;
     let other = endpoint.house.school(OTHER).await;
-    let send = async |scope, school: SchoolId, source: uuid::Uuid| {
-        let token = endpoint.exchange.exchange(&caller(scope), "directory", clock::now());
+    let send = async |role, school: SchoolId, source: uuid::Uuid| {
+        let token = endpoint.exchange.exchange(&caller(role), "directory", clock::now());
         let request = endpoint.request(Method::POST, "issue-key").bearer_auth(token);
         read(request.header("Idempotency-Key", "c-1").json(&json!({ "school": school, "source": source }))).await
     };
     let (_, registered) = read(endpoint.register("c-0")).await;
     let registered: Value = serde_json::from_str(&registered).unwrap();
     let source = registered["answer"].as_str().unwrap().parse().unwrap();
-    let own = Scope::School(endpoint.school);
+    let own = HeldRole::dsl(endpoint.school);
     let absent = send(own, endpoint.school, id()).await;
     assert_eq!(absent.0, 404);
-    assert_eq!(send(Scope::School(other), endpoint.school, source).await, absent);
-    assert_eq!(send(Scope::School(other), other, source).await, absent, "by one's own school");
-    assert_eq!(send(Scope::GovernedSchool(endpoint.school), endpoint.school, source).await, absent);
+    assert_eq!(send(HeldRole::dsl(other), endpoint.school, source).await, absent);
+    assert_eq!(send(HeldRole::dsl(other), other, source).await, absent, "by one's own school");
+    assert_eq!(send(HeldRole::governor(endpoint.school), endpoint.school, source).await, absent);
     assert_eq!(send(own, endpoint.school, source).await.0, 200);
 }

@@ -1,7 +1,7 @@
 //! A school, as whoever asks may see it.
 
 use ::web::graphql::bad_input;
-use access::Scope;
+use access::Facts;
 use async_graphql::{Context, Object, SimpleObject};
 use chrono::{Datelike, NaiveDate};
 use comparison::{
@@ -14,7 +14,7 @@ use directory::{
     graphql::{DslGap, HeldRole, IdentityReading, Person, Source},
     views::{self, ingest_key},
 };
-use eventlog::Projection;
+use eventlog::{Owner, Projection};
 use filtering::{
     graphql as filter,
     views::{counts, quarantine},
@@ -22,7 +22,7 @@ use filtering::{
 use schema::SchoolId;
 use uuid::Uuid;
 
-use super::{PEOPLE, READ, parse_month, people_of, read, readings_of, scopes};
+use super::{PEOPLE, READ, may, parse_month, people_of, read, readings_of};
 
 /// The years that can be asked about.
 const YEARS: std::ops::Range<i32> = 2000..2100;
@@ -78,13 +78,19 @@ impl School {
         self.row.pupils
     }
 
-    /// A month (`YYYY-MM`): exact for the school's own staff, rounded for anyone else. Null when nothing was counted.
+    /// A month (`YYYY-MM`): exact for the school's safeguarding staff, rounded for whoever reviews it. Null when nothing was
+    /// counted, and for anyone else.
     #[graphql(complexity = "READ + child_complexity")]
     async fn month(&self, context: &Context<'_>, month: String) -> async_graphql::Result<Option<Figures>> {
         let month = parse_month(&month)?;
         let school = self.row.school_id;
-        let exact = self.own_staff(context)?.is_some();
-        let precision = if exact { Precision::Exact } else { Precision::RoundedTo5 };
+        let precision = if self.may(context, "read-exact-months")?.is_some() {
+            Precision::Exact
+        } else if self.may(context, "read-rounded-months")?.is_some() {
+            Precision::RoundedTo5
+        } else {
+            return Ok(None);
+        };
         let mut cells = read(context, &[DirectoryView::NAME], move |c| {
             Box::pin(async move { months::of(c, &[school], month, precision).await })
         })
@@ -93,7 +99,7 @@ impl School {
     }
 
     /// London days from one to another, both included, at most 366; days without requests are absent. Null unless the
-    /// caller is of the school's own staff: figures of a day are too fine to be shown to anyone else.
+    /// caller is of the school's safeguarding staff: figures of a day are too fine to be shown to anyone else.
     #[graphql(complexity = "READ + child_complexity")]
     async fn days(
         &self,
@@ -107,75 +113,79 @@ impl School {
         if to < from || (to - from).num_days() >= DAYS {
             return Err(bad_input("to", "expected a day from `from` to 365 days after it"));
         }
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let Some(school) = self.may(context, "read-days")? else { return Ok(None) };
         let cells = read(context, &[], move |c| Box::pin(counts::days(c, school, from, to))).await?;
         Ok(Some(filter::by_day(cells)))
     }
 
-    /// The school's filters and their keys, by name. Null unless the caller is of the school's own staff.
+    /// The school's filters and their keys, by name. Null unless the caller is of the school's safeguarding or technical
+    /// staff.
     #[graphql(complexity = "READ + child_complexity")]
     async fn sources(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Source>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let Some(school) = self.may(context, "read-sources")? else { return Ok(None) };
         let rows = read(context, &[DirectoryView::NAME], move |c| Box::pin(ingest_key::of_school(c, school))).await?;
         Ok(Some(rows.into_iter().map(Source::from).collect()))
     }
 
     /// The people who are recorded at the school, with the roles that they hold there. Null unless the caller is of the
-    /// school's own staff.
+    /// school's safeguarding staff, or its DPO.
     #[graphql(complexity = "2 * READ + PEOPLE * child_complexity")]
     async fn people(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Person>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let Some(school) = self.may(context, "read-people")? else { return Ok(None) };
         people_of(context, Workplace::School(school)).await.map(Some)
     }
 
     /// Every role that is, was or will be held at the school, the oldest first, by whomever: people whom its trust lends are
-    /// recorded at the trust. Null unless the caller is of the school's own staff.
+    /// recorded at the trust. Null unless the caller is of the school's safeguarding staff, or its DPO.
     #[graphql(complexity = "READ + PEOPLE * child_complexity")]
     async fn roles(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<HeldRole>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let Some(school) = self.may(context, "read-roles")? else { return Ok(None) };
         let at = Workplace::School(school);
         let rows = read(context, &[PeopleView::NAME], move |c| Box::pin(views::people::roles(c, at))).await?;
         Ok(Some(rows.into_iter().map(HeldRole::from).collect()))
     }
 
     /// The days on which the school has no designated safeguarding lead, after it had one: past, present and to come. Null
-    /// unless the caller is of the school's own staff.
+    /// unless the caller is of the school's safeguarding staff.
     #[graphql(complexity = "READ + child_complexity")]
     async fn dsl_gaps(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<DslGap>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let Some(school) = self.may(context, "read-dsl-gaps")? else { return Ok(None) };
         let rows = read(context, &[PeopleView::NAME], move |c| Box::pin(views::people::dsl_gaps(c, school))).await?;
         Ok(Some(rows.into_iter().map(DslGap::from).collect()))
     }
 
-    /// Who was shown who the school's people are, the latest 100. Null unless the caller is of the school's own staff.
+    /// Who was shown who the school's people are, the latest 100. Null unless the caller is of the school's safeguarding
+    /// staff, or its DPO.
     #[graphql(complexity = "READ + PEOPLE * child_complexity")]
     async fn identity_readings(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<IdentityReading>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let Some(school) = self.may(context, "read-identity-readings")? else { return Ok(None) };
         readings_of(context, Workplace::School(school)).await.map(Some)
     }
 
     /// Labels of the school's filters that no category is known for, the most frequent first. Null unless the caller is
-    /// of the school's own staff.
+    /// of the school's safeguarding or technical staff.
     #[graphql(complexity = "READ + child_complexity")]
     async fn unmapped_labels(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<filter::Unmapped>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let Some(school) = self.may(context, "read-unmapped-labels")? else { return Ok(None) };
         let rows = read(context, &[], move |c| Box::pin(counts::unmapped(c, school))).await?;
         Ok(Some(rows.into_iter().map(filter::Unmapped::from).collect()))
     }
 
     /// Lines of the school's filters that could not be read, the latest 100. Null unless the caller is of the school's
-    /// own staff.
+    /// safeguarding or technical staff.
     #[graphql(complexity = "READ + child_complexity")]
     async fn quarantine(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<filter::Quarantined>>> {
-        let Some(school) = self.own_staff(context)? else { return Ok(None) };
+        let Some(school) = self.may(context, "read-quarantine")? else { return Ok(None) };
         let rows = read(context, &[], move |c| Box::pin(quarantine::latest(c, school))).await?;
         Ok(Some(rows.into_iter().map(filter::Quarantined::from).collect()))
     }
 }
 
 impl School {
-    fn own_staff(&self, context: &Context<'_>) -> async_graphql::Result<Option<SchoolId>> {
+    /// The school, if the caller may do this there.
+    pub(super) fn may(&self, context: &Context<'_>, action: &str) -> async_graphql::Result<Option<SchoolId>> {
         let school = SchoolId::from(self.row.school_id);
-        Ok(scopes(context)?.contain(Scope::School(school)).then_some(school))
+        let facts = Facts { trusts: self.row.trusts.iter().copied().map(Into::into).collect(), ..Facts::default() };
+        Ok(may(context, action, Owner::School(school), &facts)?.then_some(school))
     }
 }

@@ -3,7 +3,7 @@
 #[path = "../../../directory/tests/stories/rebuild/limits.rs"]
 pub mod limits;
 
-use access::{Caller, Scope};
+use access::{Caller, HeldRole};
 use anyhow::Result;
 use rand::RngExt;
 use schema::SchoolId;
@@ -19,5 +19,5 @@ pub fn any_of(schools: u32) -> SchoolId {
 /// The school's own safeguarding lead, as the gateway knows one.
 pub fn lead(school: SchoolId) -> Result<Caller> {
     let (subject, issuer) = ("lead".parse()?, ISSUER.parse()?);
-    Ok(Caller { subject, issuer, scopes: Scope::School(school).into() })
+    Ok(Caller { subject, issuer, roles: HeldRole::dsl(school).into() })
 }

@@ -77,7 +77,7 @@ impl App {
     /// Registers a filter and asks for the school's filters; how long the query took.
     async fn round(&self, school: SchoolId, waits: bool) -> Result<Duration> {
         let caller = lead(school)?;
-        let token = self.issuer.mint(&caller.subject, caller.scopes.clone(), clock::now(), TimeDelta::minutes(5));
+        let token = self.issuer.mint(&caller.subject, caller.roles.clone(), clock::now(), TimeDelta::minutes(5));
         let input = json!({ "schoolId": school, "name": clock::random_id(), "vocabulary": "UT1" });
         let variables = json!({ "id": clock::random_id(), "input": input });
         let told = self.ask(&token, json!({ "query": MUTATION, "variables": variables })).await?;

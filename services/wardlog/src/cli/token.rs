@@ -1,12 +1,16 @@
 //! `wardlog token`: a token of the development issuer, for a try by hand.
 
-use access::{Scope, Subject};
+use access::{HeldRole, Subject};
 use anyhow::{Context, Result, bail};
 use chrono::TimeDelta;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use database::{Role, connect};
 use directory::views::{school, trust};
-use schema::{TrustUid, Urn};
+use eventlog::Owner;
+use schema::{
+    TrustUid, Urn,
+    people::{Site, StaffRole},
+};
 use web::clock;
 
 use super::Place;
@@ -17,25 +21,15 @@ const LIFETIME: TimeDelta = TimeDelta::hours(12);
 /// `wardlog token`.
 #[derive(Debug, Args)]
 pub(super) struct Token {
-    /// Whose it is to be
-    #[arg(long, value_enum)]
-    role: Bearer,
-    /// The trust's uid in the register, for a MAT lead
-    #[arg(long, required_if_eq("role", "mat-lead"))]
+    /// The role of whose it is to be, such as dsl, governor or mat-safeguarding-lead
+    #[arg(long)]
+    role: StaffRole,
+    /// Held at the trust of this uid in the register
+    #[arg(long, conflicts_with = "urn", required_unless_present = "urn")]
     trust: Option<TrustUid>,
-    /// The school's URN, for its DSL or governor
-    #[arg(long, required_if_eq_any([("role", "dsl"), ("role", "governor")]))]
+    /// Held at the school of this URN
+    #[arg(long)]
     urn: Option<Urn>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Bearer {
-    /// A trust's safeguarding lead
-    MatLead,
-    /// A school's designated safeguarding lead
-    Dsl,
-    /// A school's governor
-    Governor,
 }
 
 impl Token {
@@ -43,29 +37,22 @@ impl Token {
         if place.database_url.is_some() {
             bail!("the development issuer belongs to the embedded default: unset DATABASE_URL");
         }
+        let (site, place_kind) = if self.trust.is_some() { (Site::Trust, "trust") } else { (Site::School, "school") };
+        if !self.role.is_of(site) {
+            bail!("nobody is {} of a {place_kind}: expected another role, or the other place", self.role);
+        }
         let database = place.database().await?;
         let pool = connect(&database.options, Role::Directory, 1).await?;
         let mut connection = pool.acquire().await?;
-        let scope = match (self.role, self.trust, self.urn) {
-            (Bearer::MatLead, Some(uid), _) => {
-                let known = trust::by_uid(&mut connection).await?;
-                Scope::Trust(
-                    *known
-                        .get(&uid)
-                        .with_context(|| format!("no trust has the uid {uid}: import the register first"))?,
-                )
-            }
-            (role @ (Bearer::Dsl | Bearer::Governor), _, Some(urn)) => {
-                let school = school::holder(&mut connection, urn)
-                    .await?
-                    .with_context(|| format!("no school has the URN {urn}: import the register first"))?;
-                if matches!(role, Bearer::Dsl) { Scope::School(school) } else { Scope::GovernedSchool(school) }
-            }
-            (Bearer::MatLead, None, _) => bail!("expected --trust"),
-            (Bearer::Dsl | Bearer::Governor, _, None) => bail!("expected --urn"),
+        let at = match (self.trust, self.urn) {
+            (Some(uid), _) => trust::by_uid(&mut connection).await?.get(&uid).copied().map(Owner::Trust),
+            (None, Some(urn)) => school::holder(&mut connection, urn).await?.map(Owner::School),
+            (None, None) => None,
         };
+        let at = at.context("nothing of that number is registered: import the register first")?;
         let subject: Subject = "operator".parse()?;
-        println!("{}", place.home()?.dev_issuer()?.mint(&subject, scope, clock::now(), LIFETIME));
+        let role = HeldRole { role: self.role, at };
+        println!("{}", place.home()?.dev_issuer()?.mint(&subject, role, clock::now(), LIFETIME));
         drop(connection);
         pool.close().await;
         database.close().await

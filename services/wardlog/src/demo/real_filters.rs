@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use access::Scope;
+use access::HeldRole;
 use anyhow::{Context, Result};
 use filtering::formats::Format;
 use schema::{Action, Category, Vocabulary, london_day};
@@ -143,7 +143,7 @@ async fn compare(
     expected: &Cells,
 ) -> Result<bool> {
     let found =
-        asker.school(Scope::School(school.id), school.id, days).await?.context("its DSL cannot see the school")?;
+        asker.school(HeldRole::dsl(school.id), school.id, days).await?.context("its DSL cannot see the school")?;
     let mut sum = Cells::new();
     for (category, cell) in found.days.iter().flatten().flat_map(|day| cells(&day.categories)) {
         let of_category = sum.entry(category).or_default();

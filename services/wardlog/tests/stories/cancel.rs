@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use access::{Exchange, Roles, Scope, Verifier, exchange::GatewaySecret};
+use access::{Exchange, HeldRole, Roles, Verifier, exchange::GatewaySecret};
 use actix_web::{App, HttpServer};
 use database::{Role, connect, scratch};
 use eventlog::{Wake, telemetry::Writer};
@@ -101,7 +101,7 @@ async fn a_thousand_requests_cut_short_leave_no_open_transaction_and_no_tenants_
     let house = House::open(&records, verifier).await;
     let school: SchoolId = records.school(100_001).await;
     let subject = "somebody".parse().unwrap();
-    let token = issuer.mint(&subject, Scope::School(school), clock::now(), chrono::TimeDelta::hours(1));
+    let token = issuer.mint(&subject, HeldRole::dsl(school), clock::now(), chrono::TimeDelta::hours(1));
     let query = format!(
         r#"{{"query": "{{ school(id: \"{school}\") {{ name days(from: \"2026-11-01\", to: \"2026-11-30\") {{ day requests }} month(month: \"2026-11\") {{ requests }} }} }}"}}"#
     );
@@ -134,7 +134,8 @@ async fn a_thousand_requests_cut_short_leave_no_open_transaction_and_no_tenants_
         let left = sqlx::query!(
             r#"SELECT pg_backend_pid() AS "pid!",
                       concat(current_setting('wardlog.trusts', true), current_setting('wardlog.schools', true),
-                             current_setting('wardlog.governed_schools', true)) AS "settings!",
+                             current_setting('wardlog.reviewed_schools', true), current_setting('wardlog.filters', true),
+                             current_setting('wardlog.people', true)) AS "settings!",
                       current_setting('transaction_read_only') AS "read_only!""#
         )
         .fetch_one(&mut *connection)

@@ -1,6 +1,6 @@
 //! A command from the mutation to the view: carried out once, shown to whoever waits for it, and to nobody else.
 
-use access::Scope;
+use access::HeldRole;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -22,13 +22,13 @@ const SOURCES: &str =
     "query($school: UUID!) { school(id: $school) { sources { id name vocabulary keys { id issuedAt revokedAt } } } }";
 
 /// Sends a mutation; its outcome.
-async fn tell(town: &Town, scope: Scope, mutation: &str, id: &str, input: Value) -> Value {
-    let answer = town.ask(scope, mutation, json!({ "id": id, "input": input })).await;
+async fn tell(town: &Town, role: HeldRole, mutation: &str, id: &str, input: Value) -> Value {
+    let answer = town.ask(role, mutation, json!({ "id": id, "input": input })).await;
     answer.as_object().unwrap().values().next().unwrap().clone()
 }
 
-async fn sources_after(town: &Town, scope: Scope, school: &Value, token: &Value) -> Value {
-    town.ask_after(scope, SOURCES, json!({ "school": school }), token).await["school"]["sources"].clone()
+async fn sources_after(town: &Town, role: HeldRole, school: &Value, token: &Value) -> Value {
+    town.ask_after(role, SOURCES, json!({ "school": school }), token).await["school"]["sources"].clone()
 }
 
 fn filter(school: &Value) -> Value {
@@ -39,7 +39,7 @@ fn filter(school: &Value) -> Value {
 async fn a_school_registers_a_filter_and_its_key_opens_the_door_and_ends() {
     let town = Town::start().await;
     let ash = town.records.school(100_001).await;
-    let (dsl, school) = (Scope::School(ash), json!(ash));
+    let (dsl, school) = (HeldRole::dsl(ash), json!(ash));
 
     let registered = tell(&town, dsl, REGISTER, "c-1", filter(&school)).await;
     let source = &registered["done"]["sourceId"];
@@ -64,7 +64,7 @@ async fn a_school_registers_a_filter_and_its_key_opens_the_door_and_ends() {
 async fn a_command_sent_again_is_done_once_and_a_rule_that_refuses_it_has_a_name() {
     let town = Town::start().await;
     let ash = town.records.school(100_001).await;
-    let (dsl, school) = (Scope::School(ash), json!(ash));
+    let (dsl, school) = (HeldRole::dsl(ash), json!(ash));
     let first = tell(&town, dsl, REGISTER, "c-1", filter(&school)).await;
     let again = tell(&town, dsl, REGISTER, "c-1", filter(&school)).await;
     assert_eq!(again["done"], first["done"]);
@@ -90,11 +90,11 @@ async fn what_is_not_the_callers_to_command_is_answered_as_what_does_not_exist()
     let town = Town::start().await;
     let (ash, cedar) = (town.records.school(100_001).await, town.records.school(100_003).await);
     let trust = town.records.trust("22").await;
-    let registered = tell(&town, Scope::School(cedar), REGISTER, "c-1", filter(&json!(cedar))).await;
+    let registered = tell(&town, HeldRole::dsl(cedar), REGISTER, "c-1", filter(&json!(cedar))).await;
     let theirs = &registered["done"]["sourceId"];
     let mut answers = Vec::new();
     let nowhere = json!("0190a000-0000-7000-8000-000000000009");
-    let outsiders = [Scope::School(ash), Scope::GovernedSchool(cedar), Scope::Trust(trust)];
+    let outsiders = [HeldRole::dsl(ash), HeldRole::governor(cedar), HeldRole::mat_lead(trust)];
     for (n, outsider) in outsiders.into_iter().enumerate() {
         let command = |part: &str| format!("o-{n}-{part}");
         answers.push(tell(&town, outsider, REGISTER, &command("a"), filter(&json!(cedar))).await);
@@ -105,7 +105,7 @@ async fn what_is_not_the_callers_to_command_is_answered_as_what_does_not_exist()
     // Of one's own school, but another's filter, or none at all.
     for (n, source) in [theirs, &nowhere].into_iter().enumerate() {
         let input = json!({ "schoolId": ash, "sourceId": source });
-        answers.push(tell(&town, Scope::School(ash), ISSUE, &format!("s-{n}"), input).await);
+        answers.push(tell(&town, HeldRole::dsl(ash), ISSUE, &format!("s-{n}"), input).await);
     }
     assert_eq!(answers[0]["refused"]["reason"], "NOT_FOUND");
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
@@ -117,11 +117,11 @@ async fn what_is_not_the_callers_to_command_is_answered_as_what_does_not_exist()
 async fn a_school_sees_its_own_filters_and_nobody_else_does() {
     let town = Town::start().await;
     let (ash, beech) = (town.records.school(100_001).await, town.records.school(100_002).await);
-    let dsl = Scope::School(ash);
+    let dsl = HeldRole::dsl(ash);
     let registered = tell(&town, dsl, REGISTER, "c-1", filter(&json!(ash))).await;
     assert_eq!(sources_after(&town, dsl, &json!(ash), &registered["token"]).await.as_array().unwrap().len(), 1);
     let north = town.records.trust("11").await;
-    for other in [Scope::GovernedSchool(ash), Scope::Trust(north), Scope::School(beech)] {
+    for other in [HeldRole::governor(ash), HeldRole::mat_lead(north), HeldRole::dsl(beech)] {
         let seen = sources_after(&town, other, &json!(ash), &registered["token"]).await;
         assert!(seen.is_null(), "{other:?}: {seen}");
     }
@@ -131,7 +131,7 @@ async fn a_school_sees_its_own_filters_and_nobody_else_does() {
 async fn a_query_waits_for_its_token_and_says_when_it_is_stale() {
     let town = Town::start().await;
     let ash = town.records.school(100_001).await;
-    let (dsl, school) = (Scope::School(ash), json!(ash));
+    let (dsl, school) = (HeldRole::dsl(ash), json!(ash));
     let registered = tell(&town, dsl, REGISTER, "c-1", filter(&school)).await;
     sources_after(&town, dsl, &school, &registered["token"]).await;
 
@@ -167,7 +167,7 @@ async fn a_query_waits_for_its_token_and_says_when_it_is_stale() {
 async fn input_that_does_not_parse_names_its_field_and_nothing_is_recorded() {
     let town = Town::start().await;
     let ash = town.records.school(100_001).await;
-    let (dsl, school) = (Scope::School(ash), json!(ash));
+    let (dsl, school) = (HeldRole::dsl(ash), json!(ash));
     let blank = json!({ "schoolId": school, "name": " ", "vocabulary": "UT1" });
     let endless = "x".repeat(101);
     for (id, input, field) in [
@@ -188,7 +188,7 @@ async fn input_that_does_not_parse_names_its_field_and_nothing_is_recorded() {
 async fn the_log_knows_who_commanded_by_a_name_of_our_own() {
     let town = Town::start().await;
     let ash = town.records.school(100_001).await;
-    tell(&town, Scope::School(ash), REGISTER, "c-1", filter(&json!(ash))).await;
+    tell(&town, HeldRole::dsl(ash), REGISTER, "c-1", filter(&json!(ash))).await;
     let event = sqlx::query!("SELECT actor, correlation_id, command_id FROM log.event WHERE command_id LIKE 'app-%'");
     let event = event.fetch_one(&town.records.directory).await.unwrap();
     assert_eq!(event.command_id, "app-c-1");
@@ -205,7 +205,7 @@ async fn a_service_that_cannot_be_found_is_no_answer_about_a_record() {
     let _stopped = stop.drop_guard();
     let variables = json!({ "id": "c-1", "input": filter(&json!(ash)) });
     let request =
-        town.client.post(format!("http://{}/graphql", lost.address)).bearer_auth(town.token(Scope::School(ash)));
+        town.client.post(format!("http://{}/graphql", lost.address)).bearer_auth(town.token(HeldRole::dsl(ash)));
     let answer = request.json(&json!({ "query": REGISTER, "variables": variables })).send().await.unwrap();
     let answer: Value = answer.json().await.unwrap();
     assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{answer}");
@@ -221,7 +221,7 @@ async fn what_has_been_begun_is_answered_before_a_process_stops() {
     let process = Settings { roles, key_store: None, ..settings(&town.records.database, &town.issuer) };
     let process = serve::start(process, stop.clone()).await.unwrap();
     let url = format!("http://{}/graphql", process.address);
-    let post = |body: Value| town.client.post(&url).bearer_auth(town.token(Scope::School(ash))).json(&body).send();
+    let post = |body: Value| town.client.post(&url).bearer_auth(town.token(HeldRole::dsl(ash))).json(&body).send();
 
     // Nobody appends to the school's partition while its lock is held.
     let mut owner = PgConnection::connect_with(&town.records.database).await.unwrap();

@@ -1,6 +1,6 @@
 //! What a MAT lead, a DSL and a governor see of the same events.
 
-use access::Scope;
+use access::HeldRole;
 use serde_json::json;
 
 use crate::town::{Town, event, this_month};
@@ -30,7 +30,7 @@ async fn the_trust_sees_rounded_months_the_dsl_exact_days_and_a_silent_school_ha
 
     // 93 → 95, 12 → 10, 2 → nothing at all: each cell is rounded before they are added, and one that rounds to
     // zero looks like one in which nothing happened.
-    let seen = town.ask(Scope::Trust(trust), OF_TRUST, json!({ "id": trust, "month": month })).await;
+    let seen = town.ask(HeldRole::mat_lead(trust), OF_TRUST, json!({ "id": trust, "month": month })).await;
     assert_eq!(
         seen["trust"],
         json!({ "name": "NORTH TRUST", "schools": [
@@ -43,7 +43,7 @@ async fn the_trust_sees_rounded_months_the_dsl_exact_days_and_a_silent_school_ha
     );
 
     let variables = json!({ "id": school, "month": month, "day": day });
-    let seen = town.ask(Scope::School(school), OF_SCHOOL, variables.clone()).await;
+    let seen = town.ask(HeldRole::dsl(school), OF_SCHOOL, variables.clone()).await;
     assert_eq!(
         seen["school"],
         json!({ "name": "Beech School", "pupils": 1000,
@@ -56,8 +56,8 @@ async fn the_trust_sees_rounded_months_the_dsl_exact_days_and_a_silent_school_ha
     );
 
     // A governor, and a MAT lead who asks for the one school, see its month rounded and no day (R048).
-    for scope in [Scope::GovernedSchool(school), Scope::Trust(trust)] {
-        let seen = town.ask(scope, OF_SCHOOL, variables.clone()).await;
+    for role in [HeldRole::governor(school), HeldRole::mat_lead(trust)] {
+        let seen = town.ask(role, OF_SCHOOL, variables.clone()).await;
         assert_eq!(
             seen["school"],
             json!({ "name": "Beech School", "pupils": 1000,
@@ -76,12 +76,12 @@ async fn a_line_that_cannot_be_read_is_shown_to_its_school_as_field_reason_and_h
     let request = request.header("Idempotency-Key", "b-1").header("Content-Type", "application/x-ndjson");
     request.body("{\"user\": \"Secret Name\"}\n").send().await.unwrap();
     let query = "query($id: UUID!) { school(id: $id) { quarantine { batch line field reason hash } } }";
-    let seen = town.ask(Scope::School(school), query, json!({ "id": school })).await;
+    let seen = town.ask(HeldRole::dsl(school), query, json!({ "id": school })).await;
     let line = &seen["school"]["quarantine"][0];
     assert_eq!((&line["batch"], &line["line"], &line["field"]), (&json!("b-1"), &json!(1), &json!("time")));
     assert_eq!((&line["reason"], line["hash"].as_str().map(str::len)), (&json!("expected, but absent"), Some(16)));
-    for scope in [Scope::GovernedSchool(school), Scope::Trust(town.records.trust("11").await)] {
-        assert_eq!(town.ask(scope, query, json!({ "id": school })).await["school"]["quarantine"], json!(null));
+    for role in [HeldRole::governor(school), HeldRole::mat_lead(town.records.trust("11").await)] {
+        assert_eq!(town.ask(role, query, json!({ "id": school })).await["school"]["quarantine"], json!(null));
     }
 }
 
@@ -96,7 +96,7 @@ async fn a_question_that_would_cost_too_much_is_refused_before_anything_is_read(
             "query($id: UUID!) {{ trust(id: $id) {{ schools(month: \"2026-11\") {{ school {{ {} }} }} }} }}",
             months(n)
         );
-        let request = town.client.post(town.gateway("/graphql")).bearer_auth(town.token(Scope::Trust(trust)));
+        let request = town.client.post(town.gateway("/graphql")).bearer_auth(town.token(HeldRole::mat_lead(trust)));
         let request = request.json(&json!({ "query": query, "variables": { "id": trust } }));
         request.send().await.unwrap().json::<serde_json::Value>().await.unwrap()
     };
@@ -109,10 +109,10 @@ async fn a_question_that_would_cost_too_much_is_refused_before_anything_is_read(
 async fn a_wrong_argument_is_named_and_a_month_without_events_has_no_figures() {
     let town = Town::start().await;
     let (trust, school) = (town.records.trust("11").await, town.records.school(100_001).await);
-    let bytes = town.ask_bytes(Scope::Trust(trust), OF_TRUST, json!({ "id": trust, "month": "2026-13" })).await;
+    let bytes = town.ask_bytes(HeldRole::mat_lead(trust), OF_TRUST, json!({ "id": trust, "month": "2026-13" })).await;
     let answer: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(answer["errors"][0]["extensions"], json!({ "code": "BAD_REQUEST", "field": "month" }));
     let variables = json!({ "id": school, "month": "2026-01", "day": "2026-01-02" });
-    let seen = town.ask(Scope::School(school), OF_SCHOOL, variables).await;
+    let seen = town.ask(HeldRole::dsl(school), OF_SCHOOL, variables).await;
     assert_eq!((&seen["school"]["month"], &seen["school"]["days"]), (&json!(null), &json!([])));
 }

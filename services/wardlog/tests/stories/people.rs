@@ -1,6 +1,6 @@
 //! A school's people, by the public API alone: known, given roles, shown to who may, gone when they leave.
 
-use access::Scope;
+use access::HeldRole;
 use schema::SchoolId;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -29,14 +29,14 @@ const SCHOOL: &str = "query($id: UUID!) { school(id: $id) {
 const TRUST: &str = "query($id: UUID!) { trust(id: $id) { people { id category roles { role } } } }";
 
 /// Sends a mutation; its outcome.
-async fn tell(town: &Town, scope: Scope, mutation: &str, id: &str, input: Value) -> Value {
-    let answer = town.ask(scope, mutation, json!({ "id": id, "input": input })).await;
+async fn tell(town: &Town, role: HeldRole, mutation: &str, id: &str, input: Value) -> Value {
+    let answer = town.ask(role, mutation, json!({ "id": id, "input": input })).await;
     answer.as_object().unwrap().values().next().unwrap().clone()
 }
 
 /// A DSL until a day, who logs in as `subject` and was shown to somebody; waits until all of it is in the view.
 pub async fn a_dsl(town: &Town, school: SchoolId, subject: &str) {
-    let (dsl, at) = (Scope::School(school), json!({ "schoolId": school }));
+    let (dsl, at) = (HeldRole::dsl(school), json!({ "schoolId": school }));
     let input = json!({ "at": at, "category": "EMPLOYEE", "name": "Zoë Quillfeather" });
     let person = &tell(town, dsl, RECORD, "a-1", input).await["done"]["personId"];
     let login = json!({ "at": at, "personId": person, "issuer": STAFF, "subject": subject });
@@ -53,7 +53,7 @@ pub async fn a_dsl(town: &Town, school: SchoolId, subject: &str) {
 async fn a_school_knows_its_people_by_ids_and_shows_who_they_are_to_its_own_staff_alone() {
     let town = Town::start().await;
     let (ash, elm) = (town.records.school(100_001).await, town.records.school(100_005).await);
-    let (dsl, at) = (Scope::School(ash), json!({ "schoolId": ash }));
+    let (dsl, at) = (HeldRole::dsl(ash), json!({ "schoolId": ash }));
     let identity = json!({ "at": at, "category": "EMPLOYEE", "name": "Zoë Quillfeather", "email": "zq@ash.example" });
     let recorded = tell(&town, dsl, RECORD, "c-1", identity.clone()).await;
     let person = &recorded["done"]["personId"];
@@ -79,7 +79,7 @@ async fn a_school_knows_its_people_by_ids_and_shows_who_they_are_to_its_own_staf
 
     // Whose school it is not finds what is not there.
     let (trust, absent) = (town.records.trust("11").await, json!(uuid::Uuid::from_u128(7)));
-    for other in [Scope::School(elm), Scope::GovernedSchool(ash), Scope::Trust(trust)] {
+    for other in [HeldRole::dsl(elm), HeldRole::governor(ash), HeldRole::mat_lead(trust)] {
         for (mutation, input) in [(RECORD, &identity), (GIVE, &role), (READ, &read)] {
             let refused = tell(&town, other, mutation, "c-5", input.clone()).await;
             let mut elsewhere = input.clone();
@@ -96,7 +96,7 @@ async fn a_school_knows_its_people_by_ids_and_shows_who_they_are_to_its_own_staf
 async fn a_trust_knows_its_own_people_and_lends_them_to_its_schools() {
     let town = Town::start().await;
     let (ash, north) = (town.records.school(100_001).await, town.records.trust("11").await);
-    let (lead, at) = (Scope::Trust(north), json!({ "trustId": north }));
+    let (lead, at) = (HeldRole::mat_lead(north), json!({ "trustId": north }));
     let input = json!({ "at": at, "category": "EMPLOYEE", "name": "Bo Vantongeren" });
     let recorded = tell(&town, lead, RECORD, "c-1", input).await;
     let person = &recorded["done"]["personId"];
@@ -105,9 +105,9 @@ async fn a_trust_knows_its_own_people_and_lends_them_to_its_schools() {
     let input = json!({ "at": at, "personId": person, "role": "DSL", "from": "2026-09-01" });
     assert_eq!(tell(&town, lead, GIVE, "c-3", input).await["refused"]["reason"], "NOT_HELD_THERE");
     let input = json!({ "at": { "schoolId": ash }, "personId": person, "role": "DEPUTY_DSL", "from": "2026-11-01" });
-    let given = tell(&town, Scope::School(ash), GIVE, "c-4", input).await;
+    let given = tell(&town, HeldRole::dsl(ash), GIVE, "c-4", input).await;
     let seen =
-        town.ask_after(Scope::School(ash), SCHOOL, json!({ "id": ash }), &given["token"]).await["school"].clone();
+        town.ask_after(HeldRole::dsl(ash), SCHOOL, json!({ "id": ash }), &given["token"]).await["school"].clone();
     assert_eq!((&seen["people"], &seen["roles"][0]["personId"]), (&json!([]), person), "{seen}");
     let seen = town.ask_after(lead, TRUST, json!({ "id": north }), &leads["token"]).await["trust"].clone();
     let people = json!([{ "id": person, "category": "EMPLOYEE", "roles": [{ "role": "MAT_SAFEGUARDING_LEAD" }] }]);
@@ -118,7 +118,7 @@ async fn a_trust_knows_its_own_people_and_lends_them_to_its_schools() {
 async fn neither_a_name_nor_a_login_is_in_the_log() {
     let town = Town::start().await;
     let ash = town.records.school(100_001).await;
-    let (dsl, at) = (Scope::School(ash), json!({ "schoolId": ash }));
+    let (dsl, at) = (HeldRole::dsl(ash), json!({ "schoolId": ash }));
     let input = json!({ "at": at, "category": "VOLUNTEER", "name": "Zoë Quillfeather", "email": "zq@ash.example" });
     let person = &tell(&town, dsl, RECORD, "c-1", input).await["done"]["personId"];
     let input = json!({ "at": at, "personId": person, "issuer": "https://id.example", "subject": "quillfeather-7" });
@@ -160,7 +160,7 @@ async fn neither_a_name_nor_a_login_is_in_the_log() {
 async fn an_input_that_is_wrong_is_told_by_its_field() {
     let town = Town::start().await;
     let ash = town.records.school(100_001).await;
-    let (dsl, at) = (Scope::School(ash), json!({ "schoolId": ash }));
+    let (dsl, at) = (HeldRole::dsl(ash), json!({ "schoolId": ash }));
     let both = json!({ "schoolId": ash, "trustId": ash });
     let person =
         |at: &Value, name: &str, email: &str| json!({ "at": at, "category": "EMPLOYEE", "name": name, "email": email });
@@ -186,7 +186,7 @@ const VIEWER: &str = "{ viewer { roles { role schoolId trustId } } }";
 async fn who_logs_in_reads_what_their_roles_let_them_until_they_leave() {
     let town = Town::start().await;
     let (ash, elm) = (town.records.school(100_001).await, town.records.school(100_005).await);
-    let (dsl, at) = (Scope::School(ash), json!({ "schoolId": ash }));
+    let (dsl, at) = (HeldRole::dsl(ash), json!({ "schoolId": ash }));
     assert_eq!(town.ask_as("zq-7", VIEWER, json!({}), &Value::Null).await, json!({ "viewer": { "roles": [] } }));
 
     let input = json!({ "at": at, "category": "EMPLOYEE", "name": "Zoë Quillfeather" });
@@ -199,16 +199,17 @@ async fn who_logs_in_reads_what_their_roles_let_them_until_they_leave() {
         dsl_role = tell(&town, dsl, GIVE, id, input).await["done"]["roleId"].clone();
     }
     let governs = json!({ "at": { "schoolId": elm }, "category": "GOVERNOR", "name": "Zoë Quillfeather" });
-    let (of_elm, at_elm) = (Scope::School(elm), json!({ "schoolId": elm }));
+    let (of_elm, at_elm) = (HeldRole::dsl(elm), json!({ "schoolId": elm }));
     let governor = &tell(&town, of_elm, RECORD, "c-1", governs).await["done"]["personId"];
     let login = json!({ "at": at_elm, "personId": governor, "issuer": STAFF, "subject": "zq-7" });
     tell(&town, of_elm, LOGIN, "c-2", login).await;
     let input = json!({ "at": at_elm, "personId": governor, "role": "GOVERNOR", "from": "2026-09-01" });
     tell(&town, of_elm, GIVE, "c-3", input).await;
 
-    let both = json!({ "viewer": { "roles": [{ "role": "DSL", "schoolId": ash, "trustId": null },
-                                             { "role": "GOVERNOR", "schoolId": elm, "trustId": null }] } });
-    until(&town, &both).await;
+    let all = json!({ "viewer": { "roles": [{ "role": "DSL", "schoolId": ash, "trustId": null },
+                                            { "role": "HEADTEACHER", "schoolId": ash, "trustId": null },
+                                            { "role": "GOVERNOR", "schoolId": elm, "trustId": null }] } });
+    until(&town, &all).await;
     let seen = town.ask_as("zq-7", SCHOOL, json!({ "id": ash }), &Value::Null).await;
     assert_eq!(seen["school"]["people"][0]["id"], *person);
     let seen = town.ask_as("zq-7", SCHOOL, json!({ "id": elm }), &Value::Null).await;

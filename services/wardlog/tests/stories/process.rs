@@ -52,9 +52,9 @@ pub async fn ready(directory: &Path, address: SocketAddr, mut ended: impl FnMut(
 /// The file of trusted issuers, in `directory`.
 pub fn trusting(directory: &Path, issuer: &DevIssuer) -> PathBuf {
     let KeySource::File(keys) = issuer.config().jwks else { panic!("a development issuer keeps its keys in a file") };
-    let trusted = |issuer: &str, states_scopes: bool| {
+    let trusted = |issuer: &str, states_roles: bool| {
         serde_json::json!({ "issuer": issuer, "audience": "wardlog", "algorithms": ["EdDSA"], "jwks": { "file": keys },
-                            "states_scopes": states_scopes })
+                            "states_roles": states_roles })
     };
     let issuers = serde_json::json!([trusted("https://town.invalid", true), trusted(STAFF, false)]);
     let path = directory.join("issuers.json");

@@ -1,8 +1,9 @@
 //! Another tenant's data does not exist.
 
-use access::{Scope, tenant};
+use access::{HeldRole, HeldRoles, tenant};
 use database::{Logins, Role, connect};
-use schema::{SchoolId, TrustId};
+use eventlog::Owner;
+use schema::{SchoolId, TrustId, people::StaffRole};
 use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -16,7 +17,7 @@ const SCHOOL: &str = "query($id: UUID!) { school(id: $id) { id name month(month:
 const TRUST: &str = "query($id: UUID!) { trust(id: $id) { id name schools(month: \"2026-11\") { school { name } figures { requests } } } }";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn anothers_object_and_an_absent_one_give_the_same_bytes_to_every_scope() {
+async fn anothers_object_and_an_absent_one_give_the_same_bytes_to_every_role() {
     let town = Town::start().await;
     let key = town.records.filter(100_003).await;
     town.send(&key, "b-1", &[event("gambling", "blocked")]).await;
@@ -24,18 +25,18 @@ async fn anothers_object_and_an_absent_one_give_the_same_bytes_to_every_scope() 
     let (ash, cedar, elm) =
         (town.records.school(100_001).await, town.records.school(100_003).await, town.records.school(100_005).await);
     let absent = Uuid::from_u128(42);
-    for scope in [Scope::Trust(north), Scope::School(ash), Scope::GovernedSchool(ash)] {
-        let nothing = town.ask_bytes(scope, SCHOOL, json!({ "id": absent })).await;
+    for role in [HeldRole::mat_lead(north), HeldRole::dsl(ash), HeldRole::governor(ash)] {
+        let nothing = town.ask_bytes(role, SCHOOL, json!({ "id": absent })).await;
         for others in [cedar, elm] {
-            assert_eq!(town.ask_bytes(scope, SCHOOL, json!({ "id": others })).await, nothing, "{scope:?}");
+            assert_eq!(town.ask_bytes(role, SCHOOL, json!({ "id": others })).await, nothing, "{role:?}");
         }
-        let nothing = town.ask_bytes(scope, TRUST, json!({ "id": absent })).await;
-        assert_eq!(town.ask_bytes(scope, TRUST, json!({ "id": south })).await, nothing, "{scope:?}");
+        let nothing = town.ask_bytes(role, TRUST, json!({ "id": absent })).await;
+        assert_eq!(town.ask_bytes(role, TRUST, json!({ "id": south })).await, nothing, "{role:?}");
     }
     // A school's own staff do not see the trust as such, nor a MAT lead a school of no trust.
     assert_eq!(
-        town.ask_bytes(Scope::School(ash), TRUST, json!({ "id": north })).await,
-        town.ask_bytes(Scope::School(ash), TRUST, json!({ "id": absent })).await
+        town.ask_bytes(HeldRole::dsl(ash), TRUST, json!({ "id": north })).await,
+        town.ask_bytes(HeldRole::dsl(ash), TRUST, json!({ "id": absent })).await
     );
 }
 
@@ -48,7 +49,7 @@ async fn a_former_trust_keeps_the_months_of_its_own_time_and_a_new_one_gets_thos
     let beech = town.records.school(100_002).await;
     let months = async |trust: TrustId| {
         let query = "query($id: UUID!, $month: String!) { trust(id: $id) { schools(month: $month) { school { id } figures { blocks } } } }";
-        let seen = town.ask(Scope::Trust(trust), query, json!({ "id": trust, "month": this_month() })).await;
+        let seen = town.ask(HeldRole::mat_lead(trust), query, json!({ "id": trust, "month": this_month() })).await;
         let schools = seen["trust"]["schools"].as_array().unwrap().clone();
         schools
             .into_iter()
@@ -67,7 +68,7 @@ async fn a_former_trust_keeps_the_months_of_its_own_time_and_a_new_one_gets_thos
 
 /// Row-level security alone, without the queries' own predicates: every table and view that the gateway can read.
 #[tokio::test(flavor = "multi_thread")]
-async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_scope_nothing() {
+async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_role_nothing() {
     let town = Town::start().await;
     for urn in [100_001, 100_003] {
         let key = town.records.filter(urn).await;
@@ -79,15 +80,15 @@ async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_sc
     let gateway = connect(&town.records.database, Role::Gateway, 1).await.unwrap();
     for table in TABLES {
         let all = schools_in(&gateway, None, table).await;
-        assert_eq!(all, Vec::<SchoolId>::new(), "{table} without a scope");
+        assert_eq!(all, Vec::<SchoolId>::new(), "{table} without a role");
     }
     let beech = town.records.school(100_002).await;
     for table in TABLES {
-        let own = schools_in(&gateway, Some(Scope::School(ash)), table).await;
+        let own = schools_in(&gateway, Some(HeldRole::dsl(ash)), table).await;
         let others = ["published.membership_v1", "published.filter_month_rounded_v1"];
         let exact = !others.contains(table);
         assert_eq!(own, if exact { vec![ash] } else { vec![] }, "{table} as a DSL");
-        let trusts = schools_in(&gateway, Some(Scope::Trust(north)), table).await;
+        let trusts = schools_in(&gateway, Some(HeldRole::mat_lead(north)), table).await;
         let mut members = [ash, beech];
         members.sort();
         match *table {
@@ -97,7 +98,7 @@ async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_sc
             }
             _ => assert_eq!(trusts, members, "{table} as a MAT lead"),
         }
-        let governed = schools_in(&gateway, Some(Scope::GovernedSchool(ash)), table).await;
+        let governed = schools_in(&gateway, Some(HeldRole::governor(ash)), table).await;
         match *table {
             "published.filter_month_rounded_v1" => assert_eq!(governed, [ash], "{table} as a governor"),
             _ if OF_OWN_STAFF.iter().chain(&["membership"]).any(|own| table.contains(own)) => {
@@ -105,10 +106,15 @@ async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_sc
             }
             _ => assert_eq!(governed, [ash], "{table} as a governor"),
         }
+        for (role, seen) in OF_OTHER_STAFF {
+            let theirs = schools_in(&gateway, Some(HeldRole { role: *role, at: Owner::School(ash) }), table).await;
+            let expected = if seen.contains(table) { vec![ash] } else { vec![] };
+            assert_eq!(theirs, expected, "{table} as {role}");
+        }
     }
 }
 
-/// A login sees the roles of its own person, and a scope nobody's.
+/// A login sees the roles of its own person, and a role nobody's.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_level_security_alone_shows_a_login_its_own_roles() {
     let town = Town::start().await;
@@ -137,6 +143,32 @@ async fn row_level_security_alone_shows_a_login_its_own_roles() {
 const OF_OWN_STAFF: &[&str] =
     &["filter", "telemetry", "source", "key", "person", "appointment", "dsl_gap", "identity_reading", "held_role"];
 
+/// What other staff see of their school, by role, and nothing else.
+const OF_OTHER_STAFF: &[(StaffRole, &[&str])] = &[
+    (
+        StaffRole::IctManager,
+        &[
+            "filtering.unmapped_label",
+            "published.issued_key_v1",
+            "published.school_v1",
+            "published.source_v1",
+            "telemetry.batch",
+        ],
+    ),
+    (
+        StaffRole::Dpo,
+        &[
+            "published.appointment_v1",
+            "published.held_role_v1",
+            "published.identity_reading_v1",
+            "published.person_login_v1",
+            "published.person_v1",
+            "published.school_v1",
+        ],
+    ),
+    (StaffRole::Teacher, &[]),
+];
+
 /// Everything with a `school_id` that the gateway may select from; the test below finds any that is missing here.
 const TABLES: &[&str] = &[
     "filtering.count_hourly",
@@ -157,11 +189,11 @@ const TABLES: &[&str] = &[
     "telemetry.batch",
 ];
 
-async fn schools_in(gateway: &PgPool, scope: Option<Scope>, table: &'static str) -> Vec<SchoolId> {
+async fn schools_in(gateway: &PgPool, role: Option<HeldRole>, table: &'static str) -> Vec<SchoolId> {
     let sql = format!("SELECT DISTINCT school_id FROM {table} ORDER BY school_id");
-    let schools: Vec<Uuid> = match scope {
+    let schools: Vec<Uuid> = match role {
         None => sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(gateway).await.unwrap(),
-        Some(scope) => tenant::read(gateway, scope, |c| {
+        Some(role) => tenant::read(gateway, HeldRoles::from(role).scopes(), |c| {
             Box::pin(async move { sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(c).await })
         })
         .await

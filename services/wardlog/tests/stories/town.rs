@@ -10,7 +10,7 @@ use std::{
 };
 
 use access::{
-    Scope, Scopes, Subject,
+    HeldRole, Subject,
     dev_issuer::DevIssuer,
     exchange::GatewaySecret,
     identity::{IssuerConfig, KeySource},
@@ -149,56 +149,60 @@ impl Town {
         format!("http://{}{path}", self.door)
     }
 
-    pub fn token(&self, scope: Scope) -> String {
+    pub fn token(&self, role: HeldRole) -> String {
         let subject: Subject = "somebody".parse().unwrap();
-        self.issuer.mint(&subject, scope, clock::now(), TimeDelta::hours(1))
+        self.issuer.mint(&subject, role, clock::now(), TimeDelta::hours(1))
+    }
+
+    /// A token of one of the staff; what it claims beside counts for nothing.
+    pub async fn staff_token(&self, subject: &str) -> String {
+        let claimed = HeldRole::dsl(self.records.school(100_004).await);
+        staff(&self.issuer).mint(&subject.parse().unwrap(), claimed, clock::now(), TimeDelta::hours(1))
     }
 
     /// Asks as one of the staff, whatever the record lets them read; the data of an answer without errors.
     pub async fn ask_as(&self, subject: &str, query: &str, variables: Value, after: &Value) -> Value {
-        // What their token claims beside counts for nothing.
-        let claimed: Scopes = [Scope::School(self.records.school(100_004).await)].into_iter().collect();
-        let token = staff(&self.issuer).mint(&subject.parse().unwrap(), claimed, clock::now(), TimeDelta::hours(1));
         let body = json!({ "query": query, "variables": variables, "extensions": { "after": after } });
-        let request = self.client.post(self.gateway("/graphql")).bearer_auth(token).json(&body);
+        let request =
+            self.client.post(self.gateway("/graphql")).bearer_auth(self.staff_token(subject).await).json(&body);
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         assert_eq!(answer.get("errors"), None, "{answer}");
         answer["data"].clone()
     }
 
     /// Asks; the bytes of the answer.
-    pub async fn ask_bytes(&self, scope: Scope, query: &str, variables: Value) -> Vec<u8> {
-        let response = self.post(scope, query, variables, &Value::Null).await;
+    pub async fn ask_bytes(&self, role: HeldRole, query: &str, variables: Value) -> Vec<u8> {
+        let response = self.post(role, query, variables, &Value::Null).await;
         assert_eq!(response.status(), StatusCode::OK);
         response.bytes().await.unwrap().to_vec()
     }
 
     /// Asks; the data of an answer without errors.
-    pub async fn ask(&self, scope: Scope, query: &str, variables: Value) -> Value {
-        self.ask_after(scope, query, variables, &Value::Null).await
+    pub async fn ask(&self, role: HeldRole, query: &str, variables: Value) -> Value {
+        self.ask_after(role, query, variables, &Value::Null).await
     }
 
     /// The same of what must show what a token stands for.
-    pub async fn ask_after(&self, scope: Scope, query: &str, variables: Value, token: &Value) -> Value {
-        let answer: Value = self.post(scope, query, variables, token).await.json().await.unwrap();
+    pub async fn ask_after(&self, role: HeldRole, query: &str, variables: Value, token: &Value) -> Value {
+        let answer: Value = self.post(role, query, variables, token).await.json().await.unwrap();
         assert_eq!(answer.get("errors"), None, "{answer}");
         answer["data"].clone()
     }
 
     /// The errors of an answer that has some.
-    pub async fn errors_after(&self, scope: Scope, query: &str, variables: Value, token: &Value) -> Value {
-        let answer: Value = self.post(scope, query, variables, token).await.json().await.unwrap();
+    pub async fn errors_after(&self, role: HeldRole, query: &str, variables: Value, token: &Value) -> Value {
+        let answer: Value = self.post(role, query, variables, token).await.json().await.unwrap();
         assert!(answer["errors"].is_array(), "{answer}");
         answer["errors"].clone()
     }
 
     /// The status of an answer.
-    pub async fn status_after(&self, scope: Scope, query: &str, variables: Value, token: &Value) -> StatusCode {
-        self.post(scope, query, variables, token).await.status()
+    pub async fn status_after(&self, role: HeldRole, query: &str, variables: Value, token: &Value) -> StatusCode {
+        self.post(role, query, variables, token).await.status()
     }
 
-    async fn post(&self, scope: Scope, query: &str, variables: Value, after: &Value) -> reqwest::Response {
-        let request = self.client.post(self.gateway("/graphql")).bearer_auth(self.token(scope));
+    async fn post(&self, role: HeldRole, query: &str, variables: Value, after: &Value) -> reqwest::Response {
+        let request = self.client.post(self.gateway("/graphql")).bearer_auth(self.token(role));
         let body = json!({ "query": query, "variables": variables, "extensions": { "after": after } });
         request.json(&body).send().await.unwrap()
     }
@@ -241,7 +245,7 @@ pub fn settings(database: &PgConnectOptions, issuer: &DevIssuer) -> Settings {
         gateway_keys: None,
         key_store: Some(KeyStore { database: Logins::of_their_own(database), wrapping: wrapping_keys() }),
         roles: BTreeSet::from(serve::Role::ALL),
-        issuers: vec![issuer.config(), IssuerConfig { states_scopes: false, ..staff(issuer).config() }],
+        issuers: vec![issuer.config(), IssuerConfig { states_roles: false, ..staff(issuer).config() }],
         secret: Some(Secret::new([3; 32])),
         door_memory: 64 << 20,
     }

@@ -48,7 +48,10 @@ async fn answer<C: Command>(
         let at = error.column();
         Problem::new(ErrorCode::BadRequest).detail(format!("expected the command {} as JSON, to column {at}", C::NAME))
     })?;
-    let owner = command.authorise(&caller).ok_or_else(not_found)?;
+    let owner = command.owner();
+    if !access::may(&caller, C::NAME, owner, &command.facts()) {
+        return Err(not_found());
+    }
     let done = carry_out(&service.means, owner, command, sent, now).await.map_err(problem)?;
     service.wake.all();
     Ok(HttpResponse::Ok().json(Answered { answer: done.answer, position: done.position.map(Into::into) }))

@@ -1,0 +1,197 @@
+//! What a caller may do: decided by the policies in `schema/policies`, from the roles that the caller holds, the action, and
+//! what it is done to. What no policy permits is forbidden, and so is whatever the policies' schema does not know.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
+    RestrictedExpression, Schema,
+};
+use eventlog::Owner;
+use schema::{TrustId, people::StaffRole, policies};
+use uuid::Uuid;
+
+use crate::Caller;
+
+/// What else a decision may rest on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The trusts whose the school is or was, as far as the caller may know.
+    pub trusts: Vec<TrustId>,
+    /// What the action is done for.
+    pub purpose: Option<&'static str>,
+}
+
+/// Whether the caller may do `action`, by its name in the policies, at a school or trust.
+pub fn may(caller: &Caller, action: &str, at: Owner, facts: &Facts) -> bool {
+    let asked = RULES.ask(caller, action, at, facts);
+    asked.unwrap_or_else(|error| {
+        tracing::error!(action, error = &*error, "not decided, and so refused");
+        false
+    })
+}
+
+#[expect(clippy::expect_used, reason = "a test reads them")]
+static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::read().expect("schema/policies can be read"));
+
+type Undecided = Box<dyn std::error::Error + Send + Sync>;
+
+struct Rules {
+    policies: PolicySet,
+    schema: Schema,
+    authorizer: Authorizer,
+    types: Types,
+}
+
+/// The types of entities.
+struct Types {
+    action: EntityTypeName,
+    person: EntityTypeName,
+    role: EntityTypeName,
+    school: EntityTypeName,
+    trust: EntityTypeName,
+}
+
+impl Rules {
+    fn read() -> Result<Self, Undecided> {
+        let (schema, _) = Schema::from_cedarschema_str(policies::SCHEMA)?;
+        Ok(Self {
+            policies: policies::POLICIES.parse()?,
+            schema,
+            authorizer: Authorizer::new(),
+            types: Types {
+                action: "Action".parse()?,
+                person: "Person".parse()?,
+                role: "StaffRole".parse()?,
+                school: "School".parse()?,
+                trust: "Trust".parse()?,
+            },
+        })
+    }
+
+    fn ask(&self, caller: &Caller, action: &str, at: Owner, facts: &Facts) -> Result<bool, Undecided> {
+        let person = self.types.person(caller)?;
+        let place = Entity::new_no_attrs(
+            self.types.place(at),
+            facts.trusts.iter().map(|&trust| self.types.place(Owner::Trust(trust))).collect(),
+        );
+        let context =
+            facts.purpose.map(|purpose| ("purpose".to_owned(), RestrictedExpression::new_string(purpose.to_owned())));
+        let request = Request::new(
+            person.uid(),
+            uid(&self.types.action, action),
+            place.uid(),
+            Context::from_pairs(context)?,
+            Some(&self.schema),
+        )?;
+        let entities = Entities::from_entities([person, place], None)?;
+        let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
+        // A policy that fails permits nothing, and a failing one that forbids would forbid nothing.
+        if let Some(error) = response.diagnostics().errors().next() {
+            return Err(Box::new(error.clone()));
+        }
+        Ok(response.decision() == Decision::Allow)
+    }
+}
+
+impl Types {
+    /// The caller with the roles that it holds. It is known by no name: nothing is decided by one.
+    fn person(&self, caller: &Caller) -> Result<Entity, Undecided> {
+        let (mut schools, mut trusts, mut leads) = (Vec::new(), Vec::new(), Vec::new());
+        for held in caller.roles.iter() {
+            let at = || RestrictedExpression::new_entity_uid(self.place(held.at));
+            let role = RestrictedExpression::new_entity_uid(uid(&self.role, held.role.as_str()));
+            let record = RestrictedExpression::new_record([("role".to_owned(), role), ("at".to_owned(), at())])?;
+            match held.at {
+                Owner::School(_) => schools.push(record),
+                Owner::Trust(_) => trusts.push(record),
+            }
+            if held.role == StaffRole::MatSafeguardingLead {
+                leads.push(at());
+            }
+        }
+        let attributes = [("schools", schools), ("trusts", trusts), ("leads", leads)];
+        let attributes = attributes.map(|(name, set)| (name.to_owned(), RestrictedExpression::new_set(set)));
+        Ok(Entity::new(uid(&self.person, "caller"), HashMap::from(attributes), [].into())?)
+    }
+
+    fn place(&self, at: Owner) -> EntityUid {
+        let kind = match at {
+            Owner::School(_) => &self.school,
+            Owner::Trust(_) => &self.trust,
+        };
+        let mut buffer = Uuid::encode_buffer();
+        uid(kind, at.id().hyphenated().encode_lower(&mut buffer))
+    }
+}
+
+fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use cedar_policy::{ValidationMode, Validator};
+
+    use super::*;
+    use crate::{HeldRole, HeldRoles};
+
+    fn caller(roles: impl Into<HeldRoles>) -> Caller {
+        Caller { subject: "u-1".parse().unwrap(), issuer: "https://id.example".parse().unwrap(), roles: roles.into() }
+    }
+
+    fn school(n: u128) -> schema::SchoolId {
+        Uuid::from_u128(n).into()
+    }
+
+    #[test]
+    fn the_policies_say_nothing_that_their_schema_does_not_know() {
+        let rules = Rules::read().unwrap();
+        let found = Validator::new(rules.schema).validate(&rules.policies, ValidationMode::Strict);
+        assert!(found.validation_passed_without_warnings(), "{found}");
+    }
+
+    #[test]
+    fn the_policies_know_the_roles_of_the_record_and_no_others() {
+        let listed = policies::SCHEMA.split_once("entity StaffRole enum [").unwrap().1.split_once(']').unwrap().0;
+        let listed: Vec<&str> = listed.split(',').map(|word| word.trim().trim_matches('"')).collect();
+        assert_eq!(listed, StaffRole::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_role_counts_where_it_is_held_and_a_leads_where_the_schools_are_the_trusts() {
+        let (own, other) = (Owner::School(school(1)), Owner::School(school(2)));
+        let dsl = caller(HeldRole::dsl(school(1)));
+        let none = Facts::default();
+        assert!(may(&dsl, "read-days", own, &none));
+        assert!(!may(&dsl, "read-days", other, &none));
+        let trust = Uuid::from_u128(3).into();
+        let lead = caller(HeldRole::mat_lead(trust));
+        let member = Facts { trusts: vec![trust], ..Facts::default() };
+        assert!(may(&lead, "read-rounded-months", own, &member));
+        assert!(!may(&lead, "read-rounded-months", own, &none));
+        assert!(!may(&lead, "read-exact-months", own, &member));
+        assert!(may(&lead, "compare-schools", Owner::Trust(trust), &none));
+        assert!(!may(&caller(HeldRoles::default()), "view-school", own, &member));
+    }
+
+    /// R133.
+    #[test]
+    fn a_dpo_is_shown_who_people_are_for_data_protection_alone() {
+        for at in [Owner::School(school(1)), Owner::Trust(Uuid::from_u128(1).into())] {
+            let dpo = caller(HeldRole { role: StaffRole::Dpo, at });
+            let asked = |purpose| may(&dpo, "read-identities", at, &Facts { purpose, ..Facts::default() });
+            assert!(asked(Some("data-protection")));
+            assert!(!asked(Some("staffing")));
+            assert!(!asked(None), "without the fact nothing is decided");
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_heard_of_is_refused() {
+        let dsl = caller(HeldRole::dsl(school(1)));
+        for action in ["", "read-everything", "compare-schools"] {
+            assert!(!may(&dsl, action, Owner::School(school(1)), &Facts::default()), "{action}");
+        }
+    }
+}
