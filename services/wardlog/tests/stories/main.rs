@@ -8,6 +8,8 @@ mod comparison;
 mod demo;
 mod files;
 mod kill;
+mod matrix;
+mod operator;
 mod people;
 mod process;
 mod tenancy;

@@ -1,0 +1,149 @@
+//! Who may do what: every field, mutation and route, asked as every role, compared with rules that were written by hand
+//! (`schema/policies/access-rules.txt`) and with what was found before (`access-matrix.txt`; `WARDLOG_WRITE=1` renews it).
+
+mod asked;
+mod cast;
+mod rules;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::Duration,
+};
+
+use database::{Role, connect};
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+
+use crate::town::Town;
+use cast::{Actor, Cast, When};
+
+/// What an actor saw: of each field at each place.
+type Seen = BTreeMap<(String, &'static str), String>;
+
+/// R014, R030, R031, R044, R046, R133.
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_may_what_the_rules_say_and_nothing_else() {
+    let town = Town::start().await;
+    let cast = Cast::of(&town).await;
+    assert_eq!(asked::fields(), rules::fields(), "each field of the schema is asked here, and nothing else");
+    let mut lines = as_the_rules_say(&town, &cast).await;
+    // Whoever holds no role today, any more or yet, or whose login was taken away, sees what a stranger sees.
+    for (when, state) in [(When::Ended, "role ended"), (When::Future, "role to come")] {
+        nothing(&town, &cast, when, state, &mut lines).await;
+    }
+    cast.take_logins_away(&town).await;
+    nothing(&town, &cast, When::Today, "login taken away", &mut lines).await;
+    doors(&town, &cast, &mut lines).await;
+    same_as_before(&lines);
+}
+
+/// The policies and the queries' own predicates alone, in a database whose row-level security shows the gateway every row.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_row_level_security_the_rules_hold_too() {
+    let town = Town::start().await;
+    let cast = Cast::of(&town).await;
+    let mut owner = PgConnection::connect_with(&town.records.database).await.unwrap();
+    let tables = "SELECT format('CREATE POLICY every_row ON %I.%I FOR SELECT TO wardlog_gateway USING (true)', n.nspname, c.relname)
+                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                  WHERE c.relrowsecurity AND has_any_column_privilege('wardlog_gateway', c.oid, 'SELECT')";
+    let opened: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut owner).await.unwrap();
+    assert!(opened.len() > 10, "{opened:?}");
+    for policy in opened {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(policy)).execute(&mut owner).await.unwrap();
+    }
+    let gateway = connect(&town.records.database, Role::Gateway, 1).await.unwrap();
+    let schools = sqlx::query_scalar!("SELECT count(*) FROM published.school_v1").fetch_one(&gateway).await.unwrap();
+    assert_eq!(schools, Some(6), "the gateway sees every school");
+    as_the_rules_say(&town, &cast).await;
+}
+
+/// Asks everything as everybody who holds a role today; the cells, or a panic that names those which are not as the rules.
+async fn as_the_rules_say(town: &Town, cast: &Cast) -> Vec<String> {
+    let every: BTreeSet<String> = cast.actors(When::Today).map(Actor::name).collect();
+    let mut expected = rules::expected(&every);
+    let (mut lines, mut wrong) = (Vec::new(), Vec::new());
+    for (actor, seen) in of_all(town, cast, When::Today).await {
+        for ((field, place), found) in seen {
+            let rule = expected.remove(&(field.clone(), actor.clone(), place.to_owned()));
+            let right = rule.as_deref().unwrap_or("-");
+            if found != right {
+                wrong.push(format!("{field} as {actor} at {place}: {found}, and the rules say {right}"));
+            }
+            lines.push(format!("{field} | {actor} | {place} | {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} cells are not as the rules say:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(expected.is_empty(), "nobody asked what these rules are of: {expected:?}");
+    lines
+}
+
+/// Every cell of every actor of one kind.
+async fn of_all(town: &Town, cast: &Cast, when: When) -> Vec<(String, Seen)> {
+    let actors = cast.actors(when).map(|actor| async move { (actor.name(), seen(town, cast, actor).await) });
+    join_all(actors).await
+}
+
+async fn seen(town: &Town, cast: &Cast, actor: &Actor) -> Seen {
+    let mut seen = Seen::new();
+    for place in &cast.places {
+        for (field, found) in asked::reads(town, &actor.subject, place).await {
+            seen.insert((field, place.name), found);
+        }
+        for (field, found) in asked::mutations(town, &actor.subject, place).await {
+            seen.insert((field, place.name), found);
+        }
+    }
+    seen
+}
+
+async fn nothing(town: &Town, cast: &Cast, when: When, state: &str, lines: &mut Vec<String>) {
+    for (actor, seen) in of_all(town, cast, when).await {
+        let found: Vec<_> = seen.iter().filter(|(_, found)| *found != "-").collect();
+        assert!(found.is_empty(), "{actor}, {state}: {found:?}");
+        lines.push(format!("everything | {actor} | {state} | -"));
+    }
+}
+
+/// The filters' door opens to a filter's key, and to nobody's token.
+async fn doors(town: &Town, cast: &Cast, lines: &mut Vec<String>) {
+    for (method, path) in rules::routes() {
+        for actor in cast.actors(When::Today) {
+            let url = town.door(&path.replace("{id}", "b-1").replace("{format}", "squid"));
+            let request = town
+                .client
+                .request(method.to_uppercase().parse().unwrap(), url)
+                .bearer_auth(town.staff_token(&actor.subject).await);
+            let answer = request.header("Idempotency-Key", "b-1").body("{}").send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{method} {path} as {}", actor.name());
+            lines.push(format!("{} {path} | {} | door | -", method.to_uppercase(), actor.name()));
+        }
+    }
+}
+
+fn same_as_before(lines: &[String]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema/policies/access-matrix.txt");
+    let found = lines.join("\n") + "\n";
+    if std::env::var_os("WARDLOG_WRITE").is_some() {
+        fs::write(&path, &found).unwrap();
+    }
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == before, "who may do what has changed: see what WARDLOG_WRITE=1 changes in access-matrix.txt");
+}
+
+/// Waits until a login reads as these roles; it may be remembered for some seconds.
+async fn until_roles(town: &Town, subject: &str, number: usize) {
+    let there = async {
+        loop {
+            let seen = town.ask_as(subject, "{ viewer { roles { role } } }", json!({}), &Value::Null).await;
+            if seen["viewer"]["roles"].as_array().unwrap().len() == number {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), there).await.expect("a login reads as its roles within 30 s");
+}

@@ -1,0 +1,175 @@
+//! How each field is asked, so that the answer tells whoever may from whoever may not, and changes nothing for the next.
+
+use std::collections::BTreeSet;
+
+use schema::{SchoolId, TrustId};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::town::{STAFF, Town, this_month};
+
+/// A place that is asked about, and what stands there to be asked for.
+pub struct Place {
+    pub name: &'static str,
+    pub at: At,
+    /// Somebody who has left.
+    pub person: Value,
+    /// A role of theirs that has ended.
+    pub role: Value,
+    /// A filter with two keys, and a third that was revoked; none at a trust.
+    pub filter: Option<(Value, Value)>,
+}
+
+#[derive(Clone, Copy)]
+pub enum At {
+    School(SchoolId),
+    Trust(TrustId),
+}
+
+impl At {
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::School(id) => id.into(),
+            Self::Trust(id) => id.into(),
+        }
+    }
+
+    pub fn input(self) -> Value {
+        match self {
+            Self::School(id) => json!({ "schoolId": id }),
+            Self::Trust(id) => json!({ "trustId": id }),
+        }
+    }
+}
+
+/// The day on which somebody has left, everywhere.
+pub const LEFT: &str = "2026-10-01";
+
+/// A subject that is linked already.
+pub const LINKED: &str = "somebody who has left";
+
+const SCHOOL: &[(&str, &str)] = &[
+    ("id", ""),
+    ("urn", ""),
+    ("name", ""),
+    ("phase", ""),
+    ("status", ""),
+    ("pupils", ""),
+    ("month", "(month: $month) { roundedTo }"),
+    ("days", "(from: \"2026-11-01\", to: \"2026-11-02\") { day }"),
+    ("sources", "{ id }"),
+    ("people", "{ id }"),
+    ("roles", "{ id }"),
+    ("dslGaps", "{ from }"),
+    ("identityReadings", "{ reader }"),
+    ("unmappedLabels", "{ label }"),
+    ("quarantine", "{ line }"),
+];
+
+const TRUST: &[(&str, &str)] = &[
+    ("id", ""),
+    ("name", ""),
+    ("people", "{ id }"),
+    ("identityReadings", "{ reader }"),
+    ("schools", "(month: $month) { month }"),
+];
+
+/// A mutation, what to add to its name where it is asked in more than one way, and the type of its input.
+const MUTATIONS: &[(&str, &str, &str)] = &[
+    ("registerSource", "", "RegisterSourceInput"),
+    ("issueIngestKey", "", "IssueIngestKeyInput"),
+    ("revokeIngestKey", "", "RevokeIngestKeyInput"),
+    ("recordPerson", "", "RecordPersonInput"),
+    ("amendPerson", "", "AmendPersonInput"),
+    ("linkLogin", "", "LinkLoginInput"),
+    ("unlinkLogin", "", "UnlinkLoginInput"),
+    ("recordLeaving", "", "RecordLeavingInput"),
+    ("giveRole", "", "GiveRoleInput"),
+    ("endRole", "", "EndRoleInput"),
+    ("readIdentities", "(STAFFING)", "ReadIdentitiesInput"),
+    ("readIdentities", "(DATA_PROTECTION)", "ReadIdentitiesInput"),
+];
+
+/// How many mutations one document can pay for.
+const AT_ONCE: usize = 6;
+
+/// The fields that are asked, as `Type.field`.
+pub fn fields() -> BTreeSet<String> {
+    let of = |kind: &'static str, fields: &'static [(&str, &str)]| {
+        fields.iter().map(move |(field, _)| format!("{kind}.{field}"))
+    };
+    let mutations = MUTATIONS.iter().map(|(name, ..)| format!("Mutation.{name}"));
+    of("School", SCHOOL).chain(of("Trust", TRUST)).chain(mutations).collect()
+}
+
+/// What somebody reads at a place, by field.
+pub async fn reads(town: &Town, subject: &str, place: &Place) -> Vec<(String, String)> {
+    let (kind, root, fields) = match place.at {
+        At::School(_) => ("School", "school", SCHOOL),
+        At::Trust(_) => ("Trust", "trust", TRUST),
+    };
+    let selection = fields.iter().map(|(field, rest)| format!("{field} {rest}")).collect::<Vec<_>>().join(" ");
+    let month = if selection.contains("$month") { ", $month: String!" } else { "" };
+    let query = format!("query($id: UUID!{month}) {{ {root}(id: $id) {{ {selection} }} }}");
+    let variables = json!({ "id": place.at.id(), "month": this_month() });
+    let answer = town.ask_as(subject, &query, variables, &Value::Null).await;
+    let seen = |field: &str| match &answer[root][field] {
+        Value::Null => "-",
+        Value::Object(month) if month["roundedTo"] == 1 => "exact",
+        Value::Object(_) => "rounded",
+        _ => "yes",
+    };
+    fields.iter().map(|(field, _)| (format!("{kind}.{field}"), seen(field).to_owned())).collect()
+}
+
+/// What somebody may tell of a place, by mutation: not so where it is answered that there is no such record.
+pub async fn mutations(town: &Town, subject: &str, place: &Place) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let asked: Vec<_> = MUTATIONS.iter().filter_map(|asked| Some((asked, input(asked.0, asked.1, place)?))).collect();
+    for some in asked.chunks(AT_ONCE) {
+        let mut variables = Map::new();
+        let (mut declared, mut selection) = (Vec::new(), Vec::new());
+        for (n, ((name, way, kind), input)) in some.iter().enumerate() {
+            declared.push(format!("$i{n}: {kind}!"));
+            let id = format!("{subject}-{}-{name}{way}", place.name);
+            selection.push(format!("m{n}: {name}(commandId: \"{id}\", input: $i{n}) {{ refused {{ reason }} }}"));
+            variables.insert(format!("i{n}"), input.clone());
+        }
+        let query = format!("mutation({}) {{ {} }}", declared.join(" "), selection.join(" "));
+        let answer = town.ask_as(subject, &query, Value::Object(variables), &Value::Null).await;
+        for (n, ((name, way, _), _)) in some.iter().enumerate() {
+            let outcome = &answer[format!("m{n}")];
+            assert!(outcome.is_object(), "{name}: {answer}");
+            let seen = if outcome["refused"]["reason"] == "NOT_FOUND" { "-" } else { "yes" };
+            found.push((format!("Mutation.{name}{way}"), seen.to_owned()));
+        }
+    }
+    found
+}
+
+/// What changes nothing, or is refused by a rule that whoever may not command is not told of.
+fn input(mutation: &str, way: &str, place: &Place) -> Option<Value> {
+    let (at, person) = (place.at.input(), &place.person);
+    let filter = || place.filter.as_ref();
+    let school = place.at.id();
+    Some(match mutation {
+        "registerSource" => {
+            filter().map(|_| json!({ "schoolId": school, "name": "filter", "vocabulary": "GENERAL" }))?
+        }
+        "issueIngestKey" => filter().map(|(source, _)| json!({ "schoolId": school, "sourceId": source }))?,
+        "revokeIngestKey" => {
+            filter().map(|(source, key)| json!({ "schoolId": school, "sourceId": source, "keyId": key }))?
+        }
+        "recordPerson" => json!({ "at": at, "category": "VOLUNTEER", "name": "One more" }),
+        "amendPerson" => {
+            json!({ "at": at, "personId": person, "category": "EMPLOYEE", "name": "Nobody in particular" })
+        }
+        "linkLogin" => json!({ "at": at, "personId": person, "issuer": STAFF, "subject": LINKED }),
+        "unlinkLogin" => json!({ "at": at, "personId": person, "login": "f".repeat(32) }),
+        "recordLeaving" => json!({ "at": at, "personId": person, "on": LEFT }),
+        "giveRole" => json!({ "at": at, "personId": person, "role": "DPO", "from": "2026-11-01" }),
+        "endRole" => json!({ "at": at, "roleId": place.role, "to": LEFT }),
+        "readIdentities" => json!({ "at": at, "personIds": [person], "purpose": way.trim_matches(['(', ')']) }),
+        other => panic!("say how {other} is asked"),
+    })
+}

@@ -1,0 +1,125 @@
+//! The rules that were written by hand, and the schema's fields that they must cover.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A field, who, a place: what is expected there, other than nothing.
+pub type Expected = BTreeMap<(String, String, String), String>;
+
+const RULES: &str = include_str!("../../../../../schema/policies/access-rules.txt");
+const SDL: &str = include_str!("../../../../../schema/graphql/schema.graphql");
+const DOOR: &str = include_str!("../../../../../schema/openapi/door.json");
+
+/// The types whose every field decides for itself.
+const DECIDING: &[&str] = &["School", "Trust", "Mutation"];
+
+/// What is reached through those fields alone, and shown whole where they are shown.
+const SHOWN_WHOLE: &[&str] = &[
+    "CategoryFigures",
+    "Day",
+    "DayCategory",
+    "DslGap",
+    "Figures",
+    "GivenRole",
+    "GivenRoleOutcome",
+    "HeldRole",
+    "IdentityReading",
+    "IngestKey",
+    "IssuedIngestKey",
+    "IssuedIngestKeyOutcome",
+    "Person",
+    "Quarantined",
+    "ReadIdentities",
+    "ReadIdentitiesOutcome",
+    "RecordedPerson",
+    "RecordedPersonOutcome",
+    "Refused",
+    "RegisteredSource",
+    "RegisteredSourceOutcome",
+    "RevokedIngestKey",
+    "RevokedIngestKeyOutcome",
+    "SchoolMonth",
+    "ShownPerson",
+    "Source",
+    "Unmapped",
+];
+
+/// What says of callers what they know: that they hold the roles which they hold.
+const OF_THE_CALLER: &[&str] = &["Viewer", "ViewerRole"];
+
+/// The rules, by field, who and place. `actors` are all there are: a rule for another is none.
+pub fn expected(actors: &BTreeSet<String>) -> Expected {
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut expected = Expected::new();
+    for line in RULES.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some((name, roles)) = line.strip_prefix("who ").and_then(|group| group.split_once(" = ")) {
+            groups.insert(name, roles.split(' ').collect());
+            continue;
+        }
+        let (what, who) = line.split_once(" : ").unwrap_or_else(|| panic!("expected ` : ` in {line:?}"));
+        let (fields, places) = what.split_once(" at ").unwrap_or_else(|| panic!("expected ` at ` in {line:?}"));
+        for word in who.split(' ') {
+            let (name, seen) = word.split_once('=').unwrap_or((word, "yes"));
+            for actor in groups.get(name).cloned().unwrap_or_else(|| vec![name]) {
+                assert!(actors.contains(actor), "there is no {actor:?} in {line:?}");
+                for (field, place) in
+                    fields.split(' ').flat_map(|field| places.split(' ').map(move |place| (field, place)))
+                {
+                    let cell = (field.to_owned(), actor.to_owned(), place.to_owned());
+                    assert_eq!(expected.insert(cell, seen.to_owned()), None, "said twice: {line:?}");
+                }
+            }
+        }
+    }
+    expected
+}
+
+/// The fields that decide, as `Type.field`. A type that is known neither as deciding nor as shown whole fails.
+pub fn fields() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (kind, body) in types() {
+        if DECIDING.contains(&kind) {
+            found.extend(names(body).map(|name| format!("{kind}.{name}")));
+        } else if kind == "Query" {
+            assert_eq!(names(body).collect::<Vec<_>>(), ["viewer", "trust", "school"], "another root needs its rules");
+        } else {
+            let known = SHOWN_WHOLE.contains(&kind) || OF_THE_CALLER.contains(&kind);
+            assert!(
+                known,
+                "the type {kind} has no rule: say in access-rules.txt who sees its fields, or that it is shown whole"
+            );
+        }
+    }
+    found
+}
+
+/// The door's routes, as method and path.
+pub fn routes() -> Vec<(String, String)> {
+    let door: serde_json::Value = serde_json::from_str(DOOR).unwrap();
+    let paths = door["paths"].as_object().unwrap().iter();
+    paths
+        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |m| (m.clone(), path.clone())))
+        .collect()
+}
+
+/// The object types of the schema, each with the text of its fields.
+fn types() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let blocks = SDL.split("\ntype ").skip(1);
+    blocks.map(|block| {
+        let (kind, rest) = block.split_once(" {").unwrap();
+        (kind, rest.split_once("\n}").unwrap().0)
+    })
+}
+
+/// The names of a type's fields: the lines of one tab, outside descriptions, that begin with a word.
+fn names(body: &'static str) -> impl Iterator<Item = &'static str> {
+    let mut described = false;
+    body.lines().filter_map(move |line| {
+        if line.trim() == "\"\"\"" {
+            described = !described;
+            return None;
+        }
+        let name =
+            line.strip_prefix('\t').filter(|line| !described && line.starts_with(|c: char| c.is_ascii_alphabetic()));
+        name.map(|line| line.split(['(', ':']).next().unwrap_or(line))
+    })
+}
