@@ -67,7 +67,7 @@ done
 # The first test that fails in a binary; the others are stopped then.
 first_failure() { # package/target, arguments of the binary…
     local line failed='' output running status=0
-    exec {output}< <(cd "services/${1%/*}" && exec timeout 300 "${binary[$1]}" "${@:2}" 2>&1)
+    exec {output}< <(cd "services/${1%/*}" && exec timeout --signal=KILL 300 "${binary[$1]}" "${@:2}" 2>&1)
     running=$!
     while read -r -u "$output" line; do
         if [[ $line =~ ^test\ (.*)\ \.\.\.\ FAILED$ ]]; then
@@ -75,9 +75,10 @@ first_failure() { # package/target, arguments of the binary…
             break
         fi
     done
-    kill "$running" 2>/dev/null || true
+    # A test that serves takes SIGTERM for a wish to stop in an orderly way, and would wait to be read for ever.
+    [ -z "$failed" ] || kill -KILL -- "-$running" 2>/dev/null || true
     wait "$running" || status=$?
-    if [ $status -eq 124 ]; then
+    if [ -z "$failed" ] && [ $status -eq 137 ]; then
         echo "$* stood still for 300 s; what its connections did:" >&2
         sql --command="SELECT pid, datname, usename, state, wait_event_type, wait_event, now() - state_change, left(query, 100) FROM pg_stat_activity WHERE backend_type = 'client backend'" >&2
     fi
@@ -88,7 +89,7 @@ first_failure() { # package/target, arguments of the binary…
 # Whether a test gives this result when it is run alone.
 alone() { # package/target, test, result
     local output
-    output=$(cd "services/${1%/*}" && timeout 300 "${binary[$1]}" --exact "$2" 2>&1) || true
+    output=$(cd "services/${1%/*}" && timeout --signal=KILL 300 "${binary[$1]}" --exact "$2" 2>&1) || true
     grep -q "^test result: $3" <<<"$output"
 }
 
