@@ -13,6 +13,10 @@ BEGIN
         trust_id   uuid,
         category   text NOT NULL,
         left_on    date,
+        hold       text,                -- why the person must not be forgotten (R276)
+        ground     text,                -- why it is proposed to forget the person, and who said so
+        proposer   text,
+        forgotten  boolean NOT NULL DEFAULT false,
         CHECK (num_nonnulls(school_id, trust_id) = 1)
     );
     CREATE INDEX ON person (school_id);
@@ -71,6 +75,12 @@ BEGIN
     GRANT UPDATE ON person, appointment TO wardlog_projections;
     GRANT DELETE ON person_login, dsl_gap TO wardlog_projections;
 
+    -- The service asks whether two logins are one person's, and who is forgotten.
+    FOREACH t IN ARRAY ARRAY['person', 'person_login'] LOOP
+        EXECUTE format('CREATE POLICY service ON %I FOR SELECT TO wardlog_directory USING (true)', t);
+        EXECUTE format('GRANT SELECT ON %I TO wardlog_directory', t);
+    END LOOP;
+
     -- A school's own staff see its people, and a trust's lead those of the trust itself; a DPO those of either.
     FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'identity_reading'] LOOP
         EXECUTE format($policy$CREATE POLICY own_people ON %I FOR SELECT TO wardlog_gateway
@@ -105,13 +115,15 @@ RESET ROLE;
 SELECT log.show_generation('people', log.make_generation('people'), false);
 
 SET LOCAL ROLE wardlog_owner;
-GRANT SELECT, INSERT ON directory.person, directory.person_login, directory.appointment,
-    directory.dsl_gap, directory.identity_reading TO wardlog_projections;
+GRANT SELECT, INSERT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap
+    TO wardlog_projections;
+GRANT INSERT ON directory.identity_reading TO wardlog_projections;
 GRANT UPDATE ON directory.person, directory.appointment TO wardlog_projections;
 GRANT DELETE ON directory.person_login, directory.dsl_gap TO wardlog_projections;
+GRANT SELECT ON directory.person, directory.person_login TO wardlog_directory;
 
 CREATE VIEW published.person_v1 WITH (security_invoker = true) AS
-    SELECT person_id, school_id, trust_id, category, left_on FROM directory.person;
+    SELECT person_id, school_id, trust_id, category, left_on, hold, ground, proposer, forgotten FROM directory.person;
 CREATE VIEW published.person_login_v1 WITH (security_invoker = true) AS
     SELECT person_id, school_id, trust_id, login FROM directory.person_login;
 CREATE VIEW published.appointment_v1 WITH (security_invoker = true) AS

@@ -85,6 +85,32 @@ vocabulary!(
     }
 );
 
+vocabulary!(
+    /// Why somebody is to be forgotten. A closed list, as for readings.
+    ForgettingGround {
+        /// The time for which a record is kept is over (R276).
+        RetentionOver = "retention-over",
+        /// The person asks for it (UK GDPR Art. 17).
+        ErasureRequest = "erasure-request",
+        /// The record should never have been made.
+        RecordedInError = "recorded-in-error",
+    }
+);
+
+vocabulary!(
+    /// Why somebody must not be forgotten yet (R276).
+    HoldReason {
+        /// An investigation is under way.
+        Investigation = "investigation",
+        /// A legal claim is made or expected (UK GDPR Art. 17(3)(e)).
+        LegalClaim = "legal-claim",
+        /// The regulator asks.
+        Regulator = "regulator",
+        /// The police or a court ask.
+        Police = "police",
+    }
+);
+
 /// Where a role is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Site {
@@ -173,6 +199,16 @@ family!(
         LoginUnlinked(LoginUnlinked) = "person-login-unlinked" 1,
         /// The person leaves.
         Left(PersonLeft) = "person-left" 1,
+        /// The person must not be forgotten from now on.
+        HoldPlaced(HoldPlaced) = "person-hold-placed" 1,
+        /// Nothing stands in the way of forgetting the person any more.
+        HoldLifted(HoldLifted) = "person-hold-lifted" 1,
+        /// Somebody says that the person is to be forgotten; it takes a second one.
+        ForgettingProposed(ForgettingProposed) = "person-forgetting-proposed" 1,
+        /// The person is not to be forgotten after all.
+        ForgettingWithdrawn(ForgettingWithdrawn) = "person-forgetting-withdrawn" 1,
+        /// The person is forgotten: the key of who it is, is destroyed.
+        Forgotten(PersonForgotten) = "person-forgotten" 1,
     }
 );
 
@@ -215,6 +251,37 @@ pub struct LoginUnlinked {
 pub struct PersonLeft {
     /// The first London day on which the person is no longer there.
     pub on: NaiveDate,
+}
+
+/// See [`PersonEvent::HoldPlaced`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldPlaced {
+    /// Why.
+    pub reason: HoldReason,
+}
+
+/// See [`PersonEvent::HoldLifted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldLifted {}
+
+/// See [`PersonEvent::ForgettingProposed`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgettingProposed {
+    /// Why.
+    pub ground: ForgettingGround,
+    /// Who says so, as the log knows them.
+    pub by: String,
+}
+
+/// See [`PersonEvent::ForgettingWithdrawn`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgettingWithdrawn {}
+
+/// See [`PersonEvent::Forgotten`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonForgotten {
+    /// Why.
+    pub ground: ForgettingGround,
 }
 
 family!(

@@ -1,5 +1,6 @@
 //! What the directory can be told, beyond what its aggregates decide: whose the record is, and what must hold elsewhere.
 
+mod forgetting;
 mod people;
 mod reading;
 mod source;
@@ -17,6 +18,7 @@ use crate::{
     },
     views,
 };
+pub use forgetting::{ChangeHold, ConfirmForgetting, ProposeForgetting, WithdrawForgetting, destroy_left_over};
 pub use people::{AmendPerson, ChangeLogin, PersonRefusal, RecordLeaving, RecordPerson};
 pub use reading::{ReadIdentities, ReadingRefusal, Shown};
 pub use source::{IssueKey, IssuedKey, RegisterSource, RevokeKey, SourceRefusal};

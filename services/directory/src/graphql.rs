@@ -13,4 +13,4 @@ const COMMAND: usize = 500;
 
 /// What can be told the directory.
 #[derive(Debug, Clone, Copy, Default, MergedObject)]
-pub struct Mutations(source::SourceMutations, people::PeopleMutations);
+pub struct Mutations(source::SourceMutations, people::PeopleMutations, people::ForgettingMutations);

@@ -4,8 +4,8 @@ use ::web::command::{Service, endpoint::take};
 use actix_web::web::{Data, ServiceConfig};
 
 use crate::commands::{
-    AmendPerson, Appoint, ChangeLogin, EndAppointment, IssueKey, ReadIdentities, RecordLeaving, RecordPerson,
-    RegisterSource, RevokeKey,
+    AmendPerson, Appoint, ChangeHold, ChangeLogin, ConfirmForgetting, EndAppointment, IssueKey, ProposeForgetting,
+    ReadIdentities, RecordLeaving, RecordPerson, RegisterSource, RevokeKey, WithdrawForgetting,
 };
 
 /// The service's name: the audience of the tokens that it believes.
@@ -21,6 +21,10 @@ pub fn routes(cfg: &mut ServiceConfig, service: Service) {
     take::<AmendPerson>(cfg, &service);
     take::<ChangeLogin>(cfg, &service);
     take::<RecordLeaving>(cfg, &service);
+    take::<ChangeHold>(cfg, &service);
+    take::<ProposeForgetting>(cfg, &service);
+    take::<WithdrawForgetting>(cfg, &service);
+    take::<ConfirmForgetting>(cfg, &service);
     take::<Appoint>(cfg, &service);
     take::<EndAppointment>(cfg, &service);
     take::<ReadIdentities>(cfg, &service);

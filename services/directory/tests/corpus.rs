@@ -6,7 +6,7 @@ use std::{fmt::Debug, fs, path::PathBuf};
 
 use chrono::NaiveDate;
 use directory::domain::{
-    person::{Known, Person},
+    person::{Forgetting, Known, Person},
     reading::Reading,
     school::{Membership, Registered, School},
     source::{KeyState, Source},
@@ -17,7 +17,7 @@ use eventlog::Aggregate;
 use schema::{
     DomainEvent, Vocabulary,
     directory::{SchoolDetails, SourceRegistered},
-    people::{PersonCategory, StaffRole},
+    people::{PersonCategory, PersonEvent, StaffRole},
 };
 use uuid::Uuid;
 
@@ -134,8 +134,11 @@ fn the_life_of_a_source_folds_to_what_its_samples_tell() {
 
 #[test]
 fn the_life_of_a_person_folds_to_what_its_samples_tell() {
-    let Person::Known(known) = Person::after(&life()) else { panic!("unknown") };
-    let Known { person, category, identity, logins, left } = known;
+    let life: Vec<PersonEvent> = life();
+    assert_eq!(Person::after(&life), Person::Forgotten);
+    let Person::Known(known) = Person::after(&life[..life.len() - 1]) else { panic!("unknown") };
+    let Known { person, category, identity, logins, left, forgetting } = known;
+    assert_eq!(forgetting, Forgetting::default());
     assert_eq!((person, category, left), (id(0xe001), PersonCategory::Governor, Some(day("2028-07-31"))));
     assert_eq!((identity.key(), logins.len()), (id(0xe001), 0));
 }

@@ -3,6 +3,7 @@
 mod school;
 
 use ::web::{
+    clock,
     command::Client,
     graphql::{bad_input, internal},
 };
@@ -151,6 +152,14 @@ impl Trust {
         people_of(context, Workplace::Trust(trust)).await.map(Some)
     }
 
+    /// Those of the trust's own people whose record is due for disposal: six years after they left. Null unless the caller
+    /// leads the trust's safeguarding, or is its DPO.
+    #[graphql(complexity = "2 * READ + PEOPLE * child_complexity")]
+    async fn due_for_disposal(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Person>>> {
+        let Some(trust) = self.may(context, "read-people")? else { return Ok(None) };
+        due_of(context, Workplace::Trust(trust)).await.map(Some)
+    }
+
     /// Who was shown who the trust's own people are, the latest 100. Null unless the caller leads the trust's safeguarding,
     /// or is its DPO.
     #[graphql(complexity = "READ + PEOPLE * child_complexity")]
@@ -201,6 +210,13 @@ async fn people_of(context: &Context<'_>, at: Workplace) -> async_graphql::Resul
     })
     .await?;
     Ok(people(rows, roles))
+}
+
+/// Those of them whose record is due for disposal today.
+async fn due_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<Vec<Person>> {
+    let today = ::schema::london_day(clock::now());
+    let people = people_of(context, at).await?;
+    Ok(people.into_iter().filter(|person| person.is_due(today)).collect())
 }
 
 async fn readings_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<Vec<IdentityReading>> {

@@ -125,6 +125,26 @@ impl Vault {
         keys.into_iter().map(|(id, key)| Ok((id, found(id, key)?))).collect()
     }
 
+    /// Those of these ids whose key is in the store, whether or not anything opens it.
+    pub async fn kept(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<Vec<DataKeyId>, VaultError> {
+        let store = self.store()?;
+        let (context, ids) = (store.context, ids.iter().copied().map(Uuid::from).collect::<Vec<_>>());
+        let kept = transact(&store.pool, move |connection| {
+            Box::pin(async move {
+                sqlx::query_scalar!(
+                    "SELECT key_id FROM keys.data_key
+                     WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3) AND wrapped IS NOT NULL",
+                    context,
+                    owner,
+                    &ids,
+                )
+                .fetch_all(connection)
+                .await
+            })
+        });
+        Ok(kept.await?.into_iter().map(DataKeyId::from).collect())
+    }
+
     /// Destroys the keys of these ids, for ever and wherever they were copied to: the owner's other keys are wrapped anew,
     /// and the wrapping key under which an old backup has them all is destroyed. Asked again, it finishes what was cut short.
     pub async fn destroy(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<(), VaultError> {

@@ -10,7 +10,10 @@ use filtering::views::Counts;
 use futures_util::future::BoxFuture;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::CancellationToken;
-use web::{clock, command::Service};
+use web::{
+    clock,
+    command::{Means, Service},
+};
 
 use crate::{
     replay::{self, How},
@@ -19,6 +22,9 @@ use crate::{
 
 /// Mounts a context's commands on the internal listener.
 pub type Commands = fn(&mut ServiceConfig, Service);
+
+/// What a context sees to beside its commands, again and again.
+pub type Chore = fn(Means) -> BoxFuture<'static, Result<()>>;
 
 /// A context, as the binary runs it.
 #[derive(Debug)]
@@ -31,6 +37,8 @@ pub struct Context {
     pub database: database::Role,
     /// Its commands; none if it takes none.
     pub commands: Option<Commands>,
+    /// What it sees to beside; none if there is nothing.
+    pub chore: Option<Chore>,
     /// Its views.
     pub views: &'static [View],
 }
@@ -42,6 +50,15 @@ pub const CONTEXTS: &[Context] = &[
         role: Role::Directory,
         database: database::Role::Directory,
         commands: Some(directory::http::routes),
+        chore: Some(|means| {
+            Box::pin(async move {
+                let destroyed = directory::commands::destroy_left_over(&means.pool, &means.vault).await?;
+                if destroyed > 0 {
+                    tracing::warn!(destroyed, "keys of people who are forgotten were still there");
+                }
+                Ok(())
+            })
+        }),
         views: &[View::of::<DirectoryView>(Wakes::domain), View::of::<PeopleView>(Wakes::domain)],
     },
     Context {
@@ -49,6 +66,7 @@ pub const CONTEXTS: &[Context] = &[
         role: Role::Filtering,
         database: database::Role::Filtering,
         commands: None,
+        chore: None,
         views: &[View::of::<Counts>(Wakes::telemetry)],
     },
 ];

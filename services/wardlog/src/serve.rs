@@ -159,7 +159,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         public.pools.push(pool);
         inside.exchange = Some(exchange);
     }
-    inside.services = services(&settings, &own, &wakes).await?;
+    inside.services = services(&settings, &own, &wakes, &mut tasks, &answered).await?;
     public.pools.extend(inside.services.iter().map(|(_, service)| service.means.pool.clone()));
     let public_listener =
         TcpListener::bind(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -182,8 +182,14 @@ async fn door(settings: &Settings, pool: &PgPool, wakes: &Wakes) -> Result<Door>
     Ok(Door::new(pool.clone(), pipeline, settings.door_memory))
 }
 
-/// The services whose roles the process has, each with the commands that it takes.
-async fn services(settings: &Settings, own: &Url, wakes: &Wakes) -> Result<Vec<(Commands, Service)>> {
+/// The services whose roles the process has, each with the commands that it takes; what they see to beside runs until `stop`.
+async fn services(
+    settings: &Settings,
+    own: &Url,
+    wakes: &Wakes,
+    tasks: &mut JoinSet<()>,
+    stop: &CancellationToken,
+) -> Result<Vec<(Commands, Service)>> {
     let mut services = Vec::new();
     for context in CONTEXTS.iter().filter(|context| settings.roles.contains(&context.role)) {
         let Some(commands) = context.commands else { continue };
@@ -196,6 +202,9 @@ async fn services(settings: &Settings, own: &Url, wakes: &Wakes) -> Result<Vec<(
         let verifier = Verifier::of_exchanged(context.name, keys)?;
         let pool = connect(settings, context.database, 10).await?;
         let means = Means { pool, vault: vault(settings, context).await? };
+        if let Some(chore) = context.chore.filter(|_| settings.key_store.is_some()) {
+            tasks.spawn(housekeeping::chore(context.name, chore, means.clone(), stop.clone()));
+        }
         services.push((commands, Service { means, verifier, wake: wakes.domain().clone() }));
     }
     Ok(services)

@@ -63,7 +63,7 @@ pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What must hold of other records: asked in the transaction of the decision, and not held to.
     fn check(
         &self,
-        _owner: Owner,
+        _given: &Given,
         _connection: &mut PgConnection,
     ) -> impl Future<Output = Result<(), CommandError<Self::Refusal>>> + Send {
         async { Ok(()) }

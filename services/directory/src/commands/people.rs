@@ -101,6 +101,12 @@ impl Refusal for PersonRefusal {
             Self::Person(PersonError::HasLeft) => Some(Rule::new("HAS_LEFT")),
             Self::Person(PersonError::TooManyLogins) => Some(Rule::new("TOO_MANY_LOGINS")),
             Self::Person(PersonError::LoginUnknown) => Some(Rule::of("LOGIN_UNKNOWN", "login")),
+            Self::Person(PersonError::OnHold) => Some(Rule::new("ON_HOLD")),
+            Self::Person(PersonError::IsThere) => Some(Rule::new("IS_THERE")),
+            Self::Person(PersonError::RetainedStill) => Some(Rule::of("RETAINED_STILL", "ground")),
+            Self::Person(PersonError::ProposedAlready) => Some(Rule::new("PROPOSED_ALREADY")),
+            Self::Person(PersonError::NothingProposed) => Some(Rule::new("NOTHING_PROPOSED")),
+            Self::Person(PersonError::OneAlone) => Some(Rule::new("ONE_ALONE")),
         }
     }
 }
@@ -226,8 +232,8 @@ impl Command for RecordLeaving {
         Ok(PersonCommand::Leave(self.on))
     }
 
-    async fn check(&self, owner: Owner, connection: &mut PgConnection) -> Result<(), Error> {
-        let mut places = vec![owner];
+    async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
+        let mut places = vec![given.owner];
         if let Workplace::Trust(trust) = self.at {
             let schools = schools_of(&mut *connection, trust).await?;
             places.extend(schools.into_iter().map(Owner::School));

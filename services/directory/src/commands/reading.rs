@@ -96,11 +96,11 @@ impl Command for ReadIdentities {
         Ok(IdentitiesRead { people: self.people.clone(), purpose: self.purpose })
     }
 
-    async fn check(&self, owner: Owner, connection: &mut PgConnection) -> Result<(), Error> {
+    async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
         if self.people.len() > MOST {
             return Err(CommandError::Refused(ReadingError::People.into()));
         }
-        sealed(connection, owner, &self.people).await.map(drop)
+        sealed(connection, given.owner, &self.people).await.map(drop)
     }
 
     async fn answer(&self, given: &Given, done: &Done<ReadingEvent>) -> Result<Vec<Shown>, Error> {
@@ -118,17 +118,18 @@ impl Command for ReadIdentities {
     }
 }
 
-/// Who these people are, sealed; in their order.
+/// Who these people are, sealed; in their order. Nothing of one who is forgotten.
 async fn sealed(
     connection: &mut PgConnection,
     owner: Owner,
     people: &[PersonId],
-) -> Result<Vec<(PersonId, Sealed<Identity>)>, Error> {
+) -> Result<Vec<(PersonId, Option<Sealed<Identity>>)>, Error> {
     let streams: Vec<String> = people.iter().copied().map(person_stream).collect();
     let records = eventlog::load_each::<PersonEvent>(connection, owner, &streams).await?;
     let identity =
         |(person, stream): (PersonId, &String)| match Person::after(records.get(stream).into_iter().flatten()) {
-            Person::Known(known) => Ok((person, known.identity)),
+            Person::Known(known) => Ok((person, Some(known.identity))),
+            Person::Forgotten => Ok((person, None)),
             Person::Unknown => Err(CommandError::Refused(ReadingRefusal::PersonUnknown)),
         };
     people.iter().copied().zip(&streams).map(identity).collect()
@@ -136,9 +137,10 @@ async fn sealed(
 
 async fn open(given: &Given, people: &[PersonId]) -> Result<Vec<Shown>, Error> {
     let sealed = sealed(&mut *given.means.pool.acquire().await?, given.owner, people).await?;
-    let ids: Vec<DataKeyId> = sealed.iter().map(|(_, identity)| identity.key()).collect();
+    let ids: Vec<DataKeyId> = sealed.iter().filter_map(|(_, identity)| Some(identity.as_ref()?.key())).collect();
     let keys = given.means.vault.find(given.owner.id(), &ids).await.map_err(unsealed)?;
     let shown = sealed.iter().map(|(person, identity)| {
+        let Some(identity) = identity else { return Ok(Shown { person: *person, identity: None }) };
         let identity = match keys.get(&identity.key()) {
             Some(Found::Key(key)) => Some(open_identity(given.owner, *person, key, identity)?),
             Some(Found::Destroyed) => None,

@@ -117,7 +117,7 @@ impl Command for RegisterSource {
         Ok(SourceCommand::Register(source::RegisterSource { source: given.id.into(), school, name, vocabulary }))
     }
 
-    async fn check(&self, _: Owner, connection: &mut PgConnection) -> Result<(), Error> {
+    async fn check(&self, _: &Given, connection: &mut PgConnection) -> Result<(), Error> {
         let school = school_stream(self.school);
         let events = eventlog::load::<SchoolEvent>(connection, school.owner, &school.name).await?;
         match School::after(events.iter().map(|stored| &stored.event)) {

@@ -106,7 +106,7 @@ impl Command for Appoint {
         Ok(StaffingCommand::Appoint { site: at.site(), appointed, succeeds })
     }
 
-    async fn check(&self, _: Owner, connection: &mut PgConnection) -> Result<(), Error> {
+    async fn check(&self, _: &Given, connection: &mut PgConnection) -> Result<(), Error> {
         let known = self.person_there(connection).await?;
         match known.left {
             Some(left) if left <= self.from => Err(CommandError::Refused(StaffingRefusal::HasLeft)),
@@ -145,7 +145,7 @@ impl Appoint {
             let events = eventlog::load::<PersonEvent>(connection, owner, &person_stream(self.person)).await?;
             match Person::after(events.iter().map(|stored| &stored.event)) {
                 Person::Known(known) => return Ok(known),
-                Person::Unknown => {}
+                Person::Unknown | Person::Forgotten => {}
             }
         }
         Err(CommandError::Refused(StaffingRefusal::PersonUnknown))

@@ -1,5 +1,9 @@
 //! A person: what somebody is to a school or trust, how they log in, and when they leave. Who they are is sealed.
 
+mod forgetting;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
@@ -7,10 +11,12 @@ use eventlog::Aggregate;
 use schema::{
     PersonId, Sealed,
     people::{
-        Identity, LoginLinked, LoginName, LoginUnlinked, PersonAmended, PersonCategory, PersonEvent, PersonLeft,
-        PersonRecorded,
+        HoldPlaced, Identity, LoginLinked, LoginName, LoginUnlinked, PersonAmended, PersonCategory, PersonEvent,
+        PersonLeft, PersonRecorded,
     },
 };
+
+pub use forgetting::{Forgetting, ForgettingCommand, due};
 
 /// By how many names a person may log in: one at each issuer, and few schools have two.
 pub const LOGINS: usize = 5;
@@ -23,6 +29,8 @@ pub enum Person {
     Unknown,
     /// The person is known.
     Known(Known),
+    /// The person was known, and is forgotten.
+    Forgotten,
 }
 
 /// What is known of a person.
@@ -38,6 +46,8 @@ pub struct Known {
     pub logins: BTreeSet<LoginName>,
     /// The first day on which the person is no longer there.
     pub left: Option<NaiveDate>,
+    /// What is said of forgetting the person.
+    pub forgetting: Forgetting,
 }
 
 /// What can be asked of a person's record.
@@ -53,6 +63,8 @@ pub enum PersonCommand {
     UnlinkLogin(LoginName),
     /// Say when the person leaves.
     Leave(NaiveDate),
+    /// Say whether the person is to be forgotten.
+    Forget(ForgettingCommand),
 }
 
 /// Why a person's record refuses a command.
@@ -73,6 +85,24 @@ pub enum PersonError {
     /// The person does not log in by it.
     #[error("the person does not log in by this name")]
     LoginUnknown,
+    /// Lift the hold first.
+    #[error("the person is on hold: nobody may forget them until it is lifted")]
+    OnHold,
+    /// Record when the person left first.
+    #[error("the person is there still: say when they left first")]
+    IsThere,
+    /// It is due six years after they left.
+    #[error("the time for which the record is kept is not over")]
+    RetainedStill,
+    /// Withdraw it first.
+    #[error("it is proposed already, for another reason or by somebody else")]
+    ProposedAlready,
+    /// Propose it first.
+    #[error("nobody has proposed to forget the person")]
+    NothingProposed,
+    /// It takes two.
+    #[error("whoever proposed it cannot confirm it, and nobody decides about themselves")]
+    OneAlone,
 }
 
 impl Aggregate for Person {
@@ -83,13 +113,8 @@ impl Aggregate for Person {
     fn decide(&self, command: &PersonCommand) -> Result<Vec<PersonEvent>, PersonError> {
         match (self, command) {
             (Self::Unknown, PersonCommand::Record(recorded)) => Ok(vec![PersonEvent::Recorded(recorded.clone())]),
-            (
-                Self::Unknown,
-                PersonCommand::Amend(_)
-                | PersonCommand::LinkLogin(_)
-                | PersonCommand::UnlinkLogin(_)
-                | PersonCommand::Leave(_),
-            ) => Err(PersonError::NotRecorded),
+            (Self::Forgotten, PersonCommand::Forget(ForgettingCommand::Confirm { .. })) => Ok(vec![]),
+            (Self::Unknown | Self::Forgotten, _) => Err(PersonError::NotRecorded),
             (Self::Known(_), PersonCommand::Record(_)) => Err(PersonError::Recorded),
             (Self::Known(Known { left: Some(left), .. }), PersonCommand::Leave(on)) if on == left => Ok(vec![]),
             (Self::Known(Known { left: Some(_), .. }), PersonCommand::Amend(_) | PersonCommand::LinkLogin(_)) => {
@@ -99,6 +124,7 @@ impl Aggregate for Person {
             (Self::Known(known), PersonCommand::LinkLogin(login)) => known.link(login),
             (Self::Known(known), PersonCommand::UnlinkLogin(login)) => known.unlink(login),
             (Self::Known(_), PersonCommand::Leave(on)) => Ok(vec![PersonEvent::Left(PersonLeft { on: *on })]),
+            (Self::Known(known), PersonCommand::Forget(command)) => known.forgetting.decide(known.left, command),
         }
     }
 
@@ -111,15 +137,10 @@ impl Aggregate for Person {
                     identity: identity.clone(),
                     logins: BTreeSet::new(),
                     left: None,
+                    forgetting: Forgetting::default(),
                 })
             }
-            (
-                Self::Unknown,
-                PersonEvent::Amended(_)
-                | PersonEvent::LoginLinked(_)
-                | PersonEvent::LoginUnlinked(_)
-                | PersonEvent::Left(_),
-            ) => Self::Unknown,
+            (other @ (Self::Unknown | Self::Forgotten), _) => other,
             (known @ Self::Known(_), PersonEvent::Recorded(_)) => known,
             (Self::Known(known), PersonEvent::Amended(PersonAmended { category, identity })) => {
                 Self::Known(Known { category: *category, identity: identity.clone(), ..known })
@@ -135,6 +156,23 @@ impl Aggregate for Person {
             (Self::Known(known), PersonEvent::Left(PersonLeft { on })) => {
                 Self::Known(Known { left: Some(*on), ..known })
             }
+            (Self::Known(mut known), PersonEvent::HoldPlaced(HoldPlaced { reason })) => {
+                known.forgetting.hold = Some(*reason);
+                Self::Known(known)
+            }
+            (Self::Known(mut known), PersonEvent::HoldLifted(_)) => {
+                known.forgetting.hold = None;
+                Self::Known(known)
+            }
+            (Self::Known(mut known), PersonEvent::ForgettingProposed(proposed)) => {
+                known.forgetting.proposed = Some(proposed.clone());
+                Self::Known(known)
+            }
+            (Self::Known(mut known), PersonEvent::ForgettingWithdrawn(_)) => {
+                known.forgetting.proposed = None;
+                Self::Known(known)
+            }
+            (Self::Known(_), PersonEvent::Forgotten(_)) => Self::Forgotten,
         }
     }
 }
@@ -156,92 +194,5 @@ impl Known {
         } else {
             Err(PersonError::LoginUnknown)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn sealed(text: &str) -> Sealed<Identity> {
-        Sealed::new(Uuid::from_u128(1).into(), text.to_owned())
-    }
-
-    fn recorded() -> PersonEvent {
-        let category = PersonCategory::Employee;
-        PersonEvent::Recorded(PersonRecorded { person: Uuid::from_u128(1).into(), category, identity: sealed("a") })
-    }
-
-    fn amended() -> PersonAmended {
-        PersonAmended { category: PersonCategory::Governor, identity: sealed("b") }
-    }
-
-    fn login(n: u8) -> LoginName {
-        LoginName::try_from(format!("{n:032x}")).unwrap()
-    }
-
-    fn linked(n: u8) -> PersonEvent {
-        PersonEvent::LoginLinked(LoginLinked { login: login(n) })
-    }
-
-    fn day(text: &str) -> NaiveDate {
-        text.parse().unwrap()
-    }
-
-    fn left() -> PersonEvent {
-        PersonEvent::Left(PersonLeft { on: day("2027-07-31") })
-    }
-
-    #[test]
-    fn a_person_is_recorded_once() {
-        let PersonEvent::Recorded(person) = recorded() else { unreachable!() };
-        let record = PersonCommand::Record(person);
-        assert_eq!(Person::Unknown.decide(&record), Ok(vec![recorded()]));
-        assert_eq!(Person::after(&[recorded()]).decide(&record), Err(PersonError::Recorded));
-    }
-
-    #[test]
-    fn of_somebody_unknown_nothing_is_said() {
-        for command in [
-            PersonCommand::Amend(amended()),
-            PersonCommand::LinkLogin(login(1)),
-            PersonCommand::UnlinkLogin(login(1)),
-            PersonCommand::Leave(day("2027-07-31")),
-        ] {
-            assert_eq!(Person::Unknown.decide(&command), Err(PersonError::NotRecorded));
-        }
-    }
-
-    #[test]
-    fn a_person_logs_in_by_a_name_until_it_is_unlinked() {
-        let person = Person::after(&[recorded()]);
-        assert_eq!(person.decide(&PersonCommand::UnlinkLogin(login(1))), Err(PersonError::LoginUnknown));
-        assert_eq!(person.decide(&PersonCommand::LinkLogin(login(1))), Ok(vec![linked(1)]));
-        let person = person.evolve(&linked(1));
-        assert_eq!(person.decide(&PersonCommand::LinkLogin(login(1))), Ok(vec![]));
-        let unlinked = PersonEvent::LoginUnlinked(LoginUnlinked { login: login(1) });
-        assert_eq!(person.decide(&PersonCommand::UnlinkLogin(login(1))), Ok(vec![unlinked.clone()]));
-        assert_eq!(person.evolve(&unlinked), Person::after(&[recorded()]));
-    }
-
-    #[test]
-    fn a_sixth_name_is_refused() {
-        let person = Person::after([recorded()].iter().chain(&[linked(1), linked(2), linked(3), linked(4)]));
-        assert_eq!(person.decide(&PersonCommand::LinkLogin(login(5))), Ok(vec![linked(5)]));
-        let person = person.evolve(&linked(5));
-        assert_eq!(person.decide(&PersonCommand::LinkLogin(login(6))), Err(PersonError::TooManyLogins));
-    }
-
-    #[test]
-    fn of_somebody_who_left_only_the_day_can_be_said_otherwise_and_a_login_taken() {
-        let person = Person::after(&[recorded(), linked(1), left()]);
-        assert_eq!(person.decide(&PersonCommand::Amend(amended())), Err(PersonError::HasLeft));
-        assert_eq!(person.decide(&PersonCommand::LinkLogin(login(2))), Err(PersonError::HasLeft));
-        assert_eq!(person.decide(&PersonCommand::Leave(day("2027-07-31"))), Ok(vec![]));
-        let earlier = PersonEvent::Left(PersonLeft { on: day("2027-06-30") });
-        assert_eq!(person.decide(&PersonCommand::Leave(day("2027-06-30"))), Ok(vec![earlier]));
-        assert!(person.decide(&PersonCommand::UnlinkLogin(login(1))).is_ok());
     }
 }

@@ -1,5 +1,6 @@
 //! The people of a school or trust, and the roles that they hold.
 
+mod forgetting;
 mod mutations;
 
 use std::collections::HashMap;
@@ -9,7 +10,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use schema::{PersonId, people as said};
 use uuid::Uuid;
 
-use crate::views::people;
+use crate::{domain::person, views::people};
+pub use forgetting::{ForgettingMutations, HoldReason, ProposedForgetting};
 pub use mutations::PeopleMutations;
 
 /// Somebody of a school's or trust's people. Who it is, `readIdentities` shows.
@@ -24,6 +26,12 @@ pub struct Person {
     left_on: Option<NaiveDate>,
     /// How the person logs in: for each login a name of our own, the `reader` of readings.
     logins: Vec<String>,
+    /// Why the person must not be forgotten; null while there is no hold.
+    hold: Option<HoldReason>,
+    /// That the person is to be forgotten; null while nobody has proposed it.
+    forgetting: Option<ProposedForgetting>,
+    /// Whether the person is forgotten: nobody can be shown who it was.
+    forgotten: bool,
     /// The roles that the person holds, held or will hold there, the oldest first.
     #[graphql(skip)]
     roles: Vec<HeldRole>,
@@ -31,10 +39,27 @@ pub struct Person {
 
 #[ComplexObject]
 impl Person {
+    /// The first London day on which the record is due for disposal: six years after the person left. Null while the person
+    /// is there, and once the person is forgotten.
+    async fn disposal_due(&self) -> Option<NaiveDate> {
+        self.due()
+    }
+
     /// The roles that the person holds, held or will hold there, the oldest first; those of one day if it is given.
     async fn roles(&self, on: Option<NaiveDate>) -> Vec<HeldRole> {
         let holds = |role: &&HeldRole| on.is_none_or(|on| role.from <= on && role.to.is_none_or(|to| on < to));
         self.roles.iter().filter(holds).cloned().collect()
+    }
+}
+
+impl Person {
+    /// Whether the record is due for disposal (R276).
+    pub fn is_due(&self, today: NaiveDate) -> bool {
+        self.due().is_some_and(|due| due <= today)
+    }
+
+    fn due(&self) -> Option<NaiveDate> {
+        self.left_on.filter(|_| !self.forgotten).and_then(person::due)
     }
 }
 
@@ -86,6 +111,9 @@ pub fn people(rows: Vec<people::Person>, roles: Vec<people::Role>) -> Vec<Person
         category: row.category.into(),
         left_on: row.left_on,
         logins: row.logins,
+        hold: row.hold.map(HoldReason::from),
+        forgetting: row.proposed.map(ProposedForgetting::from),
+        forgotten: row.forgotten,
         roles: held.remove(&row.person).unwrap_or_default(),
     };
     rows.into_iter().map(person).collect()

@@ -111,7 +111,7 @@ impl Import<'_> {
         drop(connection);
         let people = records.values().filter_map(|events| match Person::after(events) {
             Person::Known(known) => Some(known),
-            Person::Unknown => None,
+            Person::Unknown | Person::Forgotten => None,
         });
         let people: Vec<_> = people.collect();
         let ids: Vec<PersonId> = people.iter().map(|known| known.person).collect();

@@ -4,13 +4,14 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use eventlog::{DomainLog, EventRecord, Offset, Projection, ProjectionError};
 use schema::{
-    PersonId, SchoolId,
+    DataKeyId, PersonId, SchoolId,
     people::{
-        Appointed, AppointmentEnded, DslGap, IdentitiesRead, LoginLinked, LoginUnlinked, PersonAmended, PersonCategory,
-        PersonEvent, PersonLeft, PersonRecorded, ReadingEvent, ReadingPurpose, StaffRole, StaffingEvent,
+        Appointed, AppointmentEnded, DslGap, ForgettingGround, ForgettingProposed, HoldPlaced, HoldReason,
+        IdentitiesRead, LoginLinked, LoginUnlinked, PersonAmended, PersonCategory, PersonEvent, PersonLeft,
+        PersonRecorded, ReadingEvent, ReadingPurpose, StaffRole, StaffingEvent,
     },
 };
-use sqlx::PgConnection;
+use sqlx::{PgConnection, postgres::PgQueryResult};
 use uuid::Uuid;
 
 use super::{At, unreadable};
@@ -83,8 +84,37 @@ async fn person(c: &mut PgConnection, at: At<'_>, event: PersonEvent) -> Result<
         PersonEvent::Left(PersonLeft { on }) => {
             sqlx::query!("UPDATE person SET left_on = $2 WHERE person_id = $1", person, on).execute(c).await?
         }
+        PersonEvent::HoldPlaced(HoldPlaced { reason }) => hold(c, person, Some(reason)).await?,
+        PersonEvent::HoldLifted(_) => hold(c, person, None).await?,
+        PersonEvent::ForgettingProposed(proposed) => proposal(c, person, Some(proposed)).await?,
+        PersonEvent::ForgettingWithdrawn(_) => proposal(c, person, None).await?,
+        PersonEvent::Forgotten(_) => {
+            sqlx::query!("DELETE FROM person_login WHERE person_id = $1", person).execute(&mut *c).await?;
+            sqlx::query!(
+                "UPDATE person SET forgotten = true, ground = NULL, proposer = NULL WHERE person_id = $1",
+                person
+            )
+            .execute(c)
+            .await?
+        }
     };
     at.one_row(&written)
+}
+
+async fn hold(c: &mut PgConnection, person: Uuid, reason: Option<HoldReason>) -> Result<PgQueryResult, sqlx::Error> {
+    let reason = reason.map(HoldReason::as_str);
+    sqlx::query!("UPDATE person SET hold = $2 WHERE person_id = $1", person, reason).execute(c).await
+}
+
+async fn proposal(
+    c: &mut PgConnection,
+    person: Uuid,
+    proposed: Option<ForgettingProposed>,
+) -> Result<PgQueryResult, sqlx::Error> {
+    let (ground, by) = proposed.map(|proposed| (proposed.ground.as_str(), proposed.by)).unzip();
+    sqlx::query!("UPDATE person SET ground = $2, proposer = $3 WHERE person_id = $1", person, ground, by)
+        .execute(c)
+        .await
 }
 
 async fn staffing(c: &mut PgConnection, at: At<'_>, event: StaffingEvent) -> Result<(), ProjectionError> {
@@ -150,6 +180,12 @@ pub struct Person {
     pub left_on: Option<NaiveDate>,
     /// Our own names for how the person logs in.
     pub logins: Vec<String>,
+    /// Why the person must not be forgotten, if so.
+    pub hold: Option<HoldReason>,
+    /// Why it is proposed to forget the person, and who said so.
+    pub proposed: Option<ForgettingProposed>,
+    /// Whether the person is forgotten.
+    pub forgotten: bool,
 }
 
 /// A role that somebody holds, held or will hold.
@@ -183,17 +219,56 @@ pub struct Reading {
 /// Everybody who is recorded there, whether or not they have left.
 pub async fn of(connection: &mut PgConnection, at: Workplace) -> Result<Vec<Person>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT p.person_id AS "person_id!", p.category AS "category!", p.left_on,
+        r#"SELECT p.person_id AS "person_id!", p.category AS "category!", p.left_on, p.hold, p.ground, p.proposer,
+                  p.forgotten AS "forgotten!",
                   ARRAY(SELECT l.login FROM published.person_login_v1 l WHERE l.person_id = p.person_id ORDER BY l.login)
                       AS "logins!"
            FROM published.person_v1 p WHERE p.school_id = $1 OR p.trust_id = $1 ORDER BY p.person_id"#,
         at.owner().id(),
     );
     let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
+        let (person, left_on, logins, forgotten) = (row.person_id.into(), row.left_on, row.logins, row.forgotten);
         let category = row.category.parse().map_err(unreadable)?;
-        Ok(Person { person: row.person_id.into(), category, left_on: row.left_on, logins: row.logins })
+        let hold = row.hold.map(|reason| reason.parse().map_err(unreadable)).transpose()?;
+        let ground: Option<ForgettingGround> =
+            row.ground.map(|ground| ground.parse().map_err(unreadable)).transpose()?;
+        let proposed = ground.zip(row.proposer).map(|(ground, by)| ForgettingProposed { ground, by });
+        Ok(Person { person, category, left_on, logins, hold, proposed, forgotten })
     });
     rows.collect()
+}
+
+/// Whether somebody logs in by this name.
+pub async fn logs_in_as(connection: &mut PgConnection, person: Uuid, login: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM person_login WHERE person_id = $1 AND login = $2) AS "does!""#,
+        person,
+        login,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// Whether one person logs in by both names.
+pub async fn are_one(connection: &mut PgConnection, one: &str, other: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM person_login a JOIN person_login b USING (person_id)
+                          WHERE a.login = $1 AND b.login = $2) AS "are!""#,
+        one,
+        other,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// Everybody who is forgotten, by the owner of their record; the ids are those of their keys.
+pub async fn forgotten(connection: &mut PgConnection) -> Result<Vec<(Uuid, Vec<DataKeyId>)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT coalesce(school_id, trust_id) AS "owner!", array_agg(person_id) AS "people!"
+           FROM person WHERE forgotten GROUP BY 1"#
+    );
+    let rows = rows.fetch_all(connection).await?.into_iter();
+    Ok(rows.map(|row| (row.owner, row.people.into_iter().map(DataKeyId::from).collect())).collect())
 }
 
 /// Every role ever held there, the oldest first.

@@ -6,20 +6,27 @@ use chrono::{Days, NaiveDate, TimeDelta};
 use directory::{
     PeopleView,
     commands::{
-        AmendPerson, Appoint, ChangeLogin, EndAppointment, PersonRefusal, ReadIdentities, ReadingRefusal,
-        RecordLeaving, RecordPerson, Shown, StaffingRefusal,
+        AmendPerson, Appoint, ChangeLogin, ConfirmForgetting, EndAppointment, PersonRefusal, ProposeForgetting,
+        ReadIdentities, ReadingRefusal, RecordLeaving, RecordPerson, Shown, StaffingRefusal, destroy_left_over,
     },
-    domain::{name::Name, person::PersonError, reading::ReadingError, staffing::StaffingError, workplace::Workplace},
+    domain::{
+        name::Name,
+        person::{ForgettingCommand, Person, PersonCommand, PersonError},
+        reading::ReadingError,
+        staffing::StaffingError,
+        workplace::Workplace,
+    },
     import::people::{ImportedPeople, import_people},
     views::people::{self, dsl_gaps, readings, roles},
 };
-use eventlog::{Cause, CommandError, Rebuild};
+use eventlog::{Cause, CommandError, Origin, Rebuild, Stream};
 use schema::{
     AppointmentId, PersonId, SchoolId, TrustId,
-    people::{DslGap, LoginName, PersonCategory, ReadingPurpose, StaffRole},
+    people::{DslGap, ForgettingGround, LoginName, PersonCategory, ReadingPurpose, StaffRole},
 };
 use sqlx::{PgConnection, PgPool, error::DatabaseError};
 use uuid::Uuid;
+use vault::Found;
 use web::{
     clock,
     command::{CarriedOut, Command, Sent, carry_out},
@@ -460,4 +467,80 @@ async fn a_row_of_the_list_that_a_rule_refuses_does_not_stop_the_others() {
     let imported = room.import(more, false).await;
     let told: Vec<_> = imported.refused.iter().map(|refused| (refused.line, refused.field)).collect();
     assert_eq!((imported.recorded, imported.given, told), (1, 1, vec![(2, "role"), (3, "email")]));
+}
+
+/// R276: a forgetting that was cut short before the key was destroyed is finished, and so is one that a backup undid.
+#[tokio::test]
+async fn keys_that_are_left_of_people_who_are_forgotten_are_destroyed() {
+    let room = Staffroom::new().await;
+    let (gone, stays) = (room.record("Zoë Quillfeather").await, room.record("Ann Vantongeren").await);
+    let at = room.at();
+    room.tell_at(at, "left", RecordLeaving { at, person: gone, on: day(0) }).await.unwrap();
+    let ground = ForgettingGround::RecordedInError;
+    let sent = |actor: &str, id: &str| {
+        let cause = Cause { actor: actor.to_owned(), ..because(id) };
+        Sent { cause, random: rand::random() }
+    };
+    let later = now() + TimeDelta::days(400);
+    let means = room.house.means();
+    let propose = ProposeForgetting { at, person: gone, ground };
+    carry_out(&means, at.owner(), propose, sent("one", "f-1"), later).await.unwrap();
+    // The events of a confirmation whose process died before its answer.
+    let stream = Stream { owner: at.owner(), name: format!("person-{gone}") };
+    let confirm = ForgettingCommand::Confirm { by: "two".to_owned(), today: later.date_naive() };
+    let cause = Cause { actor: "two".to_owned(), ..because("f-2") };
+    let command = PersonCommand::Forget(confirm);
+    eventlog::execute::<Person, PersonRefusal>(&means.pool, stream, command, later, Origin::Sender(cause))
+        .await
+        .unwrap();
+    room.house.catch_up().await;
+    let row = sqlx::query!("SELECT version, wrapped FROM keys.data_key WHERE key_id = $1", Uuid::from(gone));
+    let backup = row.fetch_one(&means.pool).await.unwrap();
+    assert_eq!(destroy_left_over(&means.pool, &means.vault).await.unwrap(), 1);
+    assert_eq!(destroy_left_over(&means.pool, &means.vault).await.unwrap(), 0, "done once");
+    let restored = sqlx::query!(
+        "UPDATE keys.data_key SET version = $2, wrapped = $3, destroyed_at = NULL WHERE key_id = $1",
+        Uuid::from(gone),
+        backup.version,
+        backup.wrapped,
+    );
+    assert_eq!(restored.execute(&means.pool).await.unwrap().rows_affected(), 1);
+    assert!(means.vault.find(at.owner().id(), &[gone.into()]).await.is_err(), "what wrapped it is gone");
+    assert_eq!(destroy_left_over(&means.pool, &means.vault).await.unwrap(), 1, "a backup brought it back");
+    let found = means.vault.find(at.owner().id(), &[gone.into(), stays.into()]).await.unwrap();
+    assert!(matches!(found[&gone.into()], Found::Destroyed) && matches!(found[&stays.into()], Found::Key(_)));
+}
+
+/// R276: one person who logs in by two names is one, and nobody decides about themselves.
+#[tokio::test]
+async fn two_logins_of_one_person_are_not_two_people() {
+    let room = Staffroom::new().await;
+    let (gone, dpo) = (room.record("Zoë Quillfeather").await, room.record("Ann Vantongeren").await);
+    let at = room.at();
+    let login = |n: u8| LoginName::try_from(format!("{n:032x}")).unwrap();
+    for (id, person, n) in [("l-1", dpo, 1), ("l-2", dpo, 2), ("l-3", gone, 3)] {
+        room.tell_at(at, id, ChangeLogin { at, person, login: login(n), linked: true }).await.unwrap();
+    }
+    room.tell_at(at, "left", RecordLeaving { at, person: gone, on: day(0) }).await.unwrap();
+    room.house.catch_up().await;
+    let later = now() + TimeDelta::days(400);
+    let sent = |n: u8, id: &str| {
+        let cause = Cause { actor: String::from(login(n)), ..because(id) };
+        Sent { cause, random: rand::random() }
+    };
+    let means = room.house.means();
+    let alone = CommandError::Refused(PersonRefusal::Person(PersonError::OneAlone));
+    let ground = ForgettingGround::ErasureRequest;
+    let propose = |n: u8| {
+        carry_out(&means, at.owner(), ProposeForgetting { at, person: gone, ground }, sent(n, &format!("p-{n}")), later)
+    };
+    let confirm = |n: u8| {
+        carry_out(&means, at.owner(), ConfirmForgetting { at, person: gone }, sent(n, &format!("c-{n}")), later)
+    };
+    assert_eq!(propose(3).await.unwrap_err().to_string(), alone.to_string());
+    propose(1).await.unwrap();
+    for n in [1, 2, 3] {
+        assert_eq!(confirm(n).await.unwrap_err().to_string(), alone.to_string(), "{n}");
+    }
+    assert_eq!(confirm(4).await.unwrap().answer, gone);
 }

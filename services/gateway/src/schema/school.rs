@@ -22,7 +22,7 @@ use filtering::{
 use schema::SchoolId;
 use uuid::Uuid;
 
-use super::{PEOPLE, READ, may, parse_month, people_of, read, readings_of};
+use super::{PEOPLE, READ, due_of, may, parse_month, people_of, read, readings_of};
 
 /// The years that can be asked about.
 const YEARS: std::ops::Range<i32> = 2000..2100;
@@ -133,6 +133,14 @@ impl School {
     async fn people(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Person>>> {
         let Some(school) = self.may(context, "read-people")? else { return Ok(None) };
         people_of(context, Workplace::School(school)).await.map(Some)
+    }
+
+    /// Those of the school's people whose record is due for disposal: six years after they left. Null unless the caller is of
+    /// the school's safeguarding staff, or its DPO.
+    #[graphql(complexity = "2 * READ + PEOPLE * child_complexity")]
+    async fn due_for_disposal(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Person>>> {
+        let Some(school) = self.may(context, "read-people")? else { return Ok(None) };
+        due_of(context, Workplace::School(school)).await.map(Some)
     }
 
     /// Every role that is, was or will be held at the school, the oldest first, by whomever: people whom its trust lends are

@@ -1,13 +1,20 @@
-//! What must be done every day, asked every hour: day partitions ahead, and old days dropped.
+//! What must be done every day, asked every hour: day partitions ahead, and old days dropped. And what services see to beside
+//! their commands.
 
 use std::time::Duration;
 
 use eventlog::telemetry::{drop_days, make_days};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
+use web::command::Means;
+
+use crate::contexts::Chore;
 
 /// How often it is asked.
 const EVERY: Duration = Duration::from_hours(1);
+
+/// How often a service sees to its chore.
+const CHORE: Duration = Duration::from_mins(1);
 
 /// For how many days the payloads of batches are kept.
 const PAYLOADS: i32 = 90;
@@ -30,6 +37,19 @@ pub async fn run(pool: PgPool, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Sees to a service's chore until `stop`.
+pub async fn chore(service: &'static str, chore: Chore, means: Means, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = chore(means.clone()).await {
+            tracing::error!(service, error = %format!("{error:#}"), "a chore was not done; it is tried again in a minute");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(CHORE) => {}
         }
     }
 }

@@ -7,21 +7,21 @@ use sqlx::{Connection, PgConnection};
 
 use crate::town::{STAFF, Town};
 
-const RECORD: &str =
+pub const RECORD: &str =
     "mutation($id: String!, $input: RecordPersonInput!) { recordPerson(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";
 const GIVE: &str = "mutation($id: String!, $input: GiveRoleInput!) { giveRole(commandId: $id, input: $input) {
     done { roleId } refused { reason field message } token } }";
 const END: &str = "mutation($id: String!, $input: EndRoleInput!) { endRole(commandId: $id, input: $input) {
     done { roleId } refused { reason field message } token } }";
-const LEAVE: &str =
+pub const LEAVE: &str =
     "mutation($id: String!, $input: RecordLeavingInput!) { recordLeaving(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";
 const LOGIN: &str = "mutation($id: String!, $input: LinkLoginInput!) { linkLogin(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";
 const UNLINK: &str = "mutation($id: String!, $input: UnlinkLoginInput!) { unlinkLogin(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";
-const READ: &str =
+pub const READ: &str =
     "mutation($id: String!, $input: ReadIdentitiesInput!) { readIdentities(commandId: $id, input: $input) {
     done { people { personId name email } } refused { reason field message } token } }";
 const SCHOOL: &str = "query($id: UUID!) { school(id: $id) {
@@ -29,7 +29,7 @@ const SCHOOL: &str = "query($id: UUID!) { school(id: $id) {
 const TRUST: &str = "query($id: UUID!) { trust(id: $id) { people { id category roles { role } } } }";
 
 /// Sends a mutation; its outcome.
-async fn tell(town: &Town, role: HeldRole, mutation: &str, id: &str, input: Value) -> Value {
+pub async fn tell(town: &Town, role: HeldRole, mutation: &str, id: &str, input: Value) -> Value {
     let answer = town.ask(role, mutation, json!({ "id": id, "input": input })).await;
     answer.as_object().unwrap().values().next().unwrap().clone()
 }

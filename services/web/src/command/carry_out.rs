@@ -54,12 +54,12 @@ pub async fn carry_out<C: Command>(
     let given = Given::new(means, owner, &sent, at);
     let stream = Stream { owner, name: command.stream(&given) };
     let asked = command.ask(&given).await?;
-    let command = Arc::new(command);
-    let checked = Arc::clone(&command);
+    let (command, given) = (Arc::new(command), Arc::new(given));
+    let checked = (Arc::clone(&command), Arc::clone(&given));
     let done = execute_if::<C::Record, C::Refusal>(&means.pool, stream, asked, at, Origin::Sender(sent.cause), {
         move |connection| {
-            let command = Arc::clone(&checked);
-            Box::pin(async move { command.check(owner, connection).await })
+            let (command, given) = checked.clone();
+            Box::pin(async move { command.check(&given, connection).await })
         }
     })
     .await?;

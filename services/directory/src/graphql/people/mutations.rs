@@ -171,7 +171,7 @@ pub struct WorkplaceInput {
 }
 
 impl WorkplaceInput {
-    fn workplace(&self) -> async_graphql::Result<Workplace> {
+    pub(super) fn workplace(&self) -> async_graphql::Result<Workplace> {
         match (self.school_id, self.trust_id) {
             (Some(school), None) => Ok(Workplace::School(school.into())),
             (None, Some(trust)) => Ok(Workplace::Trust(trust.into())),

@@ -27,6 +27,7 @@ const SHOWN_WHOLE: &[&str] = &[
     "IssuedIngestKey",
     "IssuedIngestKeyOutcome",
     "Person",
+    "ProposedForgetting",
     "Quarantined",
     "ReadIdentities",
     "ReadIdentitiesOutcome",

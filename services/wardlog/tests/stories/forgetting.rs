@@ -1,0 +1,141 @@
+//! Forgetting somebody, by the public API alone, and what is left of them on the disk.
+
+use std::{fs, path::Path};
+
+use access::HeldRole;
+use chrono::TimeDelta;
+use schema::SchoolId;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+use web::clock;
+
+use crate::{
+    people::{LEAVE, READ, RECORD, tell},
+    town::Town,
+};
+
+const PEOPLE: &str = "query($id: UUID!) { school(id: $id) {
+    people { id forgotten hold logins disposalDue forgetting { ground by } } dueForDisposal { id } } }";
+
+/// One of a school's DSLs, by a login of their own.
+struct Dsl<'t> {
+    town: &'t Town,
+    school: SchoolId,
+    subject: &'static str,
+}
+
+impl Dsl<'_> {
+    /// Sends a mutation about somebody; its outcome, or its errors.
+    async fn tell(&self, name: &str, kind: &str, id: &str, person: &Value, more: Value) -> Value {
+        let mut input = json!({ "at": { "schoolId": self.school }, "personId": person });
+        input.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        let query = format!(
+            "mutation($id: String!, $input: {kind}!) {{ {name}(commandId: $id, input: $input) {{ done {{ personId }} refused {{ reason }} token }} }}"
+        );
+        let role = HeldRole::dsl(self.school);
+        let token = self.town.issuer.mint(&self.subject.parse().unwrap(), role, clock::now(), TimeDelta::hours(1));
+        let body = json!({ "query": query, "variables": { "id": id, "input": input } });
+        let request = self.town.client.post(self.town.gateway("/graphql")).bearer_auth(token).json(&body);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer.get("errors"), None, "{answer}");
+        answer["data"][name].clone()
+    }
+}
+
+/// R276, UK GDPR Art. 17.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_forget_somebody_and_nobody_can_say_any_more_who_it_was() {
+    let town = Town::start().await;
+    let school = town.records.school(100_001).await;
+    let (dsl, at) = (HeldRole::dsl(school), json!({ "schoolId": school }));
+    let name = format!("Quillfeather {}", clock::random_id());
+    let input = json!({ "at": at, "category": "EMPLOYEE", "name": name, "email": "q@ash.example" });
+    let person = &tell(&town, dsl, RECORD, "c-1", input).await["done"]["personId"];
+    let other = json!({ "at": at, "category": "EMPLOYEE", "name": "Somebody who stays" });
+    let stays = &tell(&town, dsl, RECORD, "c-2", other).await["done"]["personId"];
+    let read = |purpose: &str| json!({ "at": at, "personIds": [person, stays], "purpose": purpose });
+    let shown = tell(&town, dsl, READ, "c-3", read("STAFFING")).await;
+    assert_eq!(shown["done"]["people"][0]["name"], name.as_str(), "{shown}");
+
+    let (one, two) = (Dsl { town: &town, school, subject: "one" }, Dsl { town: &town, school, subject: "two" });
+    let ground = json!({ "ground": "ERASURE_REQUEST" });
+    let propose = async |by: &Dsl<'_>, id| {
+        by.tell("proposeForgetting", "ProposeForgettingInput", id, person, ground.clone()).await
+    };
+    let confirm = async |by: &Dsl<'_>, id| by.tell("confirmForgetting", "ForgettingInput", id, person, json!({})).await;
+    assert_eq!(propose(&one, "f-1").await["refused"]["reason"], "IS_THERE");
+    tell(&town, dsl, LEAVE, "c-4", json!({ "at": at, "personId": person, "on": "2026-10-01" })).await;
+    assert_eq!(confirm(&two, "f-2").await["refused"]["reason"], "NOTHING_PROPOSED");
+    let due = json!({ "ground": "RETENTION_OVER" });
+    let early = one.tell("proposeForgetting", "ProposeForgettingInput", "f-3", person, due).await;
+    assert_eq!(early["refused"]["reason"], "RETAINED_STILL");
+    let proposed = propose(&one, "f-4").await;
+    assert_eq!(confirm(&one, "f-5").await["refused"]["reason"], "ONE_ALONE");
+    let hold = json!({ "reason": "LEGAL_CLAIM" });
+    two.tell("placeHold", "PlaceHoldInput", "f-6", person, hold).await;
+    assert_eq!(confirm(&two, "f-7").await["refused"]["reason"], "ON_HOLD");
+    let lifted = two.tell("liftHold", "ForgettingInput", "f-8", person, json!({})).await;
+    assert!(proposed["done"].is_object() && lifted["done"].is_object(), "{proposed} {lifted}");
+    let seen = town.ask_after(dsl, PEOPLE, json!({ "id": school }), &lifted["token"]).await["school"].clone();
+    let known = of(&seen, person);
+    assert_eq!((&known["hold"], &known["forgetting"]["ground"]), (&Value::Null, &json!("ERASURE_REQUEST")), "{known}");
+    assert_eq!((&known["disposalDue"], &seen["dueForDisposal"]), (&json!("2032-10-01"), &json!([])));
+
+    let mut owner = PgConnection::connect_with(&town.records.database).await.unwrap();
+    let key = Uuid::parse_str(person.as_str().unwrap()).unwrap();
+    let backup = sqlx::query!("SELECT version, wrapped FROM keys.data_key WHERE key_id = $1", key);
+    let backup = backup.fetch_one(&mut owner).await.unwrap();
+    let forgotten = confirm(&two, "f-9").await;
+    assert_eq!(forgotten["done"]["personId"], *person, "{forgotten}");
+    let left = sqlx::query_scalar!("SELECT wrapped FROM keys.data_key WHERE key_id = $1", key);
+    assert_eq!(left.fetch_one(&mut owner).await.unwrap(), None, "whoever is told so is told what is so");
+    let seen = town.ask_after(dsl, PEOPLE, json!({ "id": school }), &forgotten["token"]).await["school"].clone();
+    let known = of(&seen, person);
+    assert_eq!((&known["forgotten"], &known["disposalDue"]), (&json!(true), &Value::Null), "{known}");
+    let shown = tell(&town, dsl, READ, "c-5", read("DATA_PROTECTION")).await["done"]["people"].clone();
+    assert_eq!((&shown[0]["name"], &shown[1]["name"]), (&Value::Null, &json!("Somebody who stays")), "{shown}");
+    assert_eq!(propose(&one, "f-10").await["refused"]["reason"], "NOT_FOUND");
+
+    // An old backup of the key store brings nothing back.
+    let row = sqlx::query!(
+        "UPDATE keys.data_key SET version = $2, wrapped = $3, destroyed_at = NULL WHERE key_id = $1",
+        key,
+        backup.version,
+        backup.wrapped,
+    );
+    assert_eq!(row.execute(&mut owner).await.unwrap().rows_affected(), 1);
+    let shown = tell(&town, dsl, READ, "c-6", read("REVIEW")).await["done"]["people"].clone();
+    assert_eq!(shown[0]["name"], Value::Null, "{shown}");
+    assert_eq!(nowhere_on_disk(&mut owner, &name).await, Vec::<String>::new());
+}
+
+fn of<'v>(school: &'v Value, person: &Value) -> &'v Value {
+    school["people"].as_array().unwrap().iter().find(|known| known["id"] == *person).unwrap()
+}
+
+/// The files of the server, tables and write-ahead log, in which a text stands.
+async fn nowhere_on_disk(owner: &mut PgConnection, text: &str) -> Vec<String> {
+    sqlx::raw_sql("CHECKPOINT").execute(&mut *owner).await.unwrap();
+    let place = sqlx::query!(
+        r#"SELECT current_setting('data_directory') AS "directory!",
+                  (SELECT oid::int8 FROM pg_database WHERE datname = current_database()) AS "database!""#
+    );
+    let place = place.fetch_one(owner).await.unwrap();
+    let data = Path::new(&place.directory);
+    let folders = [data.join("base").join(place.database.to_string()), data.join("pg_wal"), data.join("global")];
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|file| file.unwrap().path());
+    let mut read = 0;
+    let holding: Vec<_> = files
+        .filter(|file| file.is_file())
+        .filter(|file| {
+            // A file of a test beside this one may go meanwhile.
+            let bytes = fs::read(file).unwrap_or_default();
+            read += bytes.len();
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        })
+        .map(|file| file.display().to_string())
+        .collect();
+    assert!(read > 1 << 20, "the server's files were read");
+    holding
+}
