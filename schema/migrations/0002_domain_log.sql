@@ -254,7 +254,7 @@ BEGIN
     PERFORM set_config('role', session_user, true);
     EXECUTE format('CREATE SCHEMA %I AUTHORIZATION wardlog_owner', home);
     PERFORM set_config('role', 'wardlog_owner', true);
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO wardlog_projections, wardlog_rounding', home);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO wardlog_projections', home);
     PERFORM set_config('search_path', home, true);
     EXECUTE format('SELECT log.%I()', 'make_' || replace(p_view, '.', '_'));
     RETURN made;
