@@ -1,6 +1,7 @@
 //! `make bench`: what each promise costs, beside the limit of what carries it, measured in the same run.
 
 mod append;
+mod authorise;
 mod body;
 mod clients;
 mod command;
@@ -70,6 +71,12 @@ async fn run(options: &Options) -> Result<()> {
     }
     if options.wants("seal") || options.wants("open") {
         seal::measure(effort).await?.into_iter().for_each(|measured| report.add(measured));
+    }
+    if options.wants("authorise") {
+        report.add(authorise::decisions(effort)?);
+    }
+    if options.wants("point_read") {
+        report.add(authorise::reads(effort).await?);
     }
     if options.wants("visible_latency") {
         report.add(visible::measure(effort).await?);
