@@ -4,4 +4,8 @@
 pub const SCHEMA: &str = include_str!("../policies/wardlog.cedarschema");
 
 /// The policies.
-pub const POLICIES: &str = concat!(include_str!("../policies/school.cedar"), include_str!("../policies/trust.cedar"));
+pub const POLICIES: &str = concat!(
+    include_str!("../policies/school.cedar"),
+    include_str!("../policies/trust.cedar"),
+    include_str!("../policies/second_factor.cedar"),
+);

@@ -56,6 +56,8 @@ pub struct Caller {
     /// The roles that the caller holds: as the token says, where its issuer is trusted with that; none otherwise, until
     /// the record is asked ([`crate::Roles`]).
     pub roles: HeldRoles,
+    /// Whether the caller has lately shown a second factor to the issuer (R220).
+    pub second_factor: bool,
 }
 
 /// The issuer's own name for a caller: 1 to 255 characters (OIDC Core 1.0, section 2), none of them control.

@@ -15,11 +15,13 @@ use serde_json::json;
 
 use crate::{
     HeldRoles, IssuerName, Subject,
-    identity::{IssuerConfig, KeySource, SignatureAlgorithm},
+    identity::{IssuerConfig, KeySource, SecondFactor, SignatureAlgorithm},
     signing::{self, Signer},
 };
 
 const KEY_FILE: &str = "dev-issuer.pk8";
+/// It takes everybody's word for everything, a second factor too.
+const ACR: &str = "development";
 const JWKS_FILE: &str = "jwks.json";
 
 /// Mints tokens with an Ed25519 key that it keeps in a directory.
@@ -66,6 +68,7 @@ impl DevIssuer {
             algorithms: vec![SignatureAlgorithm::EdDSA],
             jwks: KeySource::File(self.jwks.clone()),
             states_roles: true,
+            second_factor: Some(SecondFactor { acr: vec![ACR.to_owned()], minutes: 24 * 60 }),
         }
     }
 
@@ -83,6 +86,8 @@ impl DevIssuer {
             "sub": subject.as_str(),
             "iat": now.timestamp(),
             "exp": (now + lifetime).timestamp(),
+            "acr": ACR,
+            "auth_time": now.timestamp(),
         });
         signing::state(&mut claims, &roles.into());
         self.signer.sign(&claims)

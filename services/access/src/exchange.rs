@@ -12,11 +12,20 @@ use serde_json::json;
 
 use crate::{
     Caller, IssuerName, Subject,
+    identity::SecondFactor,
     signing::{self, Signer},
 };
 
 /// How long an exchanged token holds.
 pub const LIFETIME: TimeDelta = TimeDelta::seconds(60);
+
+/// The `acr` with which the gateway says that a caller has shown a second factor.
+const SECOND_FACTOR: &str = "second-factor";
+
+/// How an exchanged token says so: for as long as it holds.
+pub(crate) fn second_factor() -> SecondFactor {
+    SecondFactor { acr: vec![SECOND_FACTOR.to_owned()], minutes: 1 }
+}
 
 /// The gateway's secret, 256 random bits: everything that it signs or hashes with is derived from it.
 #[derive(Clone)]
@@ -73,6 +82,10 @@ impl Exchange {
             "iat": now.timestamp(),
             "exp": (now + LIFETIME).timestamp(),
         });
+        if caller.second_factor {
+            claims["acr"] = json!(SECOND_FACTOR);
+            claims["auth_time"] = json!(now.timestamp());
+        }
         signing::state(&mut claims, &caller.roles);
         self.signer.sign(&claims)
     }
@@ -136,7 +149,7 @@ mod tests {
 
     fn caller(subject: &str, issuer: &str) -> Caller {
         let roles = HeldRole::dsl(uuid::Uuid::from_u128(2).into()).into();
-        Caller { subject: subject.parse().unwrap(), issuer: issuer.parse().unwrap(), roles }
+        Caller { subject: subject.parse().unwrap(), issuer: issuer.parse().unwrap(), roles, second_factor: false }
     }
 
     fn now() -> DateTime<Utc> {
@@ -152,6 +165,9 @@ mod tests {
         let known = keys.verifier("directory").verify(&token, now()).await.unwrap();
         assert_eq!(known.roles, jones.roles);
         assert_eq!(known.subject.as_str().len(), 32);
+        assert!(!known.second_factor);
+        let stronger = exchange.exchange(&Caller { second_factor: true, ..jones.clone() }, "directory", now());
+        assert!(keys.verifier("directory").verify(&stronger, now()).await.unwrap().second_factor);
         let payload = data_encoding::BASE64URL_NOPAD.decode(token.split('.').nth(1).unwrap().as_bytes()).unwrap();
         assert!(!String::from_utf8(payload).unwrap().contains("jones"));
     }

@@ -14,7 +14,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use reqwest::redirect;
 
-pub use config::{ConfigError, IssuerConfig, JwksUrl, KeySource, SignatureAlgorithm};
+pub use config::{ConfigError, IssuerConfig, JwksUrl, KeySource, SecondFactor, SignatureAlgorithm};
 pub use error::TokenError;
 pub use key_cache::{FETCH_TIMEOUT, MAX_KEYS_AGE, REFETCH_INTERVAL};
 pub use token::MAX_TOKEN_BYTES;
@@ -40,6 +40,7 @@ struct Trusted {
     algorithms: Vec<SignatureAlgorithm>,
     keys: Arc<KeyCache>,
     states_roles: bool,
+    second_factor: Option<SecondFactor>,
 }
 
 impl Verifier {
@@ -59,8 +60,8 @@ impl Verifier {
         for config in configs {
             config.check()?;
             let keys = Arc::new(KeyCache::new(config.jwks, client.clone()));
-            let IssuerConfig { audience, algorithms, states_roles, .. } = config;
-            let trusted = Trusted { audience, algorithms, keys, states_roles };
+            let IssuerConfig { audience, algorithms, states_roles, second_factor, .. } = config;
+            let trusted = Trusted { audience, algorithms, keys, states_roles, second_factor };
             if issuers.insert(config.issuer, trusted).is_some() {
                 return Err(ConfigError::IssuerTwice);
             }
@@ -79,6 +80,7 @@ impl Verifier {
             algorithms: vec![SignatureAlgorithm::EdDSA],
             jwks,
             states_roles: true,
+            second_factor: Some(exchange::second_factor()),
         };
         // Never by a proxy, who could say that other keys are the gateway's.
         Ok(Self { exchanged: true, ..Self::fetching_with(reqwest::Client::builder().no_proxy(), vec![gateway])? })
@@ -107,7 +109,8 @@ impl Verifier {
         if self.exchanged {
             claims.check_exchange(&issuer, exchange::LIFETIME)?;
         }
-        claims.check(issuer, &trusted.audience, trusted.states_roles, now)
+        let second_factor = trusted.second_factor.as_ref();
+        claims.check(issuer, &trusted.audience, (trusted.states_roles, second_factor), now)
     }
 
     /// Whether the roles that a caller holds come from the record and not from the token.

@@ -16,5 +16,5 @@ pub use exchange::Exchange;
 pub use held::{HeldRole, HeldRoles};
 pub use identity::{TokenError, Verifier};
 pub use ingest_key::{IngestKey, KeyHash, KeyRing, KnownSource};
-pub use policy::{Facts, may};
+pub use policy::{Decision, Facts, decide, may};
 pub use roles::Roles;

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
+    Authorizer, Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
     RestrictedExpression, Schema,
 };
 use eventlog::Owner;
@@ -22,13 +22,37 @@ pub struct Facts {
     pub purpose: Option<&'static str>,
 }
 
+/// What is decided of something that somebody wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The caller may.
+    Permitted,
+    /// The caller may once they have shown a second factor.
+    NeedsSecondFactor,
+    /// The caller may not, and is not told that there is anything.
+    Forbidden,
+}
+
 /// Whether the caller may do `action`, by its name in the policies, at a school or trust.
+pub fn decide(caller: &Caller, action: &str, at: Owner, facts: &Facts) -> Decision {
+    let asked = |second_factor| {
+        RULES.ask(caller, second_factor, action, at, facts).unwrap_or_else(|error| {
+            tracing::error!(action, error = &*error, "not decided, and so refused");
+            false
+        })
+    };
+    if asked(caller.second_factor) {
+        Decision::Permitted
+    } else if !caller.second_factor && asked(true) {
+        Decision::NeedsSecondFactor
+    } else {
+        Decision::Forbidden
+    }
+}
+
+/// Whether the caller may, as they are.
 pub fn may(caller: &Caller, action: &str, at: Owner, facts: &Facts) -> bool {
-    let asked = RULES.ask(caller, action, at, facts);
-    asked.unwrap_or_else(|error| {
-        tracing::error!(action, error = &*error, "not decided, and so refused");
-        false
-    })
+    decide(caller, action, at, facts) == Decision::Permitted
 }
 
 #[expect(clippy::expect_used, reason = "a test reads them")]
@@ -69,14 +93,22 @@ impl Rules {
         })
     }
 
-    fn ask(&self, caller: &Caller, action: &str, at: Owner, facts: &Facts) -> Result<bool, Undecided> {
+    fn ask(
+        &self,
+        caller: &Caller,
+        second_factor: bool,
+        action: &str,
+        at: Owner,
+        facts: &Facts,
+    ) -> Result<bool, Undecided> {
         let person = self.types.person(caller)?;
         let place = Entity::new_no_attrs(
             self.types.place(at),
             facts.trusts.iter().map(|&trust| self.types.place(Owner::Trust(trust))).collect(),
         );
-        let context =
-            facts.purpose.map(|purpose| ("purpose".to_owned(), RestrictedExpression::new_string(purpose.to_owned())));
+        let purpose = facts.purpose.map(|purpose| RestrictedExpression::new_string(purpose.to_owned()));
+        let context = [("secondFactor", Some(RestrictedExpression::new_bool(second_factor))), ("purpose", purpose)];
+        let context = context.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let request = Request::new(
             person.uid(),
             uid(&self.types.action, action),
@@ -90,7 +122,7 @@ impl Rules {
         if let Some(error) = response.diagnostics().errors().next() {
             return Err(Box::new(error.clone()));
         }
-        Ok(response.decision() == Decision::Allow)
+        Ok(response.decision() == cedar_policy::Decision::Allow)
     }
 }
 
@@ -137,7 +169,12 @@ mod tests {
     use crate::{HeldRole, HeldRoles};
 
     fn caller(roles: impl Into<HeldRoles>) -> Caller {
-        Caller { subject: "u-1".parse().unwrap(), issuer: "https://id.example".parse().unwrap(), roles: roles.into() }
+        Caller {
+            subject: "u-1".parse().unwrap(),
+            issuer: "https://id.example".parse().unwrap(),
+            roles: roles.into(),
+            second_factor: true,
+        }
     }
 
     fn school(n: u128) -> schema::SchoolId {
@@ -184,6 +221,24 @@ mod tests {
             assert!(asked(Some("data-protection")));
             assert!(!asked(Some("staffing")));
             assert!(!asked(None), "without the fact nothing is decided");
+        }
+    }
+
+    /// R220.
+    #[test]
+    fn what_is_sensitive_needs_a_second_factor_of_whoever_may_and_nobody_else_is_told_so() {
+        let (own, other) = (Owner::School(school(1)), Owner::School(school(2)));
+        let once = Caller { second_factor: false, ..caller(HeldRole::dsl(school(1))) };
+        let decided = |action, at| {
+            let purpose = (action == "read-identities").then_some("staffing");
+            decide(&once, action, at, &Facts { purpose, ..Facts::default() })
+        };
+        for action in ["read-identities", "change-login", "appoint", "issue-key", "confirm-forgetting"] {
+            assert_eq!(decided(action, own), Decision::NeedsSecondFactor, "{action}");
+            assert_eq!(decided(action, other), Decision::Forbidden, "{action}");
+        }
+        for action in ["read-people", "record-person", "propose-forgetting", "revoke-key", "change-hold"] {
+            assert_eq!(decided(action, own), Decision::Permitted, "{action}");
         }
     }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{LEEWAY_SECONDS, TokenError, token::json_object};
+use super::{LEEWAY_SECONDS, SecondFactor, TokenError, token::json_object};
 use crate::{Caller, HeldRoles, IssuerName};
 
 /// How many roles a token may list: it has to stay shorter than what is read of one.
@@ -22,6 +22,8 @@ pub(super) struct Claims {
     iat: Option<Value>,
     nbf: Option<Value>,
     act: Option<Value>,
+    acr: Option<Value>,
+    auth_time: Option<Value>,
     wardlog_roles: Option<Value>,
 }
 
@@ -40,7 +42,7 @@ impl Claims {
         &self,
         issuer: IssuerName,
         audience: &str,
-        states_roles: bool,
+        (states_roles, second_factor): (bool, Option<&SecondFactor>),
         now: DateTime<Utc>,
     ) -> Result<Caller, TokenError> {
         if !names_us(self.aud.as_ref(), audience)? {
@@ -49,7 +51,17 @@ impl Claims {
         self.check_times(now)?;
         let subject = text("sub", self.sub.as_ref())?.parse().map_err(|_| TokenError::MalformedClaim("sub"))?;
         let roles = if states_roles { self.roles()? } else { HeldRoles::default() };
-        Ok(Caller { subject, issuer, roles })
+        let second_factor = second_factor.is_some_and(|expected| self.shows(expected, now));
+        Ok(Caller { subject, issuer, roles, second_factor })
+    }
+
+    /// Whether the bearer has shown a second factor, and lately; what is missing or malformed shows none.
+    fn shows(&self, expected: &SecondFactor, now: DateTime<Utc>) -> bool {
+        let named = self.acr.as_ref().and_then(Value::as_str);
+        let shown = instant("auth_time", self.auth_time.as_ref()).ok().flatten();
+        let (leeway, lasts) = (TimeDelta::seconds(LEEWAY_SECONDS), TimeDelta::minutes(expected.minutes.into()));
+        named.is_some_and(|named| expected.acr.iter().any(|acr| acr == named))
+            && shown.is_some_and(|shown| shown <= now + leeway && now - leeway < shown + lasts)
     }
 
     /// Whether `issuer` says itself that it acts for the subject (RFC 8693, section 4.1), and for no longer than `lifetime`.

@@ -24,6 +24,24 @@ pub struct IssuerConfig {
     /// what is recorded of them.
     #[serde(default)]
     pub states_roles: bool,
+    /// How its tokens say that the bearer has shown a second factor (R220). Without it none of them does.
+    #[serde(default)]
+    pub second_factor: Option<SecondFactor>,
+}
+
+/// What a token says of a bearer who has shown a second factor (OIDC Core 1.0, section 2: `acr` and `auth_time`).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactor {
+    /// The values of `acr` that stand for it.
+    pub acr: Vec<String>,
+    /// For how many minutes after `auth_time` it counts: a working day unless said otherwise.
+    #[serde(default = "working_day")]
+    pub minutes: u32,
+}
+
+const fn working_day() -> u32 {
+    10 * 60
 }
 
 /// A signature algorithm for tokens; there is no symmetric one, and no `none`.

@@ -1,8 +1,11 @@
 //! What is accepted, and what it makes of the caller.
 
-use access::{HeldRole, HeldRoles, Verifier};
+use access::{
+    HeldRole, HeldRoles, Verifier,
+    identity::{IssuerConfig, SecondFactor},
+};
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::issuer::{Key, SCHOOL, TRUST, World, claims, claims_with, config, jwks_file, now};
 
@@ -40,6 +43,35 @@ async fn an_issuer_that_is_trusted_with_it_says_which_roles_its_bearers_hold() {
     ] {
         let token = world.ed.mint("ed", &claims_with(json!({ "wardlog_roles": claim })));
         assert_eq!(world.verifier.verify(&token, now()).await.unwrap().roles, roles.into_iter().collect());
+    }
+}
+
+/// R220.
+#[tokio::test]
+async fn a_second_factor_counts_where_the_issuer_says_how_and_for_as_long_as_it_was_lately() {
+    let key = Key::ed();
+    let mut config = config("https://id.example", &["EdDSA"], &json!({ "file": jwks_file(&[key.jwk("ed")]) }));
+    let shows = async |config: &IssuerConfig, acr: Value, auth_time: Value| {
+        let token = key.mint("ed", &claims_with(json!({ "acr": acr, "auth_time": auth_time })));
+        let verifier = Verifier::new(vec![config.clone()]).unwrap();
+        verifier.verify(&token, now()).await.unwrap().second_factor
+    };
+    let at = |minutes: i64| json!(now().timestamp() + minutes * 60);
+    assert!(!shows(&config, json!("mfa"), at(-1)).await, "an issuer of which nothing is said");
+    config.second_factor = Some(SecondFactor { acr: vec!["mfa".to_owned(), "phr".to_owned()], minutes: 30 });
+    for (acr, auth_time, expected) in [
+        (json!("mfa"), at(-1), true),
+        (json!("phr"), at(-30), true),
+        (json!("mfa"), at(-31), false),
+        (json!("mfa"), at(1), false),
+        (json!("pwd"), at(-1), false),
+        (json!("MFA"), at(-1), false),
+        (json!(["mfa"]), at(-1), false),
+        (json!(null), at(-1), false),
+        (json!("mfa"), json!(null), false),
+        (json!("mfa"), json!("now"), false),
+    ] {
+        assert_eq!(shows(&config, acr.clone(), auth_time.clone()).await, expected, "{acr} {auth_time}");
     }
 }
 

@@ -86,6 +86,7 @@ fn caller(role: HeldRole) -> Caller {
         subject: "jones@school.example".parse().unwrap(),
         issuer: "https://id.example".parse().unwrap(),
         roles: role.into(),
+        second_factor: true,
     }
 }
 
@@ -178,4 +179,26 @@ async fn what_is_forbidden_and_what_is_absent_are_the_same_bytes() {
     assert_eq!(send(HeldRole::dsl(other), other, source).await, absent, "by one's own school");
     assert_eq!(send(HeldRole::governor(endpoint.school), endpoint.school, source).await, absent);
     assert_eq!(send(own, endpoint.school, source).await.0, 200);
+}
+
+/// R220.
+#[actix_web::test]
+async fn what_is_sensitive_waits_for_a_second_factor_and_only_whoever_may_is_told_so() {
+    let endpoint = Endpoint::start().await;
+    let (_, registered) = read(endpoint.register("c-0")).await;
+    let registered: Value = serde_json::from_str(&registered).unwrap();
+    let issue = json!({ "school": endpoint.school, "source": registered["answer"] });
+    let send = async |role, second_factor| {
+        let sender = Caller { second_factor, ..caller(role) };
+        let token = endpoint.exchange.exchange(&sender, "directory", clock::now());
+        let request = endpoint.request(Method::POST, "issue-key").bearer_auth(token);
+        read(request.header("Idempotency-Key", "c-1").json(&issue)).await
+    };
+    let (dsl, governor) = (HeldRole::dsl(endpoint.school), HeldRole::governor(endpoint.school));
+    let (status, told) = send(dsl, false).await;
+    assert!(status == 422 && told.contains("SECOND_FACTOR_NEEDED"), "{told}");
+    assert_eq!(send(governor, false).await, send(governor, true).await);
+    assert_eq!(send(governor, false).await.0, 404);
+    assert_eq!(endpoint.recorded().await, 1, "the filter alone");
+    assert_eq!(send(dsl, true).await.0, 200);
 }

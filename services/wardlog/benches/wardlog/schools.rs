@@ -19,5 +19,5 @@ pub fn any_of(schools: u32) -> SchoolId {
 /// The school's own safeguarding lead, as the gateway knows one.
 pub fn lead(school: SchoolId) -> Result<Caller> {
     let (subject, issuer) = ("lead".parse()?, ISSUER.parse()?);
-    Ok(Caller { subject, issuer, roles: HeldRole::dsl(school).into() })
+    Ok(Caller { subject, issuer, roles: HeldRole::dsl(school).into(), second_factor: true })
 }

@@ -54,7 +54,7 @@ pub fn trusting(directory: &Path, issuer: &DevIssuer) -> PathBuf {
     let KeySource::File(keys) = issuer.config().jwks else { panic!("a development issuer keeps its keys in a file") };
     let trusted = |issuer: &str, states_roles: bool| {
         serde_json::json!({ "issuer": issuer, "audience": "wardlog", "algorithms": ["EdDSA"], "jwks": { "file": keys },
-                            "states_roles": states_roles })
+                            "states_roles": states_roles, "second_factor": { "acr": ["development"] } })
     };
     let issuers = serde_json::json!([trusted("https://town.invalid", true), trusted(STAFF, false)]);
     let path = directory.join("issuers.json");

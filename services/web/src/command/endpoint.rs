@@ -1,6 +1,6 @@
 //! The service's side: `POST /<service>/commands/<name>` on the internal listener.
 
-use access::{Caller, Verifier};
+use access::{Caller, Decision, Verifier};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::HeaderMap,
@@ -49,8 +49,10 @@ async fn answer<C: Command>(
         Problem::new(ErrorCode::BadRequest).detail(format!("expected the command {} as JSON, to column {at}", C::NAME))
     })?;
     let owner = command.owner();
-    if !access::may(&caller, C::NAME, owner, &command.facts()) {
-        return Err(not_found());
+    match access::decide(&caller, C::NAME, owner, &command.facts()) {
+        Decision::Permitted => {}
+        Decision::NeedsSecondFactor => return Err(refused(ErrorCode::Unprocessable, &Refused::needs_second_factor())),
+        Decision::Forbidden => return Err(not_found()),
     }
     let done = carry_out(&service.means, owner, command, sent, now).await.map_err(problem)?;
     service.wake.all();

@@ -48,8 +48,8 @@ impl From<Place> for Position {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject)]
 pub struct Refused {
     /// The rule, for a program: such as `NOT_FOUND` (there is no such record, or none that the caller may know of),
-    /// `COMMAND_ID_REUSED` (the id came before, with another command), `CONTENDED` (others kept changing the same record),
-    /// or one of the mutation's own.
+    /// `SECOND_FACTOR_NEEDED` (log in with one first), `COMMAND_ID_REUSED` (the id came before, with another command),
+    /// `CONTENDED` (others kept changing the same record), or one of the mutation's own.
     pub reason: String,
     /// The field of the input that the rule is about, if it is about one.
     pub field: Option<String>,
@@ -60,6 +60,11 @@ pub struct Refused {
 impl Refused {
     pub(super) fn not_found() -> Self {
         Self { reason: "NOT_FOUND".to_owned(), field: None, message: "there is no such record".to_owned() }
+    }
+
+    pub(super) fn needs_second_factor() -> Self {
+        let message = "expected a token of a login with a second factor: log in again with one".to_owned();
+        Self { reason: "SECOND_FACTOR_NEEDED".to_owned(), field: None, message }
     }
 
     pub(super) fn contended() -> Self {
