@@ -128,10 +128,18 @@ impl KeyFile {
         Ok((version, self.cipher(&key)?))
     }
 
-    /// Destroys every version of a wrapping key before this one.
-    pub(crate) fn destroy_before(&self, of: Holder, version: i32) -> Result<(), KeyFileError> {
+    /// Destroys every version of a wrapping key before this one, or before the newest. Where there is none, the file stays
+    /// as it is.
+    pub(crate) fn destroy_before(&self, of: Holder, version: Option<i32>) -> Result<(), KeyFileError> {
+        let first_kept = |versions: &BTreeMap<i32, _>| version.or_else(|| versions.keys().last().copied());
+        let outdated = |versions: &BTreeMap<i32, _>| versions.keys().next().copied() < first_kept(versions);
+        if !self.known()?.keys.get(&of.key()).is_some_and(outdated) {
+            return Ok(());
+        }
         self.change(|keys| {
-            keys.entry(of.key()).or_default().retain(|other, _| *other >= version);
+            let versions = keys.entry(of.key()).or_default();
+            let first_kept = first_kept(versions);
+            versions.retain(|other, _| Some(*other) >= first_kept);
             Ok(())
         })
     }

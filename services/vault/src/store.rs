@@ -6,7 +6,7 @@ use aws_lc_rs::rand;
 use database::transact;
 use schema::DataKeyId;
 use sqlx::{PgConnection, PgPool};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 use uuid::Uuid;
 
 use crate::{DataKey, KeyFile, KeyFileError, key_file::Holder};
@@ -125,38 +125,24 @@ impl Vault {
         keys.into_iter().map(|(id, key)| Ok((id, found(id, key)?))).collect()
     }
 
-    /// Those of these ids whose key is in the store, whether or not anything opens it.
-    pub async fn kept(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<Vec<DataKeyId>, VaultError> {
-        let store = self.store()?;
-        let (context, ids) = (store.context, ids.iter().copied().map(Uuid::from).collect::<Vec<_>>());
-        let kept = transact(&store.pool, move |connection| {
-            Box::pin(async move {
-                sqlx::query_scalar!(
-                    "SELECT key_id FROM keys.data_key
-                     WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3) AND wrapped IS NOT NULL",
-                    context,
-                    owner,
-                    &ids,
-                )
-                .fetch_all(connection)
-                .await
-            })
-        });
-        Ok(kept.await?.into_iter().map(DataKeyId::from).collect())
-    }
-
     /// Destroys the keys of these ids, for ever and wherever they were copied to: the owner's other keys are wrapped anew,
-    /// and the wrapping key under which an old backup has them all is destroyed. Asked again, it finishes what was cut short.
-    pub async fn destroy(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<(), VaultError> {
+    /// and the wrapping key under which an old backup has them all is destroyed. How many there were to destroy.
+    ///
+    /// Whoever asked may go meanwhile; what a crash cut short is finished by asking again, and what is finished costs a look.
+    pub async fn destroy(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<u64, VaultError> {
         let store = self.store()?;
         let (holder, wrapping) = (Holder { context: store.context, owner }, Arc::clone(&store.wrapping));
-        let ids = ids.to_vec();
-        let renewed = transact(&store.pool, {
-            let wrapping = Arc::clone(&wrapping);
-            move |connection| Box::pin(async move { wrap_anew_without(connection, &wrapping, holder, ids).await })
-        })
-        .await?;
-        blocking(move || Ok(wrapping.destroy_before(holder, renewed)?)).await
+        let (pool, ids) = (store.pool.clone(), ids.to_vec());
+        let both = tokio::spawn(async move {
+            let keys = Arc::clone(&wrapping);
+            let wrapped = transact(&pool, move |connection| {
+                Box::pin(async move { wrap_anew_without(connection, &keys, holder, ids).await })
+            });
+            let Wrapped { destroyed, oldest } = wrapped.await?;
+            blocking(move || Ok(wrapping.destroy_before(holder, oldest)?)).await?;
+            Ok(destroyed)
+        });
+        ended(both.await)
     }
 
     fn store(&self) -> Result<&Store, VaultError> {
@@ -208,24 +194,32 @@ async fn make(
     DataKey::new(id, &blocking(move || found.unwrap(&keys, of)).await?)
 }
 
-/// The version under which all of the owner's remaining keys are wrapped when it returns.
+/// How an owner's remaining keys are wrapped.
+struct Wrapped {
+    /// How many keys were destroyed.
+    destroyed: u64,
+    /// The oldest version that still wraps any; none if there are none.
+    oldest: Option<i32>,
+}
+
+/// Destroys keys in the store. The others are wrapped anew, if there was any to destroy, but for those that nothing opens
+/// any more, such as an old backup's.
 async fn wrap_anew_without(
     connection: &mut PgConnection,
     wrapping: &Arc<KeyFile>,
     of: Holder,
     without: Vec<DataKeyId>,
-) -> Result<i32, VaultError> {
+) -> Result<Wrapped, VaultError> {
     sqlx::query!("SELECT pg_advisory_xact_lock($1)", lock(of)).fetch_one(&mut *connection).await?;
     let ids: Vec<Uuid> = without.into_iter().map(Uuid::from).collect();
-    sqlx::query!(
+    let destroyed = sqlx::query!(
         "UPDATE keys.data_key SET wrapped = NULL, destroyed_at = clock_timestamp()
          WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3) AND wrapped IS NOT NULL",
         of.context,
         of.owner,
         &ids,
-    )
-    .execute(&mut *connection)
-    .await?;
+    );
+    let destroyed = destroyed.execute(&mut *connection).await?.rows_affected();
     let rows = sqlx::query_as!(
         Row,
         "SELECT key_id, version, wrapped FROM keys.data_key
@@ -236,14 +230,23 @@ async fn wrap_anew_without(
     let rows = rows.fetch_all(&mut *connection).await?;
     let keys = Arc::clone(wrapping);
     let (version, ids, wrapped) = blocking(move || {
-        let (version, cipher) = keys.renew(of)?;
-        let mut anew = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        let mut opened = Vec::with_capacity(rows.len());
         for row in &rows {
-            let key = row.unwrap(&keys, of)?;
+            match row.unwrap(&keys, of) {
+                Err(VaultError::KeyFile(KeyFileError::Lacking { .. })) => {}
+                key => opened.push((row, key?)),
+            }
+        }
+        if destroyed == 0 {
+            return Ok((opened.iter().map(|(row, _)| row.version).min(), Vec::new(), Vec::new()));
+        }
+        let (version, cipher) = keys.renew(of)?;
+        let mut anew = (Vec::with_capacity(opened.len()), Vec::with_capacity(opened.len()));
+        for (row, key) in opened {
             anew.0.push(row.key_id);
             anew.1.push(cipher.seal(&bound_to(of, row.id()), key.to_vec()).map_err(|_| VaultError::Cipher)?);
         }
-        Ok((version, anew.0, anew.1))
+        Ok((Some(version), anew.0, anew.1))
     })
     .await?;
     let written = sqlx::query!(
@@ -259,7 +262,7 @@ async fn wrap_anew_without(
     let written = written.execute(connection).await?.rows_affected();
     // Fewer would be lost with the old version.
     if usize::try_from(written).is_ok_and(|written| written == ids.len()) {
-        Ok(version)
+        Ok(Wrapped { destroyed, oldest: version })
     } else {
         Err(VaultError::Unwrapped)
     }
@@ -297,7 +300,12 @@ fn lock(of: Holder) -> i64 {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
 ) -> Result<T, VaultError> {
-    match spawn_blocking(work).await {
+    ended(spawn_blocking(work).await)
+}
+
+/// What a task came to.
+fn ended<T>(outcome: Result<Result<T, VaultError>, JoinError>) -> Result<T, VaultError> {
+    match outcome {
         Ok(outcome) => outcome,
         Err(died) => match died.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

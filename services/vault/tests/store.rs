@@ -155,6 +155,13 @@ async fn an_old_backup_of_the_key_store_does_not_bring_a_destroyed_key_back() {
         let lacking = vault.find(SCHOOL, &[gone.into()]).await;
         assert!(matches!(lacking, Err(VaultError::KeyFile(KeyFileError::Lacking { version: 1, .. }))), "{lacking:?}");
     }
+    // The same store has what it had destroyed again: it is destroyed once more, and asking costs no version.
+    let file = || fs::read_to_string(home.directory.join("wrapping.keys")).unwrap();
+    assert_eq!(home.vault.destroy(SCHOOL, &[gone.into()]).await.unwrap(), 1);
+    let after = file();
+    assert_eq!(home.vault.destroy(SCHOOL, &[gone.into()]).await.unwrap(), 0);
+    assert_eq!(file(), after);
+    assert!(matches!(home.vault.find(SCHOOL, &[gone.into()]).await.unwrap()[&gone.into()], Found::Destroyed));
 }
 
 #[tokio::test]
@@ -189,10 +196,11 @@ async fn keys_that_are_made_while_others_are_destroyed_are_never_lost() {
         });
     }
     for _ in 0..10 {
-        home.vault.destroy(SCHOOL, &[]).await.unwrap();
+        let gone = DataKeyId::from(id());
+        home.vault.make(SCHOOL, gone).await.unwrap();
+        assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 1);
     }
     let made = makers.join_all().await.concat();
-    home.vault.destroy(SCHOOL, &[]).await.unwrap();
     let ids: Vec<_> = made.iter().map(|(id, _)| *id).collect();
     let keys = home.another().await.find(SCHOOL, &ids).await.unwrap();
     for (id, sealed) in made {
