@@ -110,8 +110,9 @@ BEGIN
     FROM unnest(ARRAY['trust', 'school', 'school_urn', 'membership', 'source', 'ingest_key']) t;
     EXECUTE format('CREATE OR REPLACE VIEW directory.ingest_key_without_hash WITH (security_invoker = true) AS
                     SELECT key_id, source_id, school_id, issued_at, revoked_at FROM %I.ingest_key', p_schema);
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO wardlog_rounding', p_schema);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO wardlog_rounding', p_schema); -- to make it, and no longer
     PERFORM log.show_table_for_rounding('membership', p_schema);
+    EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM wardlog_rounding', p_schema);
 END
 $$;
 

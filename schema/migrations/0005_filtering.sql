@@ -110,8 +110,9 @@ CREATE FUNCTION log.show_filtering_counts(p_schema text) RETURNS void LANGUAGE p
 BEGIN
     PERFORM log.show_table('filtering', t, p_schema)
     FROM unnest(ARRAY['seen', 'batch_outcome', 'count_hourly', 'count_monthly', 'unmapped_label']) t;
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO wardlog_rounding', p_schema);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO wardlog_rounding', p_schema); -- to make it, and no longer
     PERFORM log.show_table_for_rounding('count_monthly', p_schema);
+    EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM wardlog_rounding', p_schema);
 END
 $$;
 

@@ -35,15 +35,9 @@ pub enum Decision {
 
 /// Whether the caller may do `action`, by its name in the policies, at a school or trust.
 pub fn decide(caller: &Caller, action: &str, at: Owner, facts: &Facts) -> Decision {
-    let asked = |second_factor| {
-        RULES.ask(caller, second_factor, action, at, facts).unwrap_or_else(|error| {
-            tracing::error!(action, error = &*error, "not decided, and so refused");
-            false
-        })
-    };
-    if asked(caller.second_factor) {
+    if permits(caller, caller.second_factor, action, at, facts) {
         Decision::Permitted
-    } else if !caller.second_factor && asked(true) {
+    } else if !caller.second_factor && permits(caller, true, action, at, facts) {
         Decision::NeedsSecondFactor
     } else {
         Decision::Forbidden
@@ -52,7 +46,14 @@ pub fn decide(caller: &Caller, action: &str, at: Owner, facts: &Facts) -> Decisi
 
 /// Whether the caller may, as they are.
 pub fn may(caller: &Caller, action: &str, at: Owner, facts: &Facts) -> bool {
-    decide(caller, action, at, facts) == Decision::Permitted
+    permits(caller, caller.second_factor, action, at, facts)
+}
+
+fn permits(caller: &Caller, second_factor: bool, action: &str, at: Owner, facts: &Facts) -> bool {
+    RULES.ask(caller, second_factor, action, at, facts).unwrap_or_else(|error| {
+        tracing::error!(action, error = &*error, "not decided, and so refused");
+        false
+    })
 }
 
 #[expect(clippy::expect_used, reason = "a test reads them")]
@@ -127,7 +128,7 @@ impl Rules {
 }
 
 impl Types {
-    /// The caller with the roles that it holds. It is known by no name: nothing is decided by one.
+    /// The caller with the roles that it holds. It is known by no name: no policy decides by one.
     fn person(&self, caller: &Caller) -> Result<Entity, Undecided> {
         let (mut schools, mut trusts, mut leads) = (Vec::new(), Vec::new(), Vec::new());
         for held in caller.roles.iter() {
@@ -233,11 +234,11 @@ mod tests {
             let purpose = (action == "read-identities").then_some("staffing");
             decide(&once, action, at, &Facts { purpose, ..Facts::default() })
         };
-        for action in ["read-identities", "change-login", "appoint", "issue-key", "confirm-forgetting"] {
+        for action in ["read-identities", "change-login", "appoint", "issue-key", "confirm-forgetting", "lift-hold"] {
             assert_eq!(decided(action, own), Decision::NeedsSecondFactor, "{action}");
             assert_eq!(decided(action, other), Decision::Forbidden, "{action}");
         }
-        for action in ["read-people", "record-person", "propose-forgetting", "revoke-key", "change-hold"] {
+        for action in ["read-people", "record-person", "propose-forgetting", "revoke-key", "place-hold"] {
             assert_eq!(decided(action, own), Decision::Permitted, "{action}");
         }
     }

@@ -18,7 +18,9 @@ use crate::{
     },
     views,
 };
-pub use forgetting::{ChangeHold, ConfirmForgetting, ProposeForgetting, WithdrawForgetting, destroy_left_over};
+pub use forgetting::{
+    ConfirmForgetting, LiftHold, PlaceHold, ProposeForgetting, WithdrawForgetting, destroy_left_over,
+};
 pub use people::{AmendPerson, ChangeLogin, PersonRefusal, RecordLeaving, RecordPerson};
 pub use reading::{ReadIdentities, ReadingRefusal, Shown};
 pub use source::{IssueKey, IssuedKey, RegisterSource, RevokeKey, SourceRefusal};

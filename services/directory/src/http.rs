@@ -4,8 +4,8 @@ use ::web::command::{Service, endpoint::take};
 use actix_web::web::{Data, ServiceConfig};
 
 use crate::commands::{
-    AmendPerson, Appoint, ChangeHold, ChangeLogin, ConfirmForgetting, EndAppointment, IssueKey, ProposeForgetting,
-    ReadIdentities, RecordLeaving, RecordPerson, RegisterSource, RevokeKey, WithdrawForgetting,
+    AmendPerson, Appoint, ChangeLogin, ConfirmForgetting, EndAppointment, IssueKey, LiftHold, PlaceHold,
+    ProposeForgetting, ReadIdentities, RecordLeaving, RecordPerson, RegisterSource, RevokeKey, WithdrawForgetting,
 };
 
 /// The service's name: the audience of the tokens that it believes.
@@ -21,7 +21,8 @@ pub fn routes(cfg: &mut ServiceConfig, service: Service) {
     take::<AmendPerson>(cfg, &service);
     take::<ChangeLogin>(cfg, &service);
     take::<RecordLeaving>(cfg, &service);
-    take::<ChangeHold>(cfg, &service);
+    take::<PlaceHold>(cfg, &service);
+    take::<LiftHold>(cfg, &service);
     take::<ProposeForgetting>(cfg, &service);
     take::<WithdrawForgetting>(cfg, &service);
     take::<ConfirmForgetting>(cfg, &service);

@@ -137,7 +137,8 @@ fn the_life_of_a_person_folds_to_what_its_samples_tell() {
     let life: Vec<PersonEvent> = life();
     assert_eq!(Person::after(&life), Person::Forgotten);
     let Person::Known(known) = Person::after(&life[..life.len() - 1]) else { panic!("unknown") };
-    let Known { person, category, identity, logins, left, forgetting } = known;
+    let Known { person, category, identity, logins, ever, left, forgetting } = known;
+    assert_eq!(ever.len(), 1, "a login that was taken away is remembered");
     assert_eq!(forgetting, Forgetting::default());
     assert_eq!((person, category, left), (id(0xe001), PersonCategory::Governor, Some(day("2028-07-31"))));
     assert_eq!((identity.key(), logins.len()), (id(0xe001), 0));

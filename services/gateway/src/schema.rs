@@ -152,7 +152,8 @@ impl Trust {
         people_of(context, Workplace::Trust(trust)).await.map(Some)
     }
 
-    /// Those of the trust's own people whose record is due for disposal: six years after they left. Null unless the caller
+    /// Those of the trust's own people whose record is due for disposal: six years after they left, and not on
+    /// hold. Null unless the caller
     /// leads the trust's safeguarding, or is its DPO.
     #[graphql(complexity = "2 * READ + PEOPLE * child_complexity")]
     async fn due_for_disposal(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Person>>> {

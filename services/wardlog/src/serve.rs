@@ -226,6 +226,9 @@ async fn gateway(
     own: Url,
 ) -> Result<Gateway> {
     let verifier = Verifier::new(settings.issuers.clone())?;
+    if settings.issuers.iter().all(|issuer| issuer.second_factor.is_none()) {
+        tracing::warn!("no issuer says how it shows a second factor: nobody can read names, link logins or make keys");
+    }
     if !verifier.load_keys(clock::now()).await {
         tracing::warn!("the keys of an issuer cannot be read yet; they are asked for again with its first token");
     }

@@ -100,6 +100,9 @@ pub enum ConfigError {
     /// The audience is empty.
     #[error("expected an audience for each issuer")]
     NoAudience,
+    /// No `acr` stands for a second factor.
+    #[error("expected at least one acr for a second factor")]
+    NoAcr,
     /// The TLS library did not start.
     #[error("expected an HTTP client with TLS")]
     HttpClient,
@@ -112,6 +115,9 @@ impl IssuerConfig {
         }
         if self.audience.is_empty() {
             return Err(ConfigError::NoAudience);
+        }
+        if self.second_factor.as_ref().is_some_and(|second_factor| second_factor.acr.is_empty()) {
+            return Err(ConfigError::NoAcr);
         }
         Ok(())
     }
@@ -149,6 +155,8 @@ mod tests {
         };
         assert_eq!(error(|c| c.algorithms.clear()), ConfigError::NoAlgorithm);
         assert_eq!(error(|c| c.audience.clear()), ConfigError::NoAudience);
+        let nothing = |c: &mut IssuerConfig| c.second_factor = Some(SecondFactor { acr: vec![], minutes: 1 });
+        assert_eq!(error(nothing), ConfigError::NoAcr);
         assert_eq!(Verifier::new(vec![]).unwrap_err(), ConfigError::NoIssuer);
         assert_eq!(Verifier::new(vec![config(GOOD).unwrap(); 2]).unwrap_err(), ConfigError::IssuerTwice);
     }

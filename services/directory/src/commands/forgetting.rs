@@ -1,25 +1,23 @@
 //! Forgetting somebody: two people decide it, and the key of who it was is destroyed for ever.
 
-use chrono::NaiveDate;
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use schema::{
     PersonId, london_day,
-    people::{ForgettingGround, ForgettingProposed, HoldReason, PersonEvent},
+    people::{ForgettingGround, HoldReason, PersonEvent},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
-use uuid::Uuid;
 use vault::{Vault, VaultError};
 use web::command::{Command, Given, unsealed};
 
 use super::{people::PersonRefusal, person_stream};
 use crate::{
     domain::{
-        person::{ForgettingCommand, Person, PersonCommand, PersonError},
+        person::{ForgettingCommand, ForgettingStep, Person, PersonCommand, PersonError},
         workplace::Workplace,
     },
     http::SERVICE,
-    views::people,
+    views::{people, school::trusts_of},
 };
 
 /// Says that somebody is to be forgotten.
@@ -51,15 +49,24 @@ pub struct WithdrawForgetting {
     pub person: PersonId,
 }
 
-/// Keeps somebody from being forgotten, or no longer.
+/// Keeps somebody from being forgotten.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ChangeHold {
+pub struct PlaceHold {
     /// Where the person is recorded.
     pub at: Workplace,
     /// The person.
     pub person: PersonId,
-    /// Why; none lifts the hold.
-    pub hold: Option<HoldReason>,
+    /// Why.
+    pub reason: HoldReason,
+}
+
+/// Lets somebody be forgotten again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LiftHold {
+    /// Where the person is recorded.
+    pub at: Workplace,
+    /// The person.
+    pub person: PersonId,
 }
 
 type Error = CommandError<PersonRefusal>;
@@ -80,12 +87,7 @@ impl Command for ProposeForgetting {
     }
 
     async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
-        let proposed = ForgettingProposed { ground: self.ground, by: given.actor.clone() };
-        Ok(PersonCommand::Forget(ForgettingCommand::Propose(proposed, today(given))))
-    }
-
-    async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
-        about_another(connection, &given.actor, self.person).await
+        Ok(step(given, ForgettingStep::Propose(self.ground)))
     }
 
     async fn answer(&self, given: &Given, done: &Done<PersonEvent>) -> Result<PersonId, Error> {
@@ -117,16 +119,15 @@ impl Command for ConfirmForgetting {
     async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
         // Without a key store nothing would be destroyed: it is asked before anything is decided.
         given.means.vault.find(given.owner.id(), &[]).await.map_err(unsealed)?;
-        Ok(PersonCommand::Forget(ForgettingCommand::Confirm { by: given.actor.clone(), today: today(given) }))
+        Ok(step(given, ForgettingStep::Confirm))
     }
 
     async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
-        about_another(connection, &given.actor, self.person).await?;
         let stream = person_stream(self.person);
-        let events = eventlog::load::<PersonEvent>(connection, given.owner, &stream).await?;
+        let events = eventlog::load::<PersonEvent>(&mut *connection, given.owner, &stream).await?;
         let Person::Known(known) = Person::after(events.iter().map(|stored| &stored.event)) else { return Ok(()) };
         match known.forgetting.proposed {
-            Some(proposed) if people::are_one(connection, &proposed.by, &given.actor).await? => {
+            Some(proposed) if self.are_one(given, connection, &proposed.by).await? => {
                 Err(CommandError::Refused(PersonError::OneAlone.into()))
             }
             Some(_) | None => Ok(()),
@@ -159,8 +160,8 @@ impl Command for WithdrawForgetting {
         person_stream(self.person)
     }
 
-    async fn ask(&self, _: &Given) -> Result<PersonCommand, Error> {
-        Ok(PersonCommand::Forget(ForgettingCommand::Withdraw))
+    async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
+        Ok(step(given, ForgettingStep::Withdraw))
     }
 
     async fn answer(&self, _: &Given, done: &Done<PersonEvent>) -> Result<PersonId, Error> {
@@ -171,9 +172,9 @@ impl Command for WithdrawForgetting {
     }
 }
 
-impl Command for ChangeHold {
+impl Command for PlaceHold {
     const SERVICE: &'static str = SERVICE;
-    const NAME: &'static str = "change-hold";
+    const NAME: &'static str = "place-hold";
     type Record = Person;
     type Refusal = PersonRefusal;
     type Answer = PersonId;
@@ -186,42 +187,84 @@ impl Command for ChangeHold {
         person_stream(self.person)
     }
 
-    async fn ask(&self, _: &Given) -> Result<PersonCommand, Error> {
-        Ok(PersonCommand::Forget(ForgettingCommand::Hold(self.hold)))
+    async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
+        Ok(step(given, ForgettingStep::PlaceHold(self.reason)))
     }
 
     async fn answer(&self, _: &Given, done: &Done<PersonEvent>) -> Result<PersonId, Error> {
         match done.events.as_slice() {
             [] => Ok(self.person),
-            [PersonEvent::HoldPlaced(was)] if self.hold == Some(was.reason) => Ok(self.person),
-            [PersonEvent::HoldLifted(_)] if self.hold.is_none() => Ok(self.person),
+            [PersonEvent::HoldPlaced(was)] if was.reason == self.reason => Ok(self.person),
             _ => Err(CommandError::CommandIdReused),
         }
     }
 }
 
-/// Destroys the keys that are left of people who are forgotten, such as those whose forgetting was cut short or whom a
-/// restored backup of the key store brought back; how many there were.
-pub async fn destroy_left_over(pool: &PgPool, vault: &Vault) -> Result<usize, VaultError> {
-    let mut destroyed = 0;
-    for (owner, people) in people::forgotten(&mut *pool.acquire().await?).await? {
-        let left = vault.kept(owner, &people).await?;
-        if !left.is_empty() {
-            vault.destroy(owner, &left).await?;
-            destroyed += left.len();
+impl Command for LiftHold {
+    const SERVICE: &'static str = SERVICE;
+    const NAME: &'static str = "lift-hold";
+    type Record = Person;
+    type Refusal = PersonRefusal;
+    type Answer = PersonId;
+
+    fn owner(&self) -> Owner {
+        self.at.owner()
+    }
+
+    fn stream(&self, _: &Given) -> String {
+        person_stream(self.person)
+    }
+
+    async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
+        Ok(step(given, ForgettingStep::LiftHold))
+    }
+
+    async fn answer(&self, _: &Given, done: &Done<PersonEvent>) -> Result<PersonId, Error> {
+        match done.events.as_slice() {
+            [] | [PersonEvent::HoldLifted(_)] => Ok(self.person),
+            _ => Err(CommandError::CommandIdReused),
         }
     }
-    Ok(destroyed)
 }
 
-/// Nobody decides whether they are forgotten themselves.
-async fn about_another(connection: &mut PgConnection, actor: &str, person: PersonId) -> Result<(), Error> {
-    if people::logs_in_as(connection, Uuid::from(person), actor).await? {
-        return Err(CommandError::Refused(PersonError::OneAlone.into()));
+impl ConfirmForgetting {
+    /// Whether whoever confirms is whoever proposed, by another login: one that the record's owner, or a trust that the
+    /// school belongs to, knows or knew as the same person's.
+    async fn are_one(&self, given: &Given, connection: &mut PgConnection, proposer: &str) -> Result<bool, Error> {
+        let mut owners = vec![given.owner];
+        if let Workplace::School(school) = self.at {
+            let trusts = trusts_of(&mut *connection, school, london_day(given.at)).await?;
+            owners.extend(trusts.into_iter().map(Owner::Trust));
+        }
+        for owner in owners {
+            let records = eventlog::load_family::<PersonEvent>(&mut *connection, owner).await?;
+            let both = |person| match person {
+                Person::Known(known) => known.ever_logged_in_as(proposer) && known.ever_logged_in_as(&given.actor),
+                Person::Unknown | Person::Forgotten => false,
+            };
+            if records.values().map(Person::after).any(both) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
-    Ok(())
 }
 
-fn today(given: &Given) -> NaiveDate {
-    london_day(given.at)
+/// Destroys the keys that are left of people who are forgotten, such as those whose forgetting was cut short or whom a
+/// restored backup of the key store brought back; how many there were. What fails for one owner is told, and the others
+/// are seen to.
+pub async fn destroy_left_over(pool: &PgPool, vault: &Vault) -> Result<u64, VaultError> {
+    let forgotten = people::forgotten(&mut *pool.acquire().await?).await?;
+    let (mut destroyed, mut failed) = (0, None);
+    for (owner, people) in forgotten {
+        match vault.destroy(owner, &people).await {
+            Ok(number) => destroyed += number,
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(destroyed), Err)
+}
+
+fn step(given: &Given, step: ForgettingStep) -> PersonCommand {
+    PersonCommand::Forget(ForgettingCommand { by: given.actor.clone(), today: london_day(given.at), step })
 }

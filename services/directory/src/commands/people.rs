@@ -106,6 +106,7 @@ impl Refusal for PersonRefusal {
             Self::Person(PersonError::RetainedStill) => Some(Rule::of("RETAINED_STILL", "ground")),
             Self::Person(PersonError::ProposedAlready) => Some(Rule::new("PROPOSED_ALREADY")),
             Self::Person(PersonError::NothingProposed) => Some(Rule::new("NOTHING_PROPOSED")),
+            Self::Person(PersonError::HeldOtherwise) => Some(Rule::of("HELD_OTHERWISE", "reason")),
             Self::Person(PersonError::OneAlone) => Some(Rule::new("ONE_ALONE")),
         }
     }

@@ -16,7 +16,7 @@ use schema::{
     },
 };
 
-pub use forgetting::{Forgetting, ForgettingCommand, due};
+pub use forgetting::{Forgetting, ForgettingCommand, ForgettingStep, due};
 
 /// By how many names a person may log in: one at each issuer, and few schools have two.
 pub const LOGINS: usize = 5;
@@ -44,6 +44,8 @@ pub struct Known {
     pub identity: Sealed<Identity>,
     /// How the person logs in.
     pub logins: BTreeSet<LoginName>,
+    /// How the person ever logged in.
+    pub ever: BTreeSet<LoginName>,
     /// The first day on which the person is no longer there.
     pub left: Option<NaiveDate>,
     /// What is said of forgetting the person.
@@ -100,6 +102,9 @@ pub enum PersonError {
     /// Propose it first.
     #[error("nobody has proposed to forget the person")]
     NothingProposed,
+    /// Lift the other one first.
+    #[error("the person is on hold for another reason")]
+    HeldOtherwise,
     /// It takes two.
     #[error("whoever proposed it cannot confirm it, and nobody decides about themselves")]
     OneAlone,
@@ -113,7 +118,9 @@ impl Aggregate for Person {
     fn decide(&self, command: &PersonCommand) -> Result<Vec<PersonEvent>, PersonError> {
         match (self, command) {
             (Self::Unknown, PersonCommand::Record(recorded)) => Ok(vec![PersonEvent::Recorded(recorded.clone())]),
-            (Self::Forgotten, PersonCommand::Forget(ForgettingCommand::Confirm { .. })) => Ok(vec![]),
+            (Self::Forgotten, PersonCommand::Forget(ForgettingCommand { step: ForgettingStep::Confirm, .. })) => {
+                Ok(vec![])
+            }
             (Self::Unknown | Self::Forgotten, _) => Err(PersonError::NotRecorded),
             (Self::Known(_), PersonCommand::Record(_)) => Err(PersonError::Recorded),
             (Self::Known(Known { left: Some(left), .. }), PersonCommand::Leave(on)) if on == left => Ok(vec![]),
@@ -124,6 +131,9 @@ impl Aggregate for Person {
             (Self::Known(known), PersonCommand::LinkLogin(login)) => known.link(login),
             (Self::Known(known), PersonCommand::UnlinkLogin(login)) => known.unlink(login),
             (Self::Known(_), PersonCommand::Leave(on)) => Ok(vec![PersonEvent::Left(PersonLeft { on: *on })]),
+            (Self::Known(known), PersonCommand::Forget(command)) if known.ever_logged_in_as(&command.by) => {
+                Err(PersonError::OneAlone)
+            }
             (Self::Known(known), PersonCommand::Forget(command)) => known.forgetting.decide(known.left, command),
         }
     }
@@ -136,6 +146,7 @@ impl Aggregate for Person {
                     category: *category,
                     identity: identity.clone(),
                     logins: BTreeSet::new(),
+                    ever: BTreeSet::new(),
                     left: None,
                     forgetting: Forgetting::default(),
                 })
@@ -147,6 +158,7 @@ impl Aggregate for Person {
             }
             (Self::Known(mut known), PersonEvent::LoginLinked(LoginLinked { login })) => {
                 known.logins.insert(login.clone());
+                known.ever.insert(login.clone());
                 Self::Known(known)
             }
             (Self::Known(mut known), PersonEvent::LoginUnlinked(LoginUnlinked { login })) => {
@@ -157,7 +169,7 @@ impl Aggregate for Person {
                 Self::Known(Known { left: Some(*on), ..known })
             }
             (Self::Known(mut known), PersonEvent::HoldPlaced(HoldPlaced { reason })) => {
-                known.forgetting.hold = Some(*reason);
+                known.forgetting = Forgetting { hold: Some(*reason), proposed: None };
                 Self::Known(known)
             }
             (Self::Known(mut known), PersonEvent::HoldLifted(_)) => {
@@ -178,6 +190,11 @@ impl Aggregate for Person {
 }
 
 impl Known {
+    /// Whether the person logs in by this name, or did.
+    pub fn ever_logged_in_as(&self, by: &str) -> bool {
+        self.ever.iter().any(|login| login.as_str() == by)
+    }
+
     fn link(&self, login: &LoginName) -> Result<Vec<PersonEvent>, PersonError> {
         if self.logins.contains(login) {
             Ok(vec![])

@@ -53,9 +53,9 @@ impl Person {
 }
 
 impl Person {
-    /// Whether the record is due for disposal (R276).
+    /// Whether the record is due for disposal, and not on hold (R276).
     pub fn is_due(&self, today: NaiveDate) -> bool {
-        self.due().is_some_and(|due| due <= today)
+        self.hold.is_none() && self.due().is_some_and(|due| due <= today)
     }
 
     fn due(&self) -> Option<NaiveDate> {

@@ -84,7 +84,10 @@ async fn person(c: &mut PgConnection, at: At<'_>, event: PersonEvent) -> Result<
         PersonEvent::Left(PersonLeft { on }) => {
             sqlx::query!("UPDATE person SET left_on = $2 WHERE person_id = $1", person, on).execute(c).await?
         }
-        PersonEvent::HoldPlaced(HoldPlaced { reason }) => hold(c, person, Some(reason)).await?,
+        PersonEvent::HoldPlaced(HoldPlaced { reason }) => {
+            proposal(&mut *c, person, None).await?;
+            hold(c, person, Some(reason)).await?
+        }
         PersonEvent::HoldLifted(_) => hold(c, person, None).await?,
         PersonEvent::ForgettingProposed(proposed) => proposal(c, person, Some(proposed)).await?,
         PersonEvent::ForgettingWithdrawn(_) => proposal(c, person, None).await?,
@@ -236,29 +239,6 @@ pub async fn of(connection: &mut PgConnection, at: Workplace) -> Result<Vec<Pers
         Ok(Person { person, category, left_on, logins, hold, proposed, forgotten })
     });
     rows.collect()
-}
-
-/// Whether somebody logs in by this name.
-pub async fn logs_in_as(connection: &mut PgConnection, person: Uuid, login: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM person_login WHERE person_id = $1 AND login = $2) AS "does!""#,
-        person,
-        login,
-    )
-    .fetch_one(connection)
-    .await
-}
-
-/// Whether one person logs in by both names.
-pub async fn are_one(connection: &mut PgConnection, one: &str, other: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM person_login a JOIN person_login b USING (person_id)
-                          WHERE a.login = $1 AND b.login = $2) AS "are!""#,
-        one,
-        other,
-    )
-    .fetch_one(connection)
-    .await
 }
 
 /// Everybody who is forgotten, by the owner of their record; the ids are those of their keys.

@@ -135,7 +135,8 @@ impl School {
         people_of(context, Workplace::School(school)).await.map(Some)
     }
 
-    /// Those of the school's people whose record is due for disposal: six years after they left. Null unless the caller is of
+    /// Those of the school's people whose record is due for disposal: six years after they left, and not on
+    /// hold. Null unless the caller is of
     /// the school's safeguarding staff, or its DPO.
     #[graphql(complexity = "2 * READ + PEOPLE * child_complexity")]
     async fn due_for_disposal(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Person>>> {

@@ -54,8 +54,9 @@ async fn answer<C: Command>(
         Decision::NeedsSecondFactor => return Err(refused(ErrorCode::Unprocessable, &Refused::needs_second_factor())),
         Decision::Forbidden => return Err(not_found()),
     }
-    let done = carry_out(&service.means, owner, command, sent, now).await.map_err(problem)?;
+    let done = carry_out(&service.means, owner, command, sent, now).await;
     service.wake.all();
+    let done = done.map_err(problem)?;
     Ok(HttpResponse::Ok().json(Answered { answer: done.answer, position: done.position.map(Into::into) }))
 }
 
@@ -96,7 +97,7 @@ fn problem<R: Refusal>(error: CommandError<R>) -> Problem {
             Problem::new(ErrorCode::Internal)
         }
         CommandError::Unprepared(error) => {
-            tracing::error!(%error, "a command was not carried out");
+            tracing::error!(%error, "a command was not carried out, or not to its end");
             Problem::new(ErrorCode::Unavailable).retry_after(1)
         }
         CommandError::Database(error) => {

@@ -21,22 +21,30 @@ pub struct Forgetting {
     pub proposed: Option<ForgettingProposed>,
 }
 
-/// What can be asked about it; days are of whoever asks, `today`.
+/// What can be asked about it, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ForgettingCommand {
+pub struct ForgettingCommand {
+    /// Who asks, as the log knows them.
+    pub by: String,
+    /// The day on which it is asked.
+    pub today: NaiveDate,
+    /// What is asked.
+    pub step: ForgettingStep,
+}
+
+/// One step towards forgetting somebody, or away from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForgettingStep {
     /// Say that the person is to be forgotten.
-    Propose(ForgettingProposed, NaiveDate),
+    Propose(ForgettingGround),
     /// Agree, as somebody else.
-    Confirm {
-        /// Who agrees, as the log knows them.
-        by: String,
-        /// Today.
-        today: NaiveDate,
-    },
+    Confirm,
     /// Say that the person is not to be forgotten.
     Withdraw,
-    /// Keep the person from being forgotten, or no longer.
-    Hold(Option<HoldReason>),
+    /// Keep the person from being forgotten; what was proposed is proposed no more.
+    PlaceHold(HoldReason),
+    /// Let the person be forgotten again.
+    LiftHold,
 }
 
 /// The first day on which the record of somebody who left on a day is due for disposal.
@@ -50,33 +58,33 @@ impl Forgetting {
         left: Option<NaiveDate>,
         command: &ForgettingCommand,
     ) -> Result<Vec<PersonEvent>, PersonError> {
-        match (command, &self.proposed) {
-            (ForgettingCommand::Propose(proposed, today), before) => {
-                self.allows(proposed.ground, left, *today)?;
+        let ForgettingCommand { by, today, step } = command;
+        match (*step, &self.proposed) {
+            (ForgettingStep::Propose(ground), before) => {
+                self.allows(ground, left, *today)?;
+                let proposed = ForgettingProposed { ground, by: by.clone() };
                 match before {
-                    Some(before) if before == proposed => Ok(vec![]),
+                    Some(before) if *before == proposed => Ok(vec![]),
                     Some(_) => Err(PersonError::ProposedAlready),
-                    None => Ok(vec![PersonEvent::ForgettingProposed(proposed.clone())]),
+                    None => Ok(vec![PersonEvent::ForgettingProposed(proposed)]),
                 }
             }
-            (ForgettingCommand::Confirm { .. } | ForgettingCommand::Withdraw, None) => {
-                Err(PersonError::NothingProposed)
-            }
-            (ForgettingCommand::Confirm { by, today }, Some(proposed)) => {
+            (ForgettingStep::Confirm | ForgettingStep::Withdraw, None) => Err(PersonError::NothingProposed),
+            (ForgettingStep::Confirm, Some(proposed)) => {
                 self.allows(proposed.ground, left, *today)?;
                 if *by == proposed.by {
                     return Err(PersonError::OneAlone);
                 }
                 Ok(vec![PersonEvent::Forgotten(PersonForgotten { ground: proposed.ground })])
             }
-            (ForgettingCommand::Withdraw, Some(_)) => {
-                Ok(vec![PersonEvent::ForgettingWithdrawn(ForgettingWithdrawn {})])
-            }
-            (ForgettingCommand::Hold(reason), _) if *reason == self.hold => Ok(vec![]),
-            (ForgettingCommand::Hold(Some(reason)), _) => {
-                Ok(vec![PersonEvent::HoldPlaced(HoldPlaced { reason: *reason })])
-            }
-            (ForgettingCommand::Hold(None), _) => Ok(vec![PersonEvent::HoldLifted(HoldLifted {})]),
+            (ForgettingStep::Withdraw, Some(_)) => Ok(vec![PersonEvent::ForgettingWithdrawn(ForgettingWithdrawn {})]),
+            (ForgettingStep::PlaceHold(reason), _) => match self.hold {
+                Some(other) if other != reason => Err(PersonError::HeldOtherwise),
+                Some(_) => Ok(vec![]),
+                None => Ok(vec![PersonEvent::HoldPlaced(HoldPlaced { reason })]),
+            },
+            (ForgettingStep::LiftHold, _) if self.hold.is_none() => Ok(vec![]),
+            (ForgettingStep::LiftHold, _) => Ok(vec![PersonEvent::HoldLifted(HoldLifted {})]),
         }
     }
 

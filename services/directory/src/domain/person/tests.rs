@@ -63,7 +63,8 @@ fn a_person_logs_in_by_a_name_until_it_is_unlinked() {
     assert_eq!(person.decide(&PersonCommand::LinkLogin(login(1))), Ok(vec![]));
     let unlinked = PersonEvent::LoginUnlinked(LoginUnlinked { login: login(1) });
     assert_eq!(person.decide(&PersonCommand::UnlinkLogin(login(1))), Ok(vec![unlinked.clone()]));
-    assert_eq!(person.evolve(&unlinked), Person::after(&[recorded()]));
+    let Person::Known(known) = person.evolve(&unlinked) else { panic!("unknown") };
+    assert!(known.logins.is_empty() && known.ever_logged_in_as(login(1).as_str()), "who it was is known still");
 }
 
 #[test]
@@ -89,13 +90,16 @@ fn proposed(ground: ForgettingGround, by: &str) -> PersonEvent {
     PersonEvent::ForgettingProposed(ForgettingProposed { ground, by: by.to_owned() })
 }
 
+fn asked(by: &str, today: &str, step: ForgettingStep) -> PersonCommand {
+    PersonCommand::Forget(ForgettingCommand { by: by.to_owned(), today: day(today), step })
+}
+
 fn propose(ground: ForgettingGround, by: &str, today: &str) -> PersonCommand {
-    let proposed = ForgettingProposed { ground, by: by.to_owned() };
-    PersonCommand::Forget(ForgettingCommand::Propose(proposed, day(today)))
+    asked(by, today, ForgettingStep::Propose(ground))
 }
 
 fn confirm(by: &str, today: &str) -> PersonCommand {
-    PersonCommand::Forget(ForgettingCommand::Confirm { by: by.to_owned(), today: day(today) })
+    asked(by, today, ForgettingStep::Confirm)
 }
 
 /// R276: two people decide, of somebody who has left; and when it was proposed because its time is over, it is.
@@ -115,7 +119,7 @@ fn a_person_who_has_left_is_forgotten_by_two() {
     let forgotten = PersonEvent::Forgotten(PersonForgotten { ground });
     assert_eq!(pending.decide(&confirm("b", "2027-08-01")), Ok(vec![forgotten.clone()]));
     let withdrawn = PersonEvent::ForgettingWithdrawn(ForgettingWithdrawn {});
-    let withdraw = PersonCommand::Forget(ForgettingCommand::Withdraw);
+    let withdraw = asked("a", "2027-08-01", ForgettingStep::Withdraw);
     assert_eq!(pending.decide(&withdraw), Ok(vec![withdrawn.clone()]));
     assert_eq!(
         pending.clone().evolve(&withdrawn).decide(&confirm("b", "2027-08-01")),
@@ -142,16 +146,40 @@ fn a_record_is_due_six_years_after_its_person_left() {
 /// R276.
 #[test]
 fn who_is_on_hold_is_neither_proposed_nor_forgotten_until_it_is_lifted() {
-    let hold = |reason| PersonCommand::Forget(ForgettingCommand::Hold(reason));
+    let place = |reason| asked("c", "2027-08-01", ForgettingStep::PlaceHold(reason));
+    let lift = asked("c", "2027-08-01", ForgettingStep::LiftHold);
     let (placed, lifted) =
         (PersonEvent::HoldPlaced(HoldPlaced { reason: HoldReason::Police }), PersonEvent::HoldLifted(HoldLifted {}));
-    let pending = Person::after(&[recorded(), left(), proposed(ForgettingGround::ErasureRequest, "a")]);
-    assert_eq!(pending.decide(&hold(None)), Ok(vec![]));
-    assert_eq!(pending.decide(&hold(Some(HoldReason::Police))), Ok(vec![placed.clone()]));
+    let ground = ForgettingGround::ErasureRequest;
+    let pending = Person::after(&[recorded(), left(), proposed(ground, "a")]);
+    assert_eq!(pending.decide(&lift), Ok(vec![]));
+    assert_eq!(pending.decide(&place(HoldReason::Police)), Ok(vec![placed.clone()]));
     let kept = pending.evolve(&placed);
-    assert_eq!(kept.decide(&hold(Some(HoldReason::Police))), Ok(vec![]));
-    assert_eq!(kept.decide(&confirm("b", "2027-08-01")), Err(PersonError::OnHold));
-    assert_eq!(kept.decide(&propose(ForgettingGround::ErasureRequest, "a", "2027-08-01")), Err(PersonError::OnHold));
-    assert_eq!(kept.decide(&hold(None)), Ok(vec![lifted.clone()]));
-    assert!(kept.evolve(&lifted).decide(&confirm("b", "2027-08-01")).is_ok());
+    assert_eq!(kept.decide(&place(HoldReason::Police)), Ok(vec![]));
+    assert_eq!(kept.decide(&place(HoldReason::LegalClaim)), Err(PersonError::HeldOtherwise));
+    assert_eq!(kept.decide(&propose(ground, "a", "2027-08-01")), Err(PersonError::OnHold));
+    assert_eq!(kept.decide(&lift), Ok(vec![lifted.clone()]));
+    let free = kept.evolve(&lifted);
+    assert_eq!(free.decide(&confirm("b", "2027-08-01")), Err(PersonError::NothingProposed), "it is proposed anew");
+    assert_eq!(free.decide(&propose(ground, "a", "2027-08-01")), Ok(vec![proposed(ground, "a")]));
+}
+
+/// R276: nobody decides anything about themselves, by a login that was taken away either.
+#[test]
+fn nobody_decides_whether_they_are_forgotten_themselves() {
+    let unlinked = PersonEvent::LoginUnlinked(LoginUnlinked { login: login(1) });
+    let person = Person::after(&[recorded(), linked(1), unlinked, linked(2), left()]);
+    let steps = [
+        ForgettingStep::Propose(ForgettingGround::ErasureRequest),
+        ForgettingStep::Confirm,
+        ForgettingStep::Withdraw,
+        ForgettingStep::PlaceHold(HoldReason::Police),
+        ForgettingStep::LiftHold,
+    ];
+    for step in steps {
+        for own in [1, 2] {
+            assert_eq!(person.decide(&asked(login(own).as_str(), "2027-08-01", step)), Err(PersonError::OneAlone));
+        }
+        assert_ne!(person.decide(&asked(login(3).as_str(), "2027-08-01", step)), Err(PersonError::OneAlone));
+    }
 }

@@ -54,7 +54,7 @@ impl ForgettingMutations {
         mutate(context, command_id, commands::WithdrawForgetting { at, person }).await
     }
 
-    /// Keeps somebody from being forgotten until the hold is lifted.
+    /// Keeps somebody from being forgotten until the hold is lifted; what was proposed is proposed no more.
     #[graphql(complexity = "COMMAND + child_complexity")]
     async fn place_hold(
         &self,
@@ -63,8 +63,8 @@ impl ForgettingMutations {
         command_id: String,
         input: PlaceHoldInput,
     ) -> async_graphql::Result<Option<Outcome<RecordedPerson>>> {
-        let (at, person, hold) = (input.at.workplace()?, input.person_id.into(), Some(input.reason.into()));
-        mutate(context, command_id, commands::ChangeHold { at, person, hold }).await
+        let (at, person, reason) = (input.at.workplace()?, input.person_id.into(), input.reason.into());
+        mutate(context, command_id, commands::PlaceHold { at, person, reason }).await
     }
 
     /// Lets somebody be forgotten again.
@@ -77,7 +77,7 @@ impl ForgettingMutations {
         input: ForgettingInput,
     ) -> async_graphql::Result<Option<Outcome<RecordedPerson>>> {
         let (at, person) = (input.at.workplace()?, input.person_id.into());
-        mutate(context, command_id, commands::ChangeHold { at, person, hold: None }).await
+        mutate(context, command_id, commands::LiftHold { at, person }).await
     }
 }
 
