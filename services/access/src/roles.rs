@@ -40,7 +40,8 @@ impl Roles {
         Self { pool, exchange, known: Arc::new(Cache::new(REMEMBERED)) }
     }
 
-    /// The roles that the caller holds on a London day, of those that let anything be read; `now` is the process's monotonic clock.
+    /// The roles that the caller holds on a London day, of those that let anything be read; `now` is the process's
+    /// monotonic clock.
     pub async fn of(&self, caller: &Caller, today: NaiveDate, now: Instant) -> Result<HeldRoles, sqlx::Error> {
         let login = self.exchange.login(&caller.issuer, &caller.subject);
         if let Some((roles, day, asked)) = self.known.get(&login)

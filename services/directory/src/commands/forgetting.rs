@@ -251,8 +251,8 @@ impl ConfirmForgetting {
 }
 
 /// Destroys the keys that are left of people who are forgotten, such as those whose forgetting was cut short or whom a
-/// restored backup of the key store brought back; how many there were. What fails for one owner is told, and the others
-/// are seen to.
+/// restored backup of the key store brought back; how many there were. What fails for one owner holds up no other; the last
+/// such failure is told.
 pub async fn destroy_left_over(pool: &PgPool, vault: &Vault) -> Result<u64, VaultError> {
     let forgotten = people::forgotten(&mut *pool.acquire().await?).await?;
     let (mut destroyed, mut failed) = (0, None);
