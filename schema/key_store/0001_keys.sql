@@ -6,7 +6,7 @@ DECLARE
     wanted text;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('wardlog roles'));
-    FOREACH wanted IN ARRAY ARRAY['wardlog_owner', 'wardlog_directory'] LOOP
+    FOREACH wanted IN ARRAY ARRAY['wardlog_owner', 'wardlog_directory', 'wardlog_filtering'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             EXECUTE format('CREATE ROLE %I NOINHERIT', wanted);
         END IF;
@@ -21,7 +21,7 @@ END
 $$;
 
 CREATE SCHEMA keys AUTHORIZATION wardlog_owner;
-GRANT USAGE ON SCHEMA keys TO wardlog_directory;
+GRANT USAGE ON SCHEMA keys TO wardlog_directory, wardlog_filtering;
 SET LOCAL ROLE wardlog_owner;
 
 -- A key, under the owner's wrapping key of a version. The wrapping keys are not in any database. A destroyed key keeps its
@@ -38,17 +38,29 @@ CREATE TABLE keys.data_key (
     PRIMARY KEY (context, owner_id, key_id)
 );
 
--- The one file whose wrapping keys these are under, by the id on its first line.
+-- The file whose wrapping keys a context's keys are under, by the id on its first line.
 CREATE TABLE keys.wrapping_file (
-    one   boolean PRIMARY KEY DEFAULT true CHECK (one),
-    file  uuid NOT NULL
+    context  text PRIMARY KEY,
+    file     uuid NOT NULL
 );
-GRANT SELECT, INSERT ON keys.wrapping_file TO wardlog_directory;
+GRANT SELECT, INSERT ON keys.wrapping_file TO wardlog_directory, wardlog_filtering;
 
 -- A service finds the keys of its own context, and no other's.
-ALTER TABLE keys.data_key ENABLE ROW LEVEL SECURITY;
-ALTER TABLE keys.data_key FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_context ON keys.data_key TO wardlog_directory
-    USING (context = 'directory') WITH CHECK (context = 'directory');
+DO $$
+DECLARE
+    t text;
+    one text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['data_key', 'wrapping_file'] LOOP
+        EXECUTE format('ALTER TABLE keys.%I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE keys.%I FORCE ROW LEVEL SECURITY', t);
+        FOREACH one IN ARRAY ARRAY['directory', 'filtering'] LOOP
+            EXECUTE format('CREATE POLICY own_context_of_%1$s ON keys.%2$I TO wardlog_%1$s
+                            USING (context = %1$L) WITH CHECK (context = %1$L)', one, t);
+        END LOOP;
+    END LOOP;
+END
+$$;
 GRANT SELECT, INSERT, UPDATE (version, wrapped, destroyed_at) ON keys.data_key TO wardlog_directory;
+GRANT SELECT, INSERT ON keys.data_key TO wardlog_filtering;
 RESET ROLE;

@@ -41,16 +41,24 @@ impl DataKey {
 
     /// Seals a value to its place.
     pub fn seal<T: Serialize>(&self, place: Place<'_>, value: &T) -> Result<Sealed<T>, VaultError> {
-        let mut plain = serde_json::to_vec(value).map_err(|_| VaultError::Cipher)?;
-        plain.resize(plain.len().next_multiple_of(BLOCK), b' ');
-        let sealed = self.aead.seal(&place.bound_to(self.id), plain).map_err(|_| VaultError::Cipher)?;
-        Ok(Sealed::new(self.id, BASE64URL_NOPAD.encode(&sealed)))
+        Ok(Sealed::new(self.id, BASE64URL_NOPAD.encode(&self.seal_to_bytes(place, value)?)))
     }
 
     /// Opens what was sealed to this place.
     pub fn open<T: DeserializeOwned>(&self, place: Place<'_>, sealed: &Sealed<T>) -> Result<T, Unopened> {
-        let bytes = BASE64URL_NOPAD.decode(sealed.text().as_bytes()).map_err(|_| Unopened)?;
-        let plain = self.aead.open(&place.bound_to(self.id), &bytes).map_err(|_| Unopened)?;
+        self.open_bytes(place, &BASE64URL_NOPAD.decode(sealed.text().as_bytes()).map_err(|_| Unopened)?)
+    }
+
+    /// Seals a value to its place, for a record that is no text: nonce, ciphertext and tag. It does not say which key's it is.
+    pub fn seal_to_bytes<T: Serialize + ?Sized>(&self, place: Place<'_>, value: &T) -> Result<Vec<u8>, VaultError> {
+        let mut plain = serde_json::to_vec(value).map_err(|_| VaultError::Cipher)?;
+        plain.resize(plain.len().next_multiple_of(BLOCK), b' ');
+        self.aead.seal(&place.bound_to(self.id), plain).map_err(|_| VaultError::Cipher)
+    }
+
+    /// Opens what was sealed to bytes, in this place.
+    pub fn open_bytes<T: DeserializeOwned>(&self, place: Place<'_>, sealed: &[u8]) -> Result<T, Unopened> {
+        let plain = self.aead.open(&place.bound_to(self.id), sealed).map_err(|_| Unopened)?;
         serde_json::from_slice(&plain).map_err(|_| Unopened)
     }
 }

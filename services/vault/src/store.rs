@@ -23,7 +23,7 @@ pub enum VaultError {
     /// The store has no such key.
     #[error("the key store lacks a key: is it the one that this installation was filled with?")]
     Lost,
-    /// The store was filled with the keys of another file.
+    /// The store's keys of this context are under those of another file.
     #[error("the wrapping keys are not those of the key store: bring the file here that it was filled with")]
     OtherKeyFile,
     /// A wrapped key does not open.
@@ -61,16 +61,21 @@ pub enum Found {
 }
 
 impl Vault {
-    /// The keys of a context; `pool` reaches the key store as the context's role. The first file that is used with a key
-    /// store is its own from then on.
+    /// The keys of a context; `pool` reaches the key store as the context's role. The first file that is used with a
+    /// context's keys is theirs from then on.
     pub async fn open(context: &'static str, pool: PgPool, wrapping: Arc<KeyFile>) -> Result<Self, VaultError> {
         let file = wrapping.id()?;
         let own = transact(&pool, move |connection| {
             Box::pin(async move {
-                let first =
-                    sqlx::query!("INSERT INTO keys.wrapping_file (file) VALUES ($1) ON CONFLICT DO NOTHING", file);
+                let first = sqlx::query!(
+                    "INSERT INTO keys.wrapping_file (context, file) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                    context,
+                    file,
+                );
                 first.execute(&mut *connection).await?;
-                sqlx::query_scalar!("SELECT file FROM keys.wrapping_file").fetch_one(connection).await
+                sqlx::query_scalar!("SELECT file FROM keys.wrapping_file WHERE context = $1", context)
+                    .fetch_one(connection)
+                    .await
             })
         });
         if own.await? != file {
@@ -84,26 +89,51 @@ impl Vault {
         Self(None)
     }
 
+    /// Whether there are any to be had.
+    pub const fn has_keys(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The key of this id, made if there is none. When it returns, the key is durable: nothing is ever sealed under one that
     /// a crash could lose.
     pub async fn make(&self, owner: Uuid, id: DataKeyId) -> Result<DataKey, VaultError> {
-        let store = self.store()?;
-        let (context, wrapping) = (store.context, Arc::clone(&store.wrapping));
-        transact(&store.pool, move |connection| {
-            Box::pin(async move { make(connection, &wrapping, Holder { context, owner }, id).await })
-        })
-        .await
+        match self.make_all(owner, &[id]).await?.remove(&id) {
+            Some(Found::Key(key)) => Ok(key),
+            Some(Found::Destroyed) => Err(VaultError::Destroyed),
+            None => Err(VaultError::Lost),
+        }
+    }
+
+    /// The same of several ids at once: what is known of each, once those that never had a key have one.
+    pub async fn make_all(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<HashMap<DataKeyId, Found>, VaultError> {
+        self.keys(owner, ids, true).await
     }
 
     /// What is known of these ids: of one for which no key was ever made, nothing.
     pub async fn find(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<HashMap<DataKeyId, Found>, VaultError> {
+        self.keys(owner, ids, false).await
+    }
+
+    async fn keys(
+        &self,
+        owner: Uuid,
+        ids: &[DataKeyId],
+        may_make: bool,
+    ) -> Result<HashMap<DataKeyId, Found>, VaultError> {
         let store = self.store()?;
         let (of, wrapping) = (Holder { context: store.context, owner }, Arc::clone(&store.wrapping));
-        let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
-        let keys: HashMap<_, Option<[u8; 32]>> = transact(&store.pool, move |connection| {
+        // In one order, so that two who make the same keys do not wait for one another in a circle.
+        let mut ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let keys: Vec<(DataKeyId, Option<[u8; 32]>)> = transact(&store.pool, move |connection| {
             Box::pin(async move {
-                // Between the row and its wrapping key nobody wraps anew.
+                // Whoever wraps anew waits for those who wrap or read, and they for it: between a row and its wrapping key,
+                // and between a version and what is wrapped under it, nobody destroys either.
                 sqlx::query!("SELECT pg_advisory_xact_lock_shared($1)", lock(of)).fetch_one(&mut *connection).await?;
+                if may_make {
+                    make(&mut *connection, &wrapping, of, &ids).await?;
+                }
                 let rows = sqlx::query_as!(
                     Row,
                     "SELECT key_id, version, wrapped FROM keys.data_key
@@ -150,48 +180,50 @@ impl Vault {
     }
 }
 
+/// Makes the keys of these ids where there are none.
 async fn make(
     connection: &mut PgConnection,
     wrapping: &Arc<KeyFile>,
     of: Holder,
-    id: DataKeyId,
-) -> Result<DataKey, VaultError> {
-    // Whoever wraps anew waits for those who wrap, and they for it: nothing is wrapped under a version that goes.
-    sqlx::query!("SELECT pg_advisory_xact_lock_shared($1)", lock(of)).fetch_one(&mut *connection).await?;
-    let mut key = [0; 32];
-    rand::fill(&mut key).map_err(|_| VaultError::Cipher)?;
+    ids: &[Uuid],
+) -> Result<(), VaultError> {
+    let known = sqlx::query_scalar!(
+        "SELECT key_id FROM keys.data_key WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3)",
+        of.context,
+        of.owner,
+        ids,
+    );
+    let known = known.fetch_all(&mut *connection).await?;
+    let new: Vec<Uuid> = ids.iter().copied().filter(|id| !known.contains(id)).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
     let keys = Arc::clone(wrapping);
-    let (version, wrapped) = blocking(move || {
+    let (version, new, wrapped) = blocking(move || {
         let (version, cipher) = keys.newest(of)?;
-        let wrapped = cipher.seal(&bound_to(of, id), key.to_vec()).map_err(|_| VaultError::Cipher)?;
-        Ok((version, wrapped))
+        let mut wrapped = Vec::with_capacity(new.len());
+        for &id in &new {
+            let mut key = vec![0; 32];
+            rand::fill(&mut key).map_err(|_| VaultError::Cipher)?;
+            wrapped.push(cipher.seal(&bound_to(of, id.into()), key).map_err(|_| VaultError::Cipher)?);
+        }
+        Ok((version, new, wrapped))
     })
     .await?;
-    let made = sqlx::query!(
-        "INSERT INTO keys.data_key (key_id, context, owner_id, version, wrapped) VALUES ($1, $2, $3, $4, $5)
+    sqlx::query!(
+        "INSERT INTO keys.data_key (key_id, context, owner_id, version, wrapped)
+         SELECT n.key_id, $1, $2, $3, n.wrapped FROM unnest($4::uuid[], $5::bytea[]) n (key_id, wrapped)
          ON CONFLICT (context, owner_id, key_id) DO NOTHING",
-        Uuid::from(id),
         of.context,
         of.owner,
         version,
-        wrapped,
-    );
-    if made.execute(&mut *connection).await?.rows_affected() == 1 {
-        return DataKey::new(id, &key);
-    }
-    let found = sqlx::query_as!(
-        Row,
-        "SELECT key_id, version, wrapped FROM keys.data_key WHERE context = $1 AND owner_id = $2 AND key_id = $3",
-        of.context,
-        of.owner,
-        Uuid::from(id),
-    );
-    let found = found.fetch_one(connection).await?;
-    if found.wrapped.is_none() {
-        return Err(VaultError::Destroyed);
-    }
-    let keys = Arc::clone(wrapping);
-    DataKey::new(id, &blocking(move || found.unwrap(&keys, of)).await?)
+        &new,
+        &wrapped,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(VaultError::from)
 }
 
 /// How an owner's remaining keys are wrapped.
