@@ -33,7 +33,7 @@ CREATE SCHEMA filtering AUTHORIZATION wardlog_owner;
 CREATE SCHEMA published AUTHORIZATION wardlog_owner;
 CREATE SCHEMA rounding AUTHORIZATION wardlog_rounding;
 
-GRANT USAGE ON SCHEMA log TO wardlog_directory, wardlog_projections, wardlog_gateway;
+GRANT USAGE ON SCHEMA log TO wardlog_directory, wardlog_filtering, wardlog_projections, wardlog_gateway;
 GRANT USAGE ON SCHEMA telemetry TO wardlog_filtering, wardlog_projections, wardlog_gateway;
 GRANT USAGE ON SCHEMA directory TO wardlog_directory, wardlog_projections;
 GRANT USAGE ON SCHEMA filtering TO wardlog_filtering, wardlog_projections, wardlog_gateway;

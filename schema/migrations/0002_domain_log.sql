@@ -151,8 +151,8 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION log.join, log.append FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION log.join, log.append TO wardlog_directory;
-GRANT SELECT ON log.event TO wardlog_directory, wardlog_projections;
+GRANT EXECUTE ON FUNCTION log.join, log.append TO wardlog_directory, wardlog_filtering;
+GRANT SELECT ON log.event TO wardlog_directory, wardlog_filtering, wardlog_projections;
 GRANT SELECT ON log.home TO wardlog_directory, wardlog_filtering;
 
 -- How far a view has folded a log's partition, and who folds it now. Moved in the view's own transaction, from the

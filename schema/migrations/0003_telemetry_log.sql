@@ -32,10 +32,11 @@ CREATE TABLE telemetry.payload (
 ) PARTITION BY RANGE (day);
 ALTER TABLE telemetry.payload ALTER COLUMN data SET STORAGE EXTERNAL;
 
--- The ids seen, of every generation of the view that keeps them; p_kept: also of one that is kept to go back to.
-CREATE FUNCTION telemetry.seen_tables(p_kept boolean DEFAULT true) RETURNS SETOF regclass
+-- A table that the counts keep by the day (seen, flagged_event), of every generation; p_kept: also of one that is kept to
+-- go back to.
+CREATE FUNCTION telemetry.tables_by_day(p_name text, p_kept boolean DEFAULT true) RETURNS SETOF regclass
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT to_regclass(log.generation_schema(g.view, g.generation) || '.seen') FROM log.generation g
+    SELECT to_regclass(log.generation_schema(g.view, g.generation) || '.' || p_name) FROM log.generation g
     WHERE g.view = 'filtering.counts' AND (g.state IN ('shown', 'building') OR g.state = 'kept' AND p_kept)
 $$;
 
@@ -56,17 +57,20 @@ END
 $$;
 
 -- An hour's try that meets a long reader gives up, rather than make every append wait behind it; there are 14 days of
--- tries. Makes the day partitions from the day before p_day to the 14th after it, of payloads and of the ids seen.
+-- tries. Makes the day partitions from the day before p_day to the 14th after it, of payloads and of what the
+-- counts keep by the day.
 CREATE FUNCTION telemetry.make_days(p_day date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(1465009993, 0);
     PERFORM telemetry.make_days_of(parent, p_day - 1, p_day + 14)
-    FROM (SELECT 'telemetry.payload'::regclass UNION ALL SELECT telemetry.seen_tables()) AS t (parent);
+    FROM (SELECT 'telemetry.payload'::regclass UNION ALL SELECT telemetry.tables_by_day('seen')
+          UNION ALL SELECT telemetry.tables_by_day('flagged_event')) AS t (parent);
 END
 $$;
 
--- Drops whole days: payloads received more than p_keep_payloads days before the log's latest day, ids seen more than
+-- Drops whole days: payloads, and the flagged events of them, received more than p_keep_payloads days before the log's
+-- latest day, ids seen more than
 -- p_keep_seen days before it, those of a generation that is kept to go back to apart; and nothing that a batch needs which
 -- the shown generation, or one that somebody is building now, has not counted. Days are the log's own, so that no jump of
 -- a clock drops anything. Returns the names dropped.
@@ -91,15 +95,17 @@ BEGIN
       AND (g.state = 'shown'
            OR g.state = 'building' AND log.is_held(1465009996, g.view)); -- the lock of rebuild.rs
     uncounted := coalesce(uncounted, latest);
-    -- Payloads before ids, as the projection reads them: two that lock in one order never wait for one another.
+    -- Payloads, ids, events: as the projection takes them. Two that lock in one order never wait for one another.
     FOR child IN
         SELECT i.inhrelid::regclass::text
         FROM pg_inherits i
-        WHERE (i.inhparent = 'telemetry.payload'::regclass
+        WHERE ((i.inhparent = 'telemetry.payload'::regclass
+                OR i.inhparent IN (SELECT telemetry.tables_by_day('flagged_event')))
                AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < least(latest - p_keep_payloads, uncounted))
-           OR (i.inhparent IN (SELECT telemetry.seen_tables(p_kept => false))
+           OR (i.inhparent IN (SELECT telemetry.tables_by_day('seen', p_kept => false))
                AND to_date(right(i.inhrelid::regclass::text, 8), 'YYYYMMDD') < least(latest, uncounted) - p_keep_seen)
-        ORDER BY i.inhparent <> 'telemetry.payload'::regclass, 1
+        ORDER BY i.inhparent <> 'telemetry.payload'::regclass,
+                 i.inhparent IN (SELECT telemetry.tables_by_day('flagged_event')), 1
     LOOP
         EXECUTE format('DROP TABLE %s', child);
         RETURN NEXT child;
@@ -178,6 +184,6 @@ CREATE POLICY services ON telemetry.batch FOR SELECT TO wardlog_filtering, wardl
 CREATE POLICY school_itself ON telemetry.batch FOR SELECT TO wardlog_gateway
     USING (school_id = ANY (published.scope('schools') || published.scope('filters')));
 GRANT SELECT ON telemetry.batch TO wardlog_filtering, wardlog_projections, wardlog_gateway;
-GRANT SELECT ON telemetry.payload TO wardlog_projections;
+GRANT SELECT ON telemetry.payload TO wardlog_projections, wardlog_filtering;
 
 RESET ROLE;

@@ -2,11 +2,13 @@
 SET LOCAL ROLE wardlog_owner;
 
 -- A name's pseudonym at one school. name_hash is keyed with a secret held outside the database; the row is the only
--- way from one to the other, so deleting it forgets the name.
+-- way from one to the other. sealed is the way back: the name under the pseudonym's own key, NULL where there was no key
+-- store when the name was first met.
 CREATE TABLE filtering.pseudonym (
     school_id  uuid NOT NULL,
     name_hash  bytea NOT NULL CHECK (length(name_hash) = 32),
     pseudonym  bigint NOT NULL,
+    sealed     bytea,
     PRIMARY KEY (school_id, name_hash),
     UNIQUE (school_id, pseudonym)
 );
@@ -35,6 +37,31 @@ BEGIN
         day         date NOT NULL,
         PRIMARY KEY (source_id, event_hash, day)
     ) PARTITION BY RANGE (day);
+
+    -- The events that somebody may have to look at (blocked, warned, overridden, captured, or of high concern), by the day on
+    -- which they arrived. Who it was is here by pseudonym; what was asked for beyond the host is in the log, sealed, and found
+    -- there by partition, offset, slice and number.
+    CREATE TABLE flagged_event (
+        event_id    uuid NOT NULL,
+        school_id   uuid NOT NULL,
+        source_id   uuid NOT NULL,
+        day         date NOT NULL,
+        at          timestamptz NOT NULL,
+        category    text COLLATE "C" NOT NULL,
+        action      text COLLATE "C" NOT NULL,
+        user_group  text COLLATE "C" NOT NULL,
+        host        text NOT NULL,
+        user_is     bigint,
+        device_is   bigint,
+        address_is  bigint,
+        is_sealed   boolean NOT NULL,
+        partition   smallint NOT NULL,
+        "offset"    bigint NOT NULL,
+        slice       smallint NOT NULL,
+        number      integer NOT NULL,
+        PRIMARY KEY (event_id, day)
+    ) PARTITION BY RANGE (day);
+    CREATE INDEX ON flagged_event (school_id, at, event_id);
 
     -- What became of a batch, for GET /v1/batches/{id}.
     CREATE TABLE batch_outcome (
@@ -77,7 +104,7 @@ BEGIN
         PRIMARY KEY (school_id, vocabulary, label)
     );
 
-    FOREACH t IN ARRAY ARRAY['batch_outcome', 'count_hourly', 'count_monthly', 'unmapped_label'] LOOP
+    FOREACH t IN ARRAY ARRAY['flagged_event', 'batch_outcome', 'count_hourly', 'count_monthly', 'unmapped_label'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
@@ -92,16 +119,23 @@ BEGIN
     CREATE POLICY technical_staff ON unmapped_label FOR SELECT TO wardlog_gateway
         USING (school_id = ANY (published.scope('filters')));
 
+    CREATE POLICY school_itself ON flagged_event FOR SELECT TO wardlog_gateway
+        USING (school_id = ANY (published.scope('schools')));
+    GRANT SELECT ON flagged_event TO wardlog_gateway;
+    CREATE POLICY service ON flagged_event FOR SELECT TO wardlog_filtering USING (true);
+    GRANT SELECT ON flagged_event TO wardlog_filtering;
+
     CREATE POLICY door ON batch_outcome FOR SELECT TO wardlog_filtering USING (true);
     GRANT SELECT ON batch_outcome TO wardlog_filtering;
     CREATE POLICY rounding ON count_monthly FOR SELECT TO wardlog_rounding USING (true);
     GRANT SELECT ON count_monthly TO wardlog_rounding;
     GRANT SELECT, INSERT ON seen TO wardlog_projections;
     -- A rebuild begins with the first batch whose payload is kept.
-    PERFORM telemetry.make_days_of('seen'::regclass, least(min(to_date(right(c.relname, 8), 'YYYYMMDD')), today.day - 1), today.day + 14)
-    FROM (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date) AS today (day)
+    PERFORM telemetry.make_days_of(made.parent, least(min(to_date(right(c.relname, 8), 'YYYYMMDD')), today.day - 1), today.day + 14)
+    FROM (VALUES ('seen'::regclass), ('flagged_event'::regclass)) AS made (parent)
+    CROSS JOIN (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date) AS today (day)
     LEFT JOIN (pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid) ON i.inhparent = 'telemetry.payload'::regclass
-    GROUP BY today.day;
+    GROUP BY made.parent, today.day;
 END
 $make$;
 
@@ -109,7 +143,7 @@ $make$;
 CREATE FUNCTION log.show_filtering_counts(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log.show_table('filtering', t, p_schema)
-    FROM unnest(ARRAY['seen', 'batch_outcome', 'count_hourly', 'count_monthly', 'unmapped_label']) t;
+    FROM unnest(ARRAY['seen', 'flagged_event', 'batch_outcome', 'count_hourly', 'count_monthly', 'unmapped_label']) t;
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO wardlog_rounding', p_schema); -- to make it, and no longer
     PERFORM log.show_table_for_rounding('count_monthly', p_schema);
     EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM wardlog_rounding', p_schema);
@@ -123,7 +157,49 @@ SELECT log.show_generation('filtering.counts', log.make_generation('filtering.co
 SET LOCAL ROLE wardlog_owner;
 GRANT SELECT, INSERT, UPDATE ON filtering.count_hourly, filtering.count_monthly, filtering.unmapped_label TO wardlog_projections;
 GRANT SELECT, INSERT ON filtering.seen TO wardlog_projections;
+GRANT INSERT ON filtering.flagged_event TO wardlog_projections;
+GRANT SELECT ON filtering.flagged_event TO wardlog_filtering;
 GRANT INSERT ON filtering.batch_outcome TO wardlog_projections;
 GRANT SELECT ON filtering.batch_outcome TO wardlog_filtering;
-GRANT SELECT ON filtering.count_hourly, filtering.count_monthly, filtering.unmapped_label TO wardlog_gateway;
+GRANT SELECT ON filtering.count_hourly, filtering.count_monthly, filtering.unmapped_label, filtering.flagged_event
+    TO wardlog_gateway;
+RESET ROLE;
+
+-- The view of openings: who was shown whose requests, when, and what for (R133).
+SET LOCAL ROLE wardlog_owner;
+
+CREATE FUNCTION log.make_filtering_openings() RETURNS void LANGUAGE plpgsql AS $make$
+BEGIN
+    CREATE TABLE opening (
+        opening_id  uuid PRIMARY KEY,
+        school_id   uuid NOT NULL,
+        reader      text NOT NULL,
+        opened_at   timestamptz NOT NULL,
+        purpose     text NOT NULL,
+        events      uuid[] NOT NULL
+    );
+    CREATE INDEX ON opening (school_id, opened_at);
+    ALTER TABLE opening ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE opening FORCE ROW LEVEL SECURITY;
+    CREATE POLICY projection ON opening TO wardlog_projections USING (true) WITH CHECK (true);
+    GRANT SELECT, INSERT ON opening TO wardlog_projections;
+    CREATE POLICY own_people ON opening FOR SELECT TO wardlog_gateway
+        USING (school_id = ANY (published.scope('schools') || published.scope('people')));
+    GRANT SELECT ON opening TO wardlog_gateway;
+END
+$make$;
+
+CREATE FUNCTION log.show_filtering_openings(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log.show_table('filtering', 'opening', p_schema);
+END
+$$;
+
+RESET ROLE;
+
+SELECT log.show_generation('filtering.openings', log.make_generation('filtering.openings'), false);
+
+SET LOCAL ROLE wardlog_owner;
+GRANT INSERT ON filtering.opening TO wardlog_projections;
+GRANT SELECT ON filtering.opening TO wardlog_gateway;
 RESET ROLE;

@@ -77,6 +77,10 @@ uuid_id!(
     /// A role that a person holds from a day on.
     AppointmentId
 );
+uuid_id!(
+    /// A filter event that somebody may have to look at.
+    FlaggedEventId
+);
 
 impl From<PersonId> for DataKeyId {
     fn from(person: PersonId) -> Self {

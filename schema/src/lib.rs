@@ -6,6 +6,7 @@ mod calendar;
 pub mod categories;
 pub mod directory;
 mod envelope;
+pub mod filtering;
 mod ids;
 pub mod people;
 pub mod policies;
@@ -15,7 +16,8 @@ mod vocabulary;
 pub use calendar::{Month, london_day, london_day_bounds};
 pub use envelope::{DecodeError, DomainEvent};
 pub use ids::{
-    AppointmentId, CommandId, DataKeyId, IdError, KeyId, PersonId, SchoolId, SourceId, TrustId, TrustUid, Urn,
+    AppointmentId, CommandId, DataKeyId, FlaggedEventId, IdError, KeyId, PersonId, SchoolId, SourceId, TrustId,
+    TrustUid, Urn,
 };
 pub use sealed::Sealed;
 pub use vocabulary::{Action, Category, RiskArea, UnknownWord, UserGroup, Vocabulary};

@@ -5,19 +5,21 @@ use std::{collections::BTreeSet, fs};
 use schema::{
     DecodeError, DomainEvent,
     directory::{SchoolEvent, SourceEvent, TrustEvent},
+    filtering::OpeningEvent,
     people::{PersonEvent, ReadingEvent, StaffingEvent},
 };
 
 use crate::corpus::below;
 
 /// Every family of the crate.
-pub const FAMILIES: [Family; 6] = [
+pub const FAMILIES: [Family; 7] = [
     family::<TrustEvent>(),
     family::<SchoolEvent>(),
     family::<SourceEvent>(),
     family::<PersonEvent>(),
     family::<StaffingEvent>(),
     family::<ReadingEvent>(),
+    family::<OpeningEvent>(),
 ];
 
 /// A family, without its type.

@@ -245,7 +245,15 @@ mod tests {
             let purpose = (action == "read-identities").then_some("staffing");
             decide(&once, action, at, &Facts { purpose, ..Facts::default() })
         };
-        for action in ["read-identities", "change-login", "appoint", "issue-key", "confirm-forgetting", "lift-hold"] {
+        for action in [
+            "read-identities",
+            "open-flagged-events",
+            "change-login",
+            "appoint",
+            "issue-key",
+            "confirm-forgetting",
+            "lift-hold",
+        ] {
             assert_eq!(decided(action, own), Decision::NeedsSecondFactor, "{action}");
             assert_eq!(decided(action, other), Decision::Forbidden, "{action}");
         }

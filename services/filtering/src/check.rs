@@ -18,6 +18,8 @@ const HOST: usize = 253;
 const NAME: usize = 256;
 const LABEL: usize = 128;
 
+const SEARCH: usize = 1024;
+
 /// The most labels of one event.
 const LABELS: usize = 16;
 
@@ -52,6 +54,7 @@ pub fn check(event: &FilterEvent<'_>, now: DateTime<Utc>) -> Result<(), Refusal>
     bounded("user", event.user.as_ref(), NAME, "expected 1 to 256 bytes")?;
     bounded("device", event.device.as_ref(), NAME, "expected 1 to 256 bytes")?;
     bounded("address", event.address.as_ref(), NAME, "expected 1 to 256 bytes")?;
+    bounded("search", event.search.as_ref(), SEARCH, "expected 1 to 1024 bytes")?;
     bounded("policy", event.policy.as_ref(), NAME, "expected 1 to 256 bytes")
 }
 
@@ -83,6 +86,8 @@ mod tests {
             time,
             action: Action::Allowed,
             host: "example.org".into(),
+            url: None,
+            search: None,
             labels: vec![],
             user: None,
             group: UserGroup::Unknown,
@@ -115,6 +120,7 @@ mod tests {
         assert_eq!(refused(&|e| e.host = long.clone()), "host");
         assert_eq!(refused(&|e| e.user = Some(long.clone())), "user");
         assert_eq!(refused(&|e| e.device = Some("".into())), "device");
+        assert_eq!(refused(&|e| e.search = Some("x".repeat(1025).into())), "search");
         assert_eq!(refused(&|e| e.labels = vec![long.clone()]), "category");
         assert_eq!(refused(&|e| e.labels = vec!["a".into(); 17]), "category");
     }

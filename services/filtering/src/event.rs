@@ -14,8 +14,12 @@ pub struct FilterEvent<'a> {
     pub time: DateTime<Utc>,
     /// What the filter did with it.
     pub action: Action,
-    /// The host, lower-case and without port; of a URL nothing else is kept.
+    /// The host, lower-case and without port.
     pub host: Cow<'a, str>,
+    /// The whole URL, if there is more to it than a host: personal, kept sealed or not at all.
+    pub url: Option<Cow<'a, str>>,
+    /// What was searched for: as personal.
+    pub search: Option<Cow<'a, str>>,
     /// The filter's category labels, in its own vocabulary.
     pub labels: Vec<Cow<'a, str>>,
     /// The user's name, if the filter knows it.

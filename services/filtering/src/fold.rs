@@ -52,6 +52,28 @@ pub struct Outcome {
     pub duplicates: i32,
 }
 
+/// Whether somebody may have to look at an event: the filter did not simply let it pass, or its category is of high concern.
+pub const fn is_flagged(action: Action, category: Option<Category>) -> bool {
+    match action {
+        Action::Blocked | Action::Warned | Action::Overridden | Action::Captured => true,
+        Action::Allowed | Action::AuthChallenge => match category {
+            Some(category) => category.is_high_concern(),
+            None => false,
+        },
+    }
+}
+
+/// An event that is flagged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flagged {
+    /// Its number in its record.
+    pub number: usize,
+    /// When the request was made.
+    pub time: DateTime<Utc>,
+    /// Where it is counted.
+    pub cell: Hourly,
+}
+
 /// Counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -61,12 +83,21 @@ pub struct Tally {
     pub unmapped: BTreeMap<(SchoolId, Vocabulary, String), i64>,
 }
 
+/// What became of a slice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Added {
+    /// How many events of it were counted.
+    pub outcome: Outcome,
+    /// Those of them that are flagged.
+    pub flagged: Vec<Flagged>,
+}
+
 impl Tally {
     /// Adds a slice of a batch of `school`. `unseen` holds the ids that may still be counted; one that is, leaves it.
-    pub fn add(&mut self, school: SchoolId, record: &Record, unseen: &mut HashSet<i64>) -> Outcome {
+    pub fn add(&mut self, school: SchoolId, record: &Record, unseen: &mut HashSet<i64>) -> Added {
         let categories: Vec<Option<Category>> =
             record.texts.iter().map(|label| CategoryMap::bundled().category(record.vocabulary, label)).collect();
-        let mut outcome = Outcome::default();
+        let Added { mut outcome, mut flagged } = Added::default();
         let mut cell: Option<(Hourly, i64)> = None;
         for event in record.events() {
             if event.id.is_some_and(|id| !unseen.remove(&id)) {
@@ -85,6 +116,9 @@ impl Tally {
                 action: event.action,
                 group: event.group,
             };
+            if is_flagged(event.action, category) {
+                flagged.push(Flagged { number: event.number, time: event.time, cell: next });
+            }
             // Neighbours are often of one cell: it is looked up when it changes.
             match &mut cell {
                 Some((current, events)) if *current == next => *events += 1,
@@ -95,7 +129,7 @@ impl Tally {
             }
         }
         self.flush(cell);
-        outcome
+        Added { outcome, flagged }
     }
 
     fn add_unmapped(&mut self, school: SchoolId, vocabulary: Vocabulary, label: &str) {
@@ -146,6 +180,7 @@ mod tests {
             record.labels.push(labels.to_vec());
             record.policies.push(None);
             record.people.push([None; 3]);
+            record.sealed.push(None);
         }
         record
     }
@@ -158,7 +193,7 @@ mod tests {
     fn the_gravest_of_several_categories_counts_and_an_unmapped_label_is_listed() {
         let mut tally = Tally::default();
         let record = record(&[(0, None, &[0, 1]), (1, None, &[2]), (2, None, &[2, 0])]);
-        assert_eq!(tally.add(school(), &record, &mut HashSet::new()), Outcome { counted: 3, duplicates: 0 });
+        assert_eq!(tally.add(school(), &record, &mut HashSet::new()).outcome, Outcome { counted: 3, duplicates: 0 });
         let by_category: Vec<_> = tally.hourly.iter().map(|(cell, n)| (cell.category, *n)).collect();
         assert_eq!(
             by_category,
@@ -183,8 +218,23 @@ mod tests {
         let mut tally = Tally::default();
         let record = record(&[(0, Some(7), &[]), (0, Some(7), &[]), (0, None, &[]), (0, None, &[]), (0, Some(8), &[])]);
         let mut unseen = HashSet::from([7]);
-        assert_eq!(tally.add(school(), &record, &mut unseen), Outcome { counted: 3, duplicates: 2 });
+        let added = tally.add(school(), &record, &mut unseen);
+        assert_eq!(added.outcome, Outcome { counted: 3, duplicates: 2 });
+        let flagged: Vec<usize> = added.flagged.iter().map(|event| event.number).collect();
+        assert_eq!(flagged, [0, 2, 3], "a repeat is not looked at again");
         assert!(unseen.is_empty());
+    }
+
+    #[test]
+    fn what_the_filter_did_not_simply_let_pass_is_flagged_and_so_is_what_is_of_high_concern() {
+        let flagged =
+            |action| (is_flagged(action, Some(Category::News)), is_flagged(action, Some(Category::Extremism)));
+        for action in [Action::Allowed, Action::AuthChallenge] {
+            assert_eq!((flagged(action), is_flagged(action, None)), ((false, true), false), "{action}");
+        }
+        for action in [Action::Blocked, Action::Warned, Action::Overridden, Action::Captured] {
+            assert_eq!((flagged(action), is_flagged(action, None)), ((true, true), true), "{action}");
+        }
     }
 
     #[test]

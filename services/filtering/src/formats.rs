@@ -76,6 +76,14 @@ fn epoch(field: &str) -> Result<DateTime<Utc>, Refusal> {
     DateTime::from_timestamp(seconds.parse().map_err(|_| WRONG)?, nanoseconds).ok_or(WRONG)
 }
 
+/// The longest URL that is kept, in bytes.
+const URL: usize = 8 * 1024;
+
+/// A URL as it is kept: the end of one that is too long says less than its beginning.
+fn whole(url: &str) -> Cow<'_, str> {
+    Cow::Borrowed(&url[..url.floor_char_boundary(URL)])
+}
+
 /// The client as its address or, where the filter looked its name up, as the device of that name.
 fn client(field: &str) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
     match present(field) {

@@ -1,7 +1,11 @@
 //! Filtering's part of the public schema.
 
+mod flagged;
+
 use async_graphql::SimpleObject;
 use chrono::{DateTime, NaiveDate, Utc};
+
+pub use flagged::{FilterMutations, FlaggedEvent, FlaggedEventOpening, FlaggedEventsOnly};
 
 use crate::views::{
     counts::{DayCell, UnmappedLabel},

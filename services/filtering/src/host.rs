@@ -1,4 +1,4 @@
-//! The host of a URL, as every door reads it: whatever else the URL says of a person is not kept.
+//! The host of a URL, as every door reads it: whatever else the URL says of a person is kept sealed, or not at all.
 
 use std::{borrow::Cow, net::Ipv6Addr};
 

@@ -1,23 +1,28 @@
 //! From a body to a record in the telemetry log.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use eventlog::{
     Partition,
-    telemetry::{NewBatch, SLICE_LIMIT, StoredBatch, Writer, WriterError},
+    telemetry::{NewBatch, StoredBatch, Writer, WriterError},
 };
 use hashbrown::HashMap;
-use schema::{CommandId, SchoolId, SourceId, Vocabulary};
+use schema::{CommandId, DataKeyId, SchoolId, SourceId, Vocabulary, categories::CategoryMap};
 use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
 use utoipa::ToSchema;
+use vault::{Vault, VaultError};
 
 use crate::{
     FilterEvent, Refusal,
     body::{self, BodyError, Shape},
     check::check,
-    pseudonym::{Key, Kind, Pseudonyms, Secret},
-    record::{Record, RecordError},
+    columns::{Columns, slices},
+    fold::is_flagged,
+    pseudonym::{Kind, PseudonymError, Pseudonyms, Secret},
+    record::{RecordError, Whose},
+    sealing::{Asked, Sealing, key_of, seal_asked},
 };
 
 /// How many refused lines of a batch are listed, in its answer and in the quarantine; a batch with more is not one of
@@ -65,6 +70,7 @@ pub enum Sink {
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     secret: Secret,
+    sealing: Arc<Sealing>,
     pseudonyms: Arc<Pseudonyms>,
     sink: Sink,
 }
@@ -83,7 +89,10 @@ pub enum IngestError {
     Writer(#[from] WriterError),
     /// The pseudonyms could not be had.
     #[error(transparent)]
-    Database(#[from] sqlx::Error),
+    Pseudonym(#[from] PseudonymError),
+    /// What must be sealed cannot be, now.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// An event does not fit in a slice: refused by the limits on its texts before it comes to this.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -99,12 +108,14 @@ pub struct Taken {
 }
 
 impl Pipeline {
-    /// Hashes with `secret`, and stores in `sink`.
-    pub fn new(secret: Secret, pseudonyms: Pseudonyms, sink: Sink) -> Self {
-        Self { secret, pseudonyms: Arc::new(pseudonyms), sink }
+    /// Hashes with `secret`, keeps pseudonyms by a pool of the role `Filtering`, seals with the keys of `vault`, and stores in
+    /// `sink`.
+    pub fn new(secret: Secret, pool: PgPool, vault: Vault, sink: Sink) -> Self {
+        let sealing = Arc::new(Sealing::new(vault));
+        Self { secret, pseudonyms: Arc::new(Pseudonyms::new(pool, Arc::clone(&sealing))), sealing, sink }
     }
 
-    /// Takes a body: reads, checks, replaces names by pseudonyms, compresses, stores. What is returned is durable.
+    /// Takes a body: reads, checks, replaces names by pseudonyms, seals, compresses, stores. What is returned is durable.
     pub async fn take(
         &self,
         sender: Sender,
@@ -115,7 +126,9 @@ impl Pipeline {
     ) -> Result<Taken, IngestError> {
         let (events, rejected) = self.read(sender, body, shape, now)?;
         let people = self.pseudonymise(sender.school, &events).await?;
-        let slices = slices(&events, &people, sender.vocabulary, &self.secret.ids(sender.source))?;
+        let sealed = self.seal(sender, &events, &people).await?;
+        let columns = Columns { events: &events, people: &people, sealed: &sealed };
+        let slices = slices(columns, sender.vocabulary, &self.secret.ids(sender.source))?;
         let digest = *blake3::hash(body).as_bytes();
         let batch = NewBatch {
             partition: sender.partition,
@@ -176,7 +189,7 @@ impl Pipeline {
         &self,
         school: SchoolId,
         events: &[FilterEvent<'_>],
-    ) -> Result<Vec<[Option<i64>; 3]>, sqlx::Error> {
+    ) -> Result<Vec<[Option<i64>; 3]>, PseudonymError> {
         let mut names: Vec<(Kind, &str)> = Vec::new();
         let mut known: HashMap<(Kind, &str), usize> = HashMap::new();
         let people: Vec<[Option<usize>; 3]> = events
@@ -196,65 +209,40 @@ impl Pipeline {
         let pseudonyms = self.pseudonyms.of(school, &self.secret.names(school), &names).await?;
         Ok(people.into_iter().map(|names| names.map(|name| name.map(|n| pseudonyms[n]))).collect())
     }
+
+    /// Per event: what was asked for beyond the host, sealed, where the event is of those that are looked at.
+    async fn seal(
+        &self,
+        sender: Sender,
+        events: &[FilterEvent<'_>],
+        people: &[[Option<i64>; 3]],
+    ) -> Result<Vec<Option<Vec<u8>>>, VaultError> {
+        let mut sealed = vec![None; events.len()];
+        if !self.sealing.can_seal() {
+            return Ok(sealed);
+        }
+        let has_more = |event: &FilterEvent<'_>| event.url.is_some() || event.search.is_some();
+        let kept: Vec<(usize, DataKeyId)> = (0..events.len())
+            .filter(|&n| has_more(&events[n]) && is_looked_at(&events[n], sender.vocabulary))
+            .map(|n| (n, key_of(Whose::of(people[n]), sender.source)))
+            .collect();
+        let mut ids: Vec<DataKeyId> = kept.iter().map(|(_, id)| *id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let keys = self.sealing.keys(sender.school, &ids).await?;
+        for (n, id) in kept {
+            // Of somebody who is forgotten nothing more is kept.
+            let Some(key) = keys.get(&id) else { continue };
+            let FilterEvent { url, search, time, .. } = &events[n];
+            let asked = Asked { url: url.as_deref().map(Cow::Borrowed), search: search.as_deref().map(Cow::Borrowed) };
+            sealed[n] = Some(seal_asked(sender.school, sender.source, time.timestamp_millis(), key, &asked)?);
+        }
+        Ok(sealed)
+    }
 }
 
-/// Encodes events into as many slices as their size needs.
-fn slices(
-    events: &[FilterEvent<'_>],
-    people: &[[Option<i64>; 3]],
-    vocabulary: Vocabulary,
-    ids: &Key,
-) -> Result<Vec<Vec<u8>>, RecordError> {
-    if events.is_empty() {
-        return Ok(Vec::new());
-    }
-    let bytes = columns(events, people, vocabulary, ids).encode()?;
-    if bytes.len() <= SLICE_LIMIT {
-        return Ok(vec![bytes]);
-    }
-    if events.len() == 1 {
-        return Err(RecordError::Shape);
-    }
-    let half = events.len() / 2;
-    let mut both = slices(&events[..half], &people[..half], vocabulary, ids)?;
-    both.extend(slices(&events[half..], &people[half..], vocabulary, ids)?);
-    Ok(both)
-}
-
-fn columns(events: &[FilterEvent<'_>], people: &[[Option<i64>; 3]], vocabulary: Vocabulary, ids: &Key) -> Record {
-    let mut record = Record::new(vocabulary);
-    let mut texts = Dictionary::default();
-    let mut pseudonyms = Dictionary::default();
-    let mut last = 0;
-    for (event, people) in events.iter().zip(people) {
-        let millis = event.time.timestamp_millis();
-        record.ids.push(event.id.as_ref().map(|id| ids.short_hash(id.as_bytes())));
-        record.times.push(millis - last);
-        record.actions.push(event.action);
-        record.groups.push(event.group);
-        record.hosts.push(texts.index(event.host.as_ref()));
-        record.labels.push(event.labels.iter().map(|label| texts.index(label.as_ref())).collect());
-        record.policies.push(event.policy.as_deref().map(|policy| texts.index(policy)));
-        record.people.push(people.map(|pseudonym| pseudonym.map(|p| pseudonyms.index(p))));
-        last = millis;
-    }
-    record.texts = texts.values.into_iter().map(str::to_owned).collect();
-    record.pseudonyms = pseudonyms.values;
-    record
-}
-
-/// Distinct values in the order in which they were met.
-#[derive(Default)]
-struct Dictionary<T> {
-    values: Vec<T>,
-    indices: HashMap<T, u32>,
-}
-
-impl<T: Copy + Eq + std::hash::Hash> Dictionary<T> {
-    fn index(&mut self, value: T) -> u32 {
-        *self.indices.entry(value).or_insert_with(|| {
-            self.values.push(value);
-            u32::try_from(self.values.len() - 1).unwrap_or(u32::MAX)
-        })
-    }
+/// Whether somebody may have to look at an event: for what the filter did, or for its category.
+fn is_looked_at(event: &FilterEvent<'_>, vocabulary: Vocabulary) -> bool {
+    let category = |label: &Cow<'_, str>| CategoryMap::bundled().category(vocabulary, label);
+    is_flagged(event.action, event.labels.iter().filter_map(category).min())
 }

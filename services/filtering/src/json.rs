@@ -16,7 +16,7 @@ const URL: usize = 8 * 1024;
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The object's members. Others are ignored: a sender may add its own. `search` is not kept before it can be sealed.
+/// The object's members. Others are ignored: a sender may add its own.
 #[derive(Deserialize)]
 struct Wire<'a> {
     #[serde(borrow)]
@@ -40,6 +40,8 @@ struct Wire<'a> {
     #[serde(borrow)]
     address: Option<Text<'a>>,
     #[serde(borrow)]
+    search: Option<Text<'a>>,
+    #[serde(borrow)]
     policy: Option<Text<'a>>,
 }
 
@@ -48,8 +50,9 @@ pub fn parse(object: &str) -> Result<FilterEvent<'_>, Refusal> {
     let wire: Wire<'_> = serde_json::from_str(object).map_err(|_| why_not(object))?;
     let time = wire.time.ok_or(Refusal::new("time", "expected, but absent"))?;
     let action = wire.action.ok_or(Refusal::new("action", "expected, but absent"))?;
-    let url = wire.url.map(|url| host_in(url.0)).transpose()?;
-    let host = match (wire.host, url) {
+    let url = wire.url.map(|url| url.0);
+    let of_url = url.as_ref().map(host_in).transpose()?;
+    let host = match (wire.host, of_url) {
         (Some(host), _) => plain_host(host.0)?,
         (None, Some(host)) => host,
         (None, None) => return Err(Refusal::new("url", "expected url or host, but both are absent")),
@@ -63,6 +66,8 @@ pub fn parse(object: &str) -> Result<FilterEvent<'_>, Refusal> {
             Refusal::new("action", "expected allowed, blocked, warned, overridden, captured or auth_challenge")
         })?,
         host,
+        url,
+        search: wire.search.map(|text| text.0),
         labels: wire.category.into_iter().flatten().map(|text| text.0).collect(),
         user: wire.user.map(|text| text.0),
         group: match wire.group {
@@ -77,14 +82,14 @@ pub fn parse(object: &str) -> Result<FilterEvent<'_>, Refusal> {
     })
 }
 
-fn host_in(url: Cow<'_, str>) -> Result<Cow<'_, str>, Refusal> {
+fn host_in<'a>(url: &Cow<'a, str>) -> Result<Cow<'a, str>, Refusal> {
     let wrong = Refusal::new("url", "expected a URL of at most 8192 bytes with a host");
     if url.len() > URL {
         return Err(wrong);
     }
     match url {
         Cow::Borrowed(url) => host_of(url).ok_or(wrong),
-        Cow::Owned(url) => host_of(&url).map(|host| Cow::Owned(host.into_owned())).ok_or(wrong),
+        Cow::Owned(url) => host_of(url).map(|host| Cow::Owned(host.into_owned())).ok_or(wrong),
     }
 }
 
@@ -105,7 +110,7 @@ fn why_not(object: &str) -> Refusal {
         return Refusal::new("line", "expected a JSON object");
     };
     let text_or_absent = |name: &str| matches!(members.get(name), None | Some(Value::String(_) | Value::Null));
-    for field in ["id", "time", "action", "url", "host", "user", "group", "device", "address", "policy"] {
+    for field in ["id", "time", "action", "url", "host", "user", "group", "device", "address", "search", "policy"] {
         if !text_or_absent(field) {
             return Refusal::new(field, "expected a string");
         }
@@ -127,13 +132,17 @@ mod tests {
         "search": "optional", "policy": "optional" }"#;
 
     #[test]
-    fn the_documented_example_is_read_and_of_its_url_only_the_host_is_kept() {
+    fn the_documented_example_is_read() {
         let event = parse(WHOLE).unwrap();
         assert_eq!(
             (event.host.as_ref(), event.action, event.group),
             ("example.org", Action::Blocked, UserGroup::Learner)
         );
         assert_eq!(event.labels, ["Gambling"]);
+        assert_eq!(
+            (event.url.as_deref(), event.search.as_deref()),
+            (Some("https://Example.org/a?b"), Some("optional"))
+        );
         assert_eq!(event.time.timestamp_millis(), 1_795_166_043_120);
     }
 
@@ -159,6 +168,7 @@ mod tests {
             (r#"{"time":"2026-11-20T09:14:03Z","action":"blocked","host":"a","category":"x"}"#, "category"),
             (r#"{"time":"2026-11-20T09:14:03Z","action":"blocked","host":"a","category":[1]}"#, "category"),
             (r#"{"time":"2026-11-20T09:14:03Z","action":"blocked","host":"a","user":{"secret":1}}"#, "user"),
+            (r#"{"time":"2026-11-20T09:14:03Z","action":"blocked","host":"a","search":["secret"]}"#, "search"),
             (r#"{"time":"2026-11-20T09:14:03Z","action":"blocked","host":"a","group":"pupil"}"#, "group"),
             (r#"{"time":"2026-11-20T09:14:03Z","action":"blocked","host":"a/b"}"#, "host"),
             (r#"{"time":"2026-11-20T09:14:03Z","action":"blocked","url":"https:///x"}"#, "url"),

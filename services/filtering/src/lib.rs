@@ -3,6 +3,9 @@
 mod admission;
 mod body;
 mod check;
+mod columns;
+pub mod commands;
+pub mod domain;
 mod event;
 pub mod fold;
 pub mod formats;
@@ -13,6 +16,7 @@ mod ingest;
 mod json;
 mod pseudonym;
 pub mod record;
+pub mod sealing;
 pub mod views;
 
 pub use admission::{Admission, Busy};
@@ -20,4 +24,4 @@ pub use body::Shape;
 pub use event::{FilterEvent, Refusal};
 pub use host::host_of;
 pub use ingest::{IngestError, Pipeline, Rejected, Sender, Sink, Taken};
-pub use pseudonym::{Kind, Pseudonyms, Secret};
+pub use pseudonym::Secret;

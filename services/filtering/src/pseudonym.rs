@@ -1,11 +1,14 @@
-//! Pseudonyms at the door: who somebody is never gets further than this.
+//! Pseudonyms at the door: who somebody is gets further than this only sealed.
 
-use std::fmt;
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use quick_cache::sync::Cache;
 use schema::{SchoolId, SourceId};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
+use vault::VaultError;
+
+use crate::sealing::{Sealing, key_of_pseudonym, seal_name};
 
 /// How many pseudonyms are kept in memory.
 const CACHED: usize = 200_000;
@@ -99,50 +102,95 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Pseudonyms {
     pool: PgPool,
+    sealing: Arc<Sealing>,
     cache: Cache<(SchoolId, [u8; 32]), i64>,
 }
 
+/// A name that nobody here has seen before, or not lately.
+#[derive(Clone)]
+struct Unseen {
+    hash: [u8; 32],
+    name: String,
+}
+
 impl Pseudonyms {
-    /// Over a pool of the role `Filtering`.
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool, cache: Cache::new(CACHED) }
+    /// Over a pool of the role `Filtering`; names are sealed by `sealing`.
+    pub(crate) fn new(pool: PgPool, sealing: Arc<Sealing>) -> Self {
+        Self { pool, sealing, cache: Cache::new(CACHED) }
     }
 
-    /// The pseudonyms of `names`, in their order; unseen names get a random one, in one statement.
+    /// The pseudonyms of `names`, in their order; unseen names get a random one.
     pub(crate) async fn of(
         &self,
         school: SchoolId,
         key: &Key,
         names: &[(Kind, &str)],
-    ) -> Result<Vec<i64>, sqlx::Error> {
+    ) -> Result<Vec<i64>, PseudonymError> {
         let hashes: Vec<[u8; 32]> = names.iter().map(|(kind, name)| name_hash(key, *kind, name)).collect();
-        let cached: Vec<Option<i64>> = hashes.iter().map(|hash| self.cache.get(&(school, *hash))).collect();
-        if let Some(pseudonyms) = cached.iter().copied().collect() {
-            return Ok(pseudonyms);
-        }
-        let unseen = hashes.iter().zip(cached).filter(|(_, cached)| cached.is_none()).map(|(hash, _)| *hash);
-        self.store(school, unseen.collect(), &hashes).await
-    }
-
-    async fn store(&self, school: SchoolId, unseen: Vec<[u8; 32]>, all: &[[u8; 32]]) -> Result<Vec<i64>, sqlx::Error> {
-        let stored = insert(&self.pool, school, unseen).await?;
-        for (hash, pseudonym) in &stored {
-            self.cache.insert((school, *hash), *pseudonym);
-        }
-        let mut pseudonyms = Vec::with_capacity(all.len());
-        for hash in all {
-            let known = stored
-                .binary_search_by(|(stored, _)| stored.cmp(hash))
-                .ok()
-                .map(|n| stored[n].1)
-                .or_else(|| self.cache.get(&(school, *hash)));
-            match known {
-                Some(pseudonym) => pseudonyms.push(pseudonym),
-                None => return Box::pin(self.store(school, all.to_vec(), all)).await,
+        let mut known: HashMap<[u8; 32], i64> = HashMap::with_capacity(hashes.len());
+        let mut unseen = Vec::new();
+        for (hash, (_, name)) in hashes.iter().zip(names) {
+            match self.cache.get(&(school, *hash)) {
+                Some(pseudonym) => drop(known.insert(*hash, pseudonym)),
+                None => unseen.push(Unseen { hash: *hash, name: (*name).to_owned() }),
             }
         }
-        Ok(pseudonyms)
+        if !unseen.is_empty() {
+            for (hash, pseudonym) in self.stored(school, unseen).await? {
+                self.cache.insert((school, hash), pseudonym);
+                known.insert(hash, pseudonym);
+            }
+        }
+        Ok(hashes.iter().map(|hash| known[hash]).collect())
     }
+
+    /// The pseudonyms of all these, given to those that have none.
+    async fn stored(&self, school: SchoolId, mut names: Vec<Unseen>) -> Result<HashMap<[u8; 32], i64>, PseudonymError> {
+        // In one order, so that two batches that meet the same new names do not wait for one another in a circle.
+        names.sort_unstable_by_key(|name| name.hash);
+        names.dedup_by_key(|name| name.hash);
+        let mut known = look_up(&self.pool, school, &names).await?;
+        names.retain(|name| !known.contains_key(&name.hash));
+        if !names.is_empty() {
+            insert(&self.pool, school, self.newly_named(school, &names).await?).await?;
+            // Somebody else may have been first.
+            known.extend(look_up(&self.pool, school, &names).await?);
+        }
+        Ok(known)
+    }
+
+    /// A new pseudonym for each, with the name sealed under its key. The keys are durable before the rows are.
+    async fn newly_named(&self, school: SchoolId, names: &[Unseen]) -> Result<Rows, PseudonymError> {
+        let pseudonyms: Vec<i64> = names.iter().map(|_| rand::random()).collect();
+        let mut sealed = vec![None; names.len()];
+        if self.sealing.can_seal() {
+            let id = |pseudonym: &i64| key_of_pseudonym(*pseudonym);
+            let keys = self.sealing.keys(school, &pseudonyms.iter().map(id).collect::<Vec<_>>()).await?;
+            for ((name, pseudonym), sealed) in names.iter().zip(&pseudonyms).zip(&mut sealed) {
+                let key = keys.get(&id(pseudonym)).ok_or(VaultError::Lost)?;
+                *sealed = Some(seal_name(school, *pseudonym, key, &name.name)?);
+            }
+        }
+        Ok(Rows { hashes: names.iter().map(|name| name.hash.to_vec()).collect(), pseudonyms, sealed })
+    }
+}
+
+/// Why a pseudonym cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PseudonymError {
+    /// The database refused or could not be reached.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The name cannot be sealed now.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// Rows of `filtering.pseudonym`, as columns.
+struct Rows {
+    hashes: Vec<Vec<u8>>,
+    pseudonyms: Vec<i64>,
+    sealed: Vec<Option<Vec<u8>>>,
 }
 
 fn name_hash(key: &Key, kind: Kind, name: &str) -> [u8; 32] {
@@ -155,43 +203,53 @@ fn name_hash(key: &Key, kind: Kind, name: &str) -> [u8; 32] {
     *key.hash(&text).as_bytes()
 }
 
-/// Inserts what is new and reads all of `hashes` back, sorted by hash. Sorted input keeps two batches that meet the
-/// same new names from waiting for one another in a circle.
-async fn insert(
-    pool: &PgPool,
-    school: SchoolId,
-    mut hashes: Vec<[u8; 32]>,
-) -> Result<Vec<([u8; 32], i64)>, sqlx::Error> {
-    hashes.sort_unstable();
-    hashes.dedup();
-    let hashes: Vec<Vec<u8>> = hashes.into_iter().map(Vec::from).collect();
-    let random: Vec<i64> = hashes.iter().map(|_| rand::random()).collect();
+async fn look_up(pool: &PgPool, school: SchoolId, names: &[Unseen]) -> Result<HashMap<[u8; 32], i64>, sqlx::Error> {
+    let hashes: Vec<Vec<u8>> = names.iter().map(|name| name.hash.to_vec()).collect();
+    let rows = sqlx::query!(
+        "SELECT name_hash, pseudonym FROM filtering.pseudonym WHERE school_id = $1 AND name_hash = ANY($2)",
+        Uuid::from(school),
+        &hashes,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.name_hash.try_into().ok()?, row.pseudonym))).collect())
+}
+
+async fn insert(pool: &PgPool, school: SchoolId, rows: Rows) -> Result<(), sqlx::Error> {
     let school = Uuid::from(school);
-    let mut rows = database::transact(pool, move |connection| {
+    database::transact(pool, move |connection| {
         Box::pin(async move {
             sqlx::query!(
-                "INSERT INTO filtering.pseudonym (school_id, name_hash, pseudonym)
-                 SELECT $1, n.hash, n.random FROM unnest($2::bytea[], $3::bigint[]) AS n (hash, random)
+                "INSERT INTO filtering.pseudonym (school_id, name_hash, pseudonym, sealed)
+                 SELECT $1, n.hash, n.pseudonym, n.sealed
+                 FROM unnest($2::bytea[], $3::bigint[], $4::bytea[]) AS n (hash, pseudonym, sealed)
                  ON CONFLICT (school_id, name_hash) DO NOTHING",
                 school,
-                &hashes,
-                &random,
+                &rows.hashes,
+                &rows.pseudonyms,
+                &rows.sealed as &[Option<Vec<u8>>],
             )
-            .execute(&mut *connection)
-            .await?;
-            sqlx::query!(
-                "SELECT name_hash, pseudonym FROM filtering.pseudonym WHERE school_id = $1 AND name_hash = ANY($2)",
-                school,
-                &hashes,
-            )
-            .fetch_all(connection)
+            .execute(connection)
             .await
+            .map(drop)
         })
     })
-    .await?
-    .into_iter()
-    .filter_map(|row| Some((<[u8; 32]>::try_from(row.name_hash).ok()?, row.pseudonym)))
-    .collect::<Vec<_>>();
-    rows.sort_unstable();
-    Ok(rows)
+    .await
+}
+
+/// The sealed names of these pseudonyms; not of those that have none, or whose row was deleted.
+pub(crate) async fn sealed_names(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    pseudonyms: Vec<i64>,
+) -> Result<HashMap<i64, Vec<u8>>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT pseudonym, sealed AS "sealed!" FROM filtering.pseudonym
+           WHERE school_id = $1 AND pseudonym = ANY ($2) AND sealed IS NOT NULL"#,
+        Uuid::from(school),
+        &pseudonyms,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.pseudonym, row.sealed)).collect())
 }

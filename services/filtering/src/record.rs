@@ -8,7 +8,10 @@ use schema::{Action, UserGroup, Vocabulary};
 use serde::{Deserialize, Serialize};
 
 /// The format's version.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+
+/// The version before there was anything sealed: the same but for the last column.
+const WITHOUT_SEALED: u8 = 1;
 
 /// zstd's fastest ordinary level: the log is written once and read once or twice.
 const LEVEL: i32 = 1;
@@ -41,6 +44,25 @@ pub struct Record {
     pub policies: Vec<Option<u32>>,
     /// Per event: user, device and address, as indices into `pseudonyms`.
     pub people: Vec<[Option<u32>; 3]>,
+    /// Per event: what was asked for beyond the host, sealed under the key of [`Whose`] it is; none where there is nothing
+    /// of the kind, or nothing that is kept.
+    pub sealed: Vec<Option<Vec<u8>>>,
+}
+
+/// Under whose key an event's sealed part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// Of the user or, unless the filter knows one, of the device or address.
+    Pseudonym(i64),
+    /// Of nobody that the filter knows: the key is its source's.
+    Source,
+}
+
+impl Whose {
+    /// Of an event with these pseudonyms of user, device and address.
+    pub fn of(people: [Option<i64>; 3]) -> Self {
+        people.into_iter().flatten().next().map_or(Self::Source, Self::Pseudonym)
+    }
 }
 
 /// An event as counting sees it.
@@ -56,6 +78,8 @@ pub struct Counted<'a> {
     pub group: UserGroup,
     /// The labels, as indices into the record's texts.
     pub labels: &'a [u32],
+    /// Its number in the record, from 0.
+    pub number: usize,
 }
 
 /// Why a slice cannot be read.
@@ -87,6 +111,7 @@ impl Record {
             labels: Vec::new(),
             policies: Vec::new(),
             people: Vec::new(),
+            sealed: Vec::new(),
         }
     }
 
@@ -114,17 +139,30 @@ impl Record {
     /// Reads what [`Record::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let (&version, compressed) = bytes.split_first().ok_or(RecordError::Shape)?;
-        if version != VERSION {
+        if !(WITHOUT_SEALED..=VERSION).contains(&version) {
             return Err(RecordError::Version(version));
         }
-        let plain = zstd::bulk::decompress(compressed, INFLATED).map_err(|_| RecordError::Compression)?;
-        let record: Self = postcard::from_bytes(&plain).map_err(|_| RecordError::Shape)?;
+        let mut plain = zstd::bulk::decompress(compressed, INFLATED).map_err(|_| RecordError::Compression)?;
+        if version == WITHOUT_SEALED {
+            plain.push(0); // a last column of no values
+        }
+        let mut record: Self = postcard::from_bytes(&plain).map_err(|_| RecordError::Shape)?;
         let events = record.times.len();
+        if version == WITHOUT_SEALED {
+            record.sealed = vec![None; events];
+        }
         let whole =
             [record.ids.len(), record.actions.len(), record.groups.len(), record.hosts.len(), record.labels.len()]
                 .into_iter()
+                .chain([record.people.len(), record.sealed.len()])
                 .all(|column| column == events)
-                && record.labels.iter().flatten().all(|&text| (text as usize) < record.texts.len());
+                && record
+                    .labels
+                    .iter()
+                    .flatten()
+                    .chain(&record.hosts)
+                    .all(|&text| (text as usize) < record.texts.len())
+                && record.people.iter().flatten().flatten().all(|&name| (name as usize) < record.pseudonyms.len());
         if whole { Ok(record) } else { Err(RecordError::Shape) }
     }
 
@@ -139,8 +177,19 @@ impl Record {
                 action: self.actions[n],
                 group: self.groups[n],
                 labels: &self.labels[n],
+                number: n,
             }
         })
+    }
+
+    /// The host of an event.
+    pub fn host(&self, number: usize) -> &str {
+        &self.texts[self.hosts[number] as usize]
+    }
+
+    /// The pseudonyms of an event's user, device and address.
+    pub fn pseudonyms(&self, number: usize) -> [Option<i64>; 3] {
+        self.people[number].map(|name| name.map(|name| self.pseudonyms[name as usize]))
     }
 }
 
@@ -160,6 +209,7 @@ mod tests {
         record.labels = vec![vec![], vec![1]];
         record.policies = vec![None, None];
         record.people = vec![[Some(0), None, None], [None; 3]];
+        record.sealed = vec![None, Some(vec![1, 2, 3])];
         record
     }
 

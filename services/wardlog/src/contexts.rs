@@ -6,7 +6,7 @@ use actix_web::web::ServiceConfig;
 use anyhow::Result;
 use directory::{DirectoryView, PeopleView};
 use eventlog::{Projection, Wake, doctor};
-use filtering::views::Counts;
+use filtering::views::{Counts, Openings};
 use futures_util::future::BoxFuture;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::CancellationToken;
@@ -35,8 +35,8 @@ pub struct Context {
     pub role: Role,
     /// What it is to PostgreSQL then.
     pub database: database::Role,
-    /// Its commands; none if it takes none.
-    pub commands: Option<Commands>,
+    /// Its commands.
+    pub commands: Commands,
     /// What it sees to beside; none if there is nothing.
     pub chore: Option<Chore>,
     /// Its views.
@@ -49,7 +49,7 @@ pub const CONTEXTS: &[Context] = &[
         name: directory::http::SERVICE,
         role: Role::Directory,
         database: database::Role::Directory,
-        commands: Some(directory::http::routes),
+        commands: directory::http::routes,
         chore: Some(|means| {
             Box::pin(async move {
                 let destroyed = directory::commands::destroy_left_over(&means.pool, &means.vault).await?;
@@ -62,12 +62,12 @@ pub const CONTEXTS: &[Context] = &[
         views: &[View::of::<DirectoryView>(Wakes::domain), View::of::<PeopleView>(Wakes::domain)],
     },
     Context {
-        name: "filtering",
+        name: filtering::commands::SERVICE,
         role: Role::Filtering,
         database: database::Role::Filtering,
-        commands: None,
+        commands: filtering::commands::routes,
         chore: None,
-        views: &[View::of::<Counts>(Wakes::telemetry)],
+        views: &[View::of::<Counts>(Wakes::telemetry), View::of::<Openings>(Wakes::domain)],
     },
 ];
 

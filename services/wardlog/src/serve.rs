@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use database::Logins;
 use eventlog::telemetry::Writer;
-use filtering::{Pipeline, Pseudonyms, Secret, Sink, http::Door};
+use filtering::{Pipeline, Secret, Sink, http::Door};
 use reqwest::Url;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
@@ -30,7 +30,7 @@ use web::{
     read_token::ReadTokens,
 };
 
-use crate::contexts::{self, CONTEXTS, Commands, Context, Wakes};
+use crate::contexts::{self, CONTEXTS, Context, Wakes};
 pub use edge::keys_at;
 use edge::{Gateway, Internal, Public, own_url};
 
@@ -140,17 +140,12 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         tasks.spawn(housekeeping::run(pool, answered.clone()));
     }
     // A process that serves nothing there needs no address: two of them on one machine may be told the same.
-    let inside_roles = CONTEXTS.iter().filter(|context| context.commands.is_some()).map(|context| context.role);
+    let inside_roles = CONTEXTS.iter().map(|context| context.role);
     let serves_inside = inside_roles.chain([Role::Gateway]).any(|role| settings.roles.contains(&role));
     let listen = if serves_inside { settings.internal_listen } else { ([127, 0, 0, 1], 0).into() };
     let internal = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen} for the gateway"))?;
     let own = own_url(internal.local_addr()?)?;
     let (mut public, mut inside) = (Public::default(), Internal::default());
-    if settings.roles.contains(&Role::Filtering) {
-        let pool = connect(&settings, database::Role::Filtering, 10).await?;
-        public.door = Some(door(&settings, &pool, &wakes).await?);
-        public.pools.push(pool);
-    }
     if settings.roles.contains(&Role::Gateway) {
         let pool = connect(&settings, database::Role::Gateway, 10).await?;
         let secret = settings.gateway_secret.as_ref().context("the role gateway needs the gateway's secret")?;
@@ -160,6 +155,11 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         inside.exchange = Some(exchange);
     }
     inside.services = services(&settings, &own, &wakes, &mut tasks, &answered).await?;
+    for (_, service) in inside.services.iter().filter(|(context, _)| context.role == Role::Filtering) {
+        let pool = connect(&settings, database::Role::Filtering, 10).await?;
+        public.door = Some(door(&settings, &pool, service.means.vault.clone(), &wakes).await?);
+        public.pools.push(pool);
+    }
     public.pools.extend(inside.services.iter().map(|(_, service)| service.means.pool.clone()));
     let public_listener =
         TcpListener::bind(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -169,7 +169,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
     Ok(Running { address, internal_address: own, tasks, stop })
 }
 
-async fn door(settings: &Settings, pool: &PgPool, wakes: &Wakes) -> Result<Door> {
+async fn door(settings: &Settings, pool: &PgPool, vault: Vault, wakes: &Wakes) -> Result<Door> {
     let secret = settings.secret.clone().context("the role filtering needs the secret under which names are hashed")?;
     anyhow::ensure!(
         secret.is_the_databases(pool).await?,
@@ -178,7 +178,7 @@ async fn door(settings: &Settings, pool: &PgPool, wakes: &Wakes) -> Result<Door>
     // The writers have connections of their own: whoever floods the door with keys waits for others.
     let writers = connect(settings, database::Role::Filtering, u32::try_from(LANES)?).await?;
     let sink = Sink::Log(Writer::start(&writers, LANES, wakes.telemetry()));
-    let pipeline = Pipeline::new(secret, Pseudonyms::new(pool.clone()), sink);
+    let pipeline = Pipeline::new(secret, pool.clone(), vault, sink);
     Ok(Door::new(pool.clone(), pipeline, settings.door_memory))
 }
 
@@ -189,10 +189,9 @@ async fn services(
     wakes: &Wakes,
     tasks: &mut JoinSet<()>,
     stop: &CancellationToken,
-) -> Result<Vec<(Commands, Service)>> {
+) -> Result<Vec<(&'static Context, Service)>> {
     let mut services = Vec::new();
     for context in CONTEXTS.iter().filter(|context| settings.roles.contains(&context.role)) {
-        let Some(commands) = context.commands else { continue };
         anyhow::ensure!(
             settings.gateway_keys.is_some() || settings.roles.contains(&Role::Gateway),
             "the role {} believes a gateway, and none is of this process: say where it listens with --gateway-url",
@@ -205,7 +204,7 @@ async fn services(
         if let Some(chore) = context.chore.filter(|_| settings.key_store.is_some()) {
             tasks.spawn(housekeeping::chore(context.name, chore, means.clone(), stop.clone()));
         }
-        services.push((commands, Service { means, verifier, wake: wakes.domain().clone() }));
+        services.push((context, Service { means, verifier, wake: wakes.domain().clone() }));
     }
     Ok(services)
 }
@@ -232,7 +231,7 @@ async fn gateway(
     if !verifier.load_keys(clock::now()).await {
         tracing::warn!("the keys of an issuer cannot be read yet; they are asked for again with its first token");
     }
-    for Context { name, role, .. } in CONTEXTS.iter().filter(|context| context.commands.is_some()) {
+    for Context { name, role, .. } in CONTEXTS {
         if !settings.roles.contains(role) && !settings.services.contains_key(name) {
             tracing::warn!(service = name, "nobody takes this service's commands: say where it listens with --service");
         }

@@ -10,7 +10,7 @@ use crate::ErrorCode;
 pub struct Correlation(pub Uuid);
 
 /// An argument that does not parse.
-pub fn bad_input(field: &'static str, reason: &'static str) -> Error {
+pub fn bad_input(field: &'static str, reason: &str) -> Error {
     with_code(format!("{field}: {reason}"), ErrorCode::BadRequest.graphql())
         .extend_with(|_, extensions| extensions.set("field", field))
 }

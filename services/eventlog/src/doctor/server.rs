@@ -24,12 +24,13 @@ pub(super) async fn clock(connection: &mut PgConnection, now: DateTime<Utc>) -> 
     }])
 }
 
-/// The day partitions of payloads, and of the ids seen in every generation, today and for a week.
+/// The day partitions of payloads, and of what the counts keep by the day in every generation, today and for a week.
 pub(super) async fn days(connection: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
     let tables = sqlx::query!(
         r#"SELECT parent::regclass::text AS "table!", count(*) FILTER (WHERE child IS NULL) AS "missing!",
                   min(day) FILTER (WHERE child IS NULL) AS first, bool_or(child IS NULL AND n = 0) AS "today!"
-           FROM (SELECT 'telemetry.payload'::regclass UNION ALL SELECT telemetry.seen_tables()) AS t (parent)
+           FROM (SELECT 'telemetry.payload'::regclass UNION ALL SELECT telemetry.tables_by_day('seen')
+                 UNION ALL SELECT telemetry.tables_by_day('flagged_event')) AS t (parent)
            CROSS JOIN generate_series(0, 7) AS n
            CROSS JOIN LATERAL (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date + n) AS d (day)
            LEFT JOIN LATERAL (SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid

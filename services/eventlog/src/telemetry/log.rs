@@ -14,6 +14,8 @@ pub struct TelemetryLog;
 /// A batch as stored.
 #[derive(Debug, Clone)]
 pub struct BatchRecord {
+    /// Its partition.
+    pub partition: Partition,
     /// The school.
     pub school: SchoolId,
     /// The filter that sent it.
@@ -26,6 +28,32 @@ pub struct BatchRecord {
     pub accepted: i32,
     /// Its compressed slices, in order; none when their day has been dropped.
     pub slices: Vec<Vec<u8>>,
+}
+
+/// Where a slice of a batch is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The UTC day on which the batch was received.
+    pub day: NaiveDate,
+    /// The batch's partition.
+    pub partition: i16,
+    /// Its offset.
+    pub offset: i64,
+    /// The slice's number, from 0.
+    pub slice: i16,
+}
+
+/// A slice, as it was stored; none if its day has been dropped.
+pub async fn slice(connection: &mut PgConnection, place: Place) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT data FROM telemetry.payload WHERE day = $1 AND partition = $2 AND "offset" = $3 AND slice = $4"#,
+        place.day,
+        place.partition,
+        place.offset,
+        place.slice,
+    )
+    .fetch_optional(connection)
+    .await
 }
 
 impl Log for TelemetryLog {
@@ -53,6 +81,7 @@ impl Log for TelemetryLog {
             .into_iter()
             .map(|row| {
                 let record = BatchRecord {
+                    partition,
                     school: row.school_id.into(),
                     source: row.source_id.into(),
                     batch_id: row.batch_id,

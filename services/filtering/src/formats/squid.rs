@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 use schema::{Action, UserGroup};
 
-use super::{client, epoch, is_comment, present};
+use super::{client, epoch, is_comment, present, whole};
 use crate::{FilterEvent, Refusal, host_of};
 
 /// Reads one line.
@@ -41,6 +41,8 @@ pub fn parse(line: &str) -> Result<Option<FilterEvent<'_>>, Refusal> {
         time,
         action,
         host: host_of(url).ok_or(Refusal::new("url", "expected a URL with a host"))?,
+        url: Some(whole(url)),
+        search: None,
         labels: Vec::new(),
         user,
         group: UserGroup::Unknown,

@@ -182,8 +182,12 @@ fn failed(error: IngestError) -> Problem {
             .detail("expected a new Idempotency-Key: this one was sent before with another body")
             .member("field", "Idempotency-Key"),
         IngestError::Writer(WriterError::Busy | WriterError::Unavailable) => unavailable(),
-        IngestError::Database(error) => {
+        IngestError::Pseudonym(error) => {
             tracing::error!(%error, "cannot pseudonymise a batch");
+            unavailable()
+        }
+        IngestError::Vault(error) => {
+            tracing::error!(%error, "cannot seal a batch");
             unavailable()
         }
         IngestError::Record(error) => {

@@ -1,5 +1,7 @@
-//! Events per school, hour, category, action and user group, with their months; what became of each batch; unmapped labels.
+//! Events per school, hour, category, action and user group, with their months; those that are flagged; what became of each
+//! batch; unmapped labels.
 
+mod flagged;
 mod queries;
 mod write;
 
@@ -14,7 +16,7 @@ use schema::{SchoolId, SourceId};
 use sqlx::PgConnection;
 
 use crate::{
-    fold::{Outcome, Tally},
+    fold::{Flagged, Outcome, Tally},
     record::Record,
     views::seen,
 };
@@ -31,7 +33,17 @@ pub(crate) struct Batch {
     pub(crate) source: SourceId,
     pub(crate) id: String,
     pub(crate) day: NaiveDate,
+    pub(crate) partition: i16,
+    pub(crate) offset: i64,
     pub(crate) records: Vec<Record>,
+}
+
+/// A flagged event, where it was found.
+pub(crate) struct Found<'a> {
+    batch: &'a Batch,
+    slice: i16,
+    record: &'a Record,
+    event: Flagged,
 }
 
 impl Projection for Counts {
@@ -50,22 +62,22 @@ impl Projection for Counts {
         let batches = records.into_iter().map(decode).collect::<Result<Vec<Batch>, _>>()?;
         let mut unseen = remember(connection, &batches).await?;
         let mut tally = Tally::default();
-        let outcomes: Vec<(&Batch, Outcome)> = batches
-            .iter()
-            .map(|batch| {
-                let unseen = unseen.entry(batch.source).or_default();
-                let outcome = batch.records.iter().map(|record| tally.add(batch.school, record, unseen)).fold(
-                    Outcome::default(),
-                    |sum, next| Outcome {
-                        counted: sum.counted + next.counted,
-                        duplicates: sum.duplicates + next.duplicates,
-                    },
-                );
-                (batch, outcome)
-            })
-            .collect();
+        let mut outcomes = Vec::with_capacity(batches.len());
+        let mut flagged = Vec::new();
+        for batch in &batches {
+            let unseen = unseen.entry(batch.source).or_default();
+            let mut outcome = Outcome::default();
+            for (record, slice) in batch.records.iter().zip(0..) {
+                let added = tally.add(batch.school, record, unseen);
+                outcome.counted += added.outcome.counted;
+                outcome.duplicates += added.outcome.duplicates;
+                flagged.extend(added.flagged.into_iter().map(|event| Found { batch, slice, record, event }));
+            }
+            outcomes.push((batch, outcome));
+        }
         write::outcomes(connection, &outcomes).await?;
         write::tally(connection, &tally).await?;
+        flagged::write(connection, &flagged).await?;
         Ok(())
     }
 }
@@ -80,7 +92,15 @@ pub(crate) fn decode((offset, batch): (Offset, BatchRecord)) -> Result<Batch, Pr
         .iter()
         .map(|slice| Record::decode(slice).map_err(|error| poison(error.to_string())))
         .collect::<Result<_, _>>()?;
-    Ok(Batch { school: batch.school, source: batch.source, id: batch.batch_id, day: batch.day, records })
+    Ok(Batch {
+        school: batch.school,
+        source: batch.source,
+        id: batch.batch_id,
+        day: batch.day,
+        partition: batch.partition.number(),
+        offset: offset.number(),
+        records,
+    })
 }
 
 /// Per source, the ids among `batches` that it had not sent before.

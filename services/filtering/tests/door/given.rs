@@ -1,21 +1,25 @@
 //! What the tests start from: a school with one filter and its key, and a door that listens.
 
+use std::{path::Path, sync::Arc};
+
 use access::IngestKey;
 use actix_web::{App, HttpServer, middleware::from_fn};
 use chrono::{DateTime, Utc};
 use database::{Role, connect, scratch};
 use eventlog::{Owner, Partition, Wake, catch_up, join, telemetry::Writer};
-use filtering::{Pipeline, Pseudonyms, Secret, Sender, Sink, http::Door, views::Counts};
+use filtering::{Pipeline, Secret, Sender, Sink, commands::SERVICE, http::Door, views::Counts};
 use schema::{SchoolId, SourceId, Vocabulary};
 use serde_json::{Value, json};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
+use vault::{KeyFile, Vault};
 
 /// A database, and the pools that the tests look with.
 pub struct House {
     pub database: PgConnectOptions,
     pub filtering: PgPool,
     pub projections: PgPool,
+    pub vault: Vault,
 }
 
 /// A filter of a school, and its key.
@@ -29,12 +33,14 @@ impl House {
         let database = scratch::database().await;
         let filtering = connect(&database, Role::Filtering, 8).await.unwrap();
         let projections = connect(&database, Role::Projections, 4).await.unwrap();
-        Self { database, filtering, projections }
+        let key_store = connect(&database, Role::Filtering, 2).await.unwrap();
+        let vault = Vault::open(SERVICE, key_store, wrapping_keys()).await.unwrap();
+        Self { database, filtering, projections, vault }
     }
 
     pub fn pipeline(&self) -> Pipeline {
         let sink = Sink::Log(Writer::start(&self.filtering, 2, &Wake::default()));
-        Pipeline::new(Secret::new([7; 32]), Pseudonyms::new(self.filtering.clone()), sink)
+        Pipeline::new(Secret::new([7; 32]), self.filtering.clone(), self.vault.clone(), sink)
     }
 
     /// A new school with one filter, as the directory's view would show it.
@@ -101,6 +107,12 @@ impl House {
         .map(|row| (row.category, row.action, row.events))
         .collect()
     }
+}
+
+/// The wrapping keys of every key store here.
+fn wrapping_keys() -> Arc<KeyFile> {
+    let name = format!("door-{}.keys", std::process::id());
+    Arc::new(KeyFile::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)).unwrap())
 }
 
 /// An event of now.

@@ -7,3 +7,4 @@ mod counts;
 mod given;
 mod limits;
 mod rebuild;
+mod sealed;

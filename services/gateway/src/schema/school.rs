@@ -17,18 +17,24 @@ use directory::{
 use eventlog::{Owner, Projection};
 use filtering::{
     graphql as filter,
-    views::{counts, quarantine},
+    views::{Openings, counts, flagged, openings, quarantine},
 };
-use schema::SchoolId;
+use schema::{FlaggedEventId, SchoolId};
 use uuid::Uuid;
 
-use super::{PEOPLE, READ, due_of, may, parse_month, people_of, read, readings_of};
+use super::{PEOPLE, READ, READINGS, due_of, may, parse_month, people_of, read, readings_of};
 
 /// The years that can be asked about.
 const YEARS: std::ops::Range<i32> = 2000..2100;
 
 /// The most days that one answer shows.
 const DAYS: i64 = 366;
+
+/// The most days that one answer shows flagged events of.
+const FLAGGED_DAYS: i64 = 31;
+
+/// For how many flagged events a school's are reckoned.
+const FLAGGED: usize = 100;
 
 /// A school's month.
 #[derive(SimpleObject)]
@@ -107,12 +113,7 @@ impl School {
         from: NaiveDate,
         to: NaiveDate,
     ) -> async_graphql::Result<Option<Vec<filter::Day>>> {
-        if !(YEARS.contains(&from.year()) && YEARS.contains(&to.year())) {
-            return Err(bad_input("from", "expected days of this century"));
-        }
-        if to < from || (to - from).num_days() >= DAYS {
-            return Err(bad_input("to", "expected a day from `from` to 365 days after it"));
-        }
+        days_in_order(from, to, DAYS)?;
         let Some(school) = self.may(context, "read-days")? else { return Ok(None) };
         let cells = read(context, &[], move |c| Box::pin(counts::days(c, school, from, to))).await?;
         Ok(Some(filter::by_day(cells)))
@@ -171,6 +172,43 @@ impl School {
         readings_of(context, Workplace::School(school)).await.map(Some)
     }
 
+    /// The requests of London days, at most 31, that somebody may have to look at, the latest first: not simply let pass by the
+    /// filter, or of a category of high concern. Kept for 90 days. Null unless the caller is of the school's safeguarding
+    /// staff.
+    #[graphql(complexity = "READ + FLAGGED * child_complexity")]
+    async fn flagged_events(
+        &self,
+        context: &Context<'_>,
+        from: NaiveDate,
+        to: NaiveDate,
+        only: Option<filter::FlaggedEventsOnly>,
+        #[graphql(desc = "Those before this event, the last that was shown.")] before: Option<Uuid>,
+        #[graphql(desc = "How many at most, 1 to 100.", default = 50)] first: i32,
+    ) -> async_graphql::Result<Option<Vec<filter::FlaggedEvent>>> {
+        days_in_order(from, to, FLAGGED_DAYS)?;
+        let (category, user) = only.unwrap_or_default().read()?;
+        if !(1..=100).contains(&first) {
+            return Err(bad_input("first", "expected 1 to 100"));
+        }
+        let Some(school) = self.may(context, "read-flagged-events")? else { return Ok(None) };
+        let before = before.map(FlaggedEventId::from);
+        let wanted = flagged::Wanted { from, to, category, user, before, most: first.into() };
+        let rows = read(context, &[], move |c| Box::pin(flagged::latest(c, school, wanted))).await?;
+        Ok(Some(rows.into_iter().map(filter::FlaggedEvent::from).collect()))
+    }
+
+    /// Who was shown what is sealed of the school's flagged events, the latest 100. Null unless the caller is of the school's
+    /// safeguarding staff, or its DPO.
+    #[graphql(complexity = "READ + PEOPLE * child_complexity")]
+    async fn flagged_event_openings(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Option<Vec<filter::FlaggedEventOpening>>> {
+        let Some(school) = self.may(context, "read-openings")? else { return Ok(None) };
+        let rows = read(context, &[Openings::NAME], move |c| Box::pin(openings::latest(c, school, READINGS))).await?;
+        Ok(Some(rows.into_iter().map(filter::FlaggedEventOpening::from).collect()))
+    }
+
     /// Labels of the school's filters that no category is known for, the most frequent first. Null unless the caller is
     /// of the school's safeguarding or technical staff.
     #[graphql(complexity = "READ + child_complexity")]
@@ -197,4 +235,16 @@ impl School {
         let facts = Facts { trusts: self.row.trusts.iter().copied().map(Into::into).collect(), ..Facts::default() };
         Ok(may(context, action, Owner::School(school), &facts)?.then_some(school))
     }
+}
+
+/// Both days are of this century, in order, and no more than `most` with those between.
+fn days_in_order(from: NaiveDate, to: NaiveDate, most: i64) -> async_graphql::Result<()> {
+    if !(YEARS.contains(&from.year()) && YEARS.contains(&to.year())) {
+        return Err(bad_input("from", "expected days of this century"));
+    }
+    if to < from || (to - from).num_days() >= most {
+        let reason = format!("expected a day from `from` to {} days after it", most - 1);
+        return Err(bad_input("to", &reason));
+    }
+    Ok(())
 }

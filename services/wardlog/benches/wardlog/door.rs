@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn};
 use anyhow::{Context, Result};
 use database::{Role, connect};
-use filtering::{Pipeline, Pseudonyms, Secret, Sink, http};
+use filtering::{Pipeline, Secret, Sink, http};
 use sqlx::{PgPool, postgres::PgConnectOptions};
+use vault::Vault;
 use web::{problem, requests};
 
 /// The memory that `wardlog serve` gives the door unless told otherwise, in bytes.
@@ -21,10 +22,10 @@ pub struct Door {
 }
 
 impl Door {
-    /// Opens a door whose batches go to what `sink` makes of its pool.
-    pub async fn open(database: &PgConnectOptions, sink: impl FnOnce(&PgPool) -> Sink) -> Result<Self> {
+    /// Opens a door that seals with the keys of `vault`, and whose batches go to what `sink` makes of its pool.
+    pub async fn open(database: &PgConnectOptions, vault: Vault, sink: impl FnOnce(&PgPool) -> Sink) -> Result<Self> {
         let pool = connect(database, Role::Filtering, 10).await?;
-        let pipeline = Pipeline::new(Secret::new([7; 32]), Pseudonyms::new(pool.clone()), sink(&pool));
+        let pipeline = Pipeline::new(Secret::new([7; 32]), pool.clone(), vault, sink(&pool));
         let door = http::Door::new(pool.clone(), pipeline, MEMORY);
         let server = HttpServer::new(move || {
             let door = door.clone();

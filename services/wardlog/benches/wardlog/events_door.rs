@@ -24,8 +24,11 @@ const LANES: usize = 2;
 pub async fn measure(effort: Effort) -> Result<Measurement> {
     let place = Place::make().await?;
     let bodies = Arc::new(Body::make_all(clock::now())?);
-    let log = Door::open(&place.database, |pool| Sink::Log(Writer::start(pool, LANES, &Wake::default()))).await?;
-    let nothing = Door::open(&place.database, |_| Sink::Nothing).await?;
+    let vault = place.vault("filtering", Role::Filtering).await?;
+    let log =
+        Door::open(&place.database, vault.clone(), |pool| Sink::Log(Writer::start(pool, LANES, &Wake::default())))
+            .await?;
+    let nothing = Door::open(&place.database, vault, |_| Sink::Nothing).await?;
     let to_log = Load::new(log.address, place.sources.clone(), Arc::clone(&bodies));
     let to_nothing = Load::new(nothing.address, place.sources.clone(), bodies);
     let (runs, limit) =

@@ -1,9 +1,7 @@
 //! `seal` and `open`: what a name costs to seal and to open, once its key is there.
 
 use std::{
-    fs,
     hint::black_box,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,7 +9,7 @@ use anyhow::Result;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, RandomizedNonceKey};
 use schema::{Sealed, people::Identity};
 use uuid::Uuid;
-use vault::{KeyFile, Place as Bound, Vault};
+use vault::Place as Bound;
 use web::clock;
 
 use crate::{
@@ -29,12 +27,7 @@ const AT_ONCE: u32 = 1_000;
 /// Measures both in each run, beside the cipher alone over as many bytes.
 pub async fn measure(effort: Effort) -> Result<[Measurement; 2]> {
     let place = Place::make().await?;
-    database::migrate_key_store(&place.database).await?;
-    let directory = std::env::temp_dir().join(format!("wardlog-bench-{}", clock::random_id()));
-    fs::create_dir(&directory)?;
-    let pool = database::connect(&place.database, database::Role::Directory, 1).await?;
-    let wrapping = KeyFile::open(&directory.join("wrapping.keys"))?;
-    let vault = Vault::open("directory", pool.clone(), Arc::new(wrapping)).await?;
+    let vault = place.vault("directory", database::Role::Directory).await?;
     let key = vault.make(Uuid::from_u128(1), clock::random_id().into()).await?;
 
     let bound =
@@ -52,9 +45,7 @@ pub async fn measure(effort: Effort) -> Result<[Measurement; 2]> {
             Ok(bytes)
         })?);
     }
-    pool.close().await;
     place.remove().await?;
-    fs::remove_dir_all(directory)?;
     let limit = || Limit { what: "the cipher alone, sealing as many bytes", runs: ciphers.clone() };
     Ok([
         Measurement::new("seal", "µs", seals, &limit()).below(PROMISE),

@@ -1,5 +1,7 @@
 //! Schools with one filter each, spread over the partitions, and a database of their own.
 
+use std::{fs, path::PathBuf, sync::Arc};
+
 use access::IngestKey;
 use anyhow::Result;
 use database::{Role, connect, scratch};
@@ -7,6 +9,7 @@ use eventlog::{Owner, join};
 use schema::{SchoolId, SourceId};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
+use vault::{KeyFile, Vault};
 use web::clock;
 
 /// How many schools send.
@@ -25,6 +28,8 @@ pub struct Place {
     pub database: PgConnectOptions,
     /// One filter of each school.
     pub sources: Vec<Source>,
+    /// Where the wrapping keys are.
+    keys: PathBuf,
 }
 
 impl Place {
@@ -41,11 +46,21 @@ impl Place {
         }
         directory.close().await;
         projections.close().await;
-        Ok(Self { database, sources })
+        let keys = std::env::temp_dir().join(format!("wardlog-bench-{}", clock::random_id()));
+        fs::create_dir(&keys)?;
+        Ok(Self { database, sources, keys })
+    }
+
+    /// A context's keys; the key store is in the same database.
+    pub async fn vault(&self, context: &'static str, role: Role) -> Result<Vault> {
+        database::migrate_key_store(&self.database).await?;
+        let wrapping = KeyFile::open(&self.keys.join("wrapping.keys"))?;
+        Ok(Vault::open(context, connect(&self.database, role, 4).await?, Arc::new(wrapping)).await?)
     }
 
     /// Removes the database: a run leaves gigabytes in it.
     pub async fn remove(self) -> Result<()> {
+        fs::remove_dir_all(self.keys)?;
         remove(self.database).await
     }
 }

@@ -73,7 +73,7 @@ struct RoleUrls {
 
 /// A service that takes commands, by name, and where it listens.
 fn service(text: &str) -> Result<(&'static str, Url), String> {
-    let takers = || CONTEXTS.iter().filter(|context| context.commands.is_some()).map(|context| context.name);
+    let takers = || CONTEXTS.iter().map(|context| context.name);
     let (name, url) = text.split_once('=').ok_or("expected NAME=URL")?;
     let name = takers().find(|known| *known == name);
     let name = name.ok_or_else(|| format!("expected one of {}", takers().collect::<Vec<_>>().join(", ")))?;
@@ -99,7 +99,8 @@ impl Serve {
         let stop = shutdown::on_signal()?;
         let (logins, database) = self.database(place).await?;
         let has = |role| self.roles.contains(&role);
-        let keys = if has(Role::Directory) { place.key_store(database.as_ref()).await? } else { None };
+        let seals = CONTEXTS.iter().any(|context| has(context.role));
+        let keys = if seals { place.key_store(database.as_ref()).await? } else { None };
         let (key_store, key_server) = keys.map_or((None, None), |(store, server)| (Some(store), server));
         let settings = Settings {
             database: logins,

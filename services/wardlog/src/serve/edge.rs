@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::{command::Service, health::Readiness, problem, read_token::ReadTokens, requests};
 
-use crate::contexts::Commands;
+use crate::contexts::Context;
 
 /// Where the gateway tells its public keys.
 const KEYS: &str = "/gateway/jwks.json";
@@ -53,7 +53,7 @@ pub(super) struct Gateway {
 #[derive(Clone, Default)]
 pub(super) struct Internal {
     pub(super) exchange: Option<Arc<Exchange>>,
-    pub(super) services: Vec<(Commands, Service)>,
+    pub(super) services: Vec<(&'static Context, Service)>,
 }
 
 impl Public {
@@ -98,8 +98,8 @@ impl Internal {
     }
 
     fn configure(self, cfg: &mut ServiceConfig) {
-        for (commands, service) in self.services {
-            commands(cfg, service);
+        for (context, service) in self.services {
+            (context.commands)(cfg, service);
         }
         if let Some(exchange) = self.exchange {
             let keys = move || {

@@ -6,18 +6,19 @@ use access::{Exchange, HeldRole, Roles, Verifier, exchange::GatewaySecret};
 use actix_web::{App, HttpServer};
 use database::{Role, connect, scratch};
 use eventlog::{Wake, telemetry::Writer};
-use filtering::{Pipeline, Pseudonyms, Secret, Sink, http::Door};
+use filtering::{Pipeline, Secret, Sink, http::Door};
 use rand::RngExt;
 use schema::SchoolId;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
+use vault::Vault;
 use web::{
     clock,
     command::{Client, client::Services},
     read_token::ReadTokens,
 };
 
-use crate::town::{Records, event, issuer};
+use crate::town::{Records, event, issuer, wrapping_keys};
 
 /// How many requests; `WARDLOG_CUTS` asks for more (`make prove`).
 const REQUESTS: usize = 1_000;
@@ -34,7 +35,9 @@ impl House {
         let door = connect(&records.database, Role::Filtering, 1).await.unwrap();
         let gateway = connect(&records.database, Role::Gateway, 1).await.unwrap();
         let sink = Sink::Log(Writer::start(&door, 1, &Wake::default()));
-        let pipeline = Pipeline::new(Secret::new([1; 32]), Pseudonyms::new(door.clone()), sink);
+        let key_store = connect(&records.database, Role::Filtering, 1).await.unwrap();
+        let vault = Vault::open("filtering", key_store, wrapping_keys()).await.unwrap();
+        let pipeline = Pipeline::new(Secret::new([1; 32]), door.clone(), vault, sink);
         let (opened, schema) =
             (Door::new(door.clone(), pipeline, 64 << 20), gateway::schema::build(gateway.clone(), client()));
         let roles = Roles::new(gateway.clone(), exchange());

@@ -107,7 +107,7 @@ fn of<'v>(school: &'v Value, person: &Value) -> &'v Value {
 }
 
 /// The files of the server, tables and write-ahead log, in which a text stands.
-async fn nowhere_on_disk(owner: &mut PgConnection, text: &str) -> Vec<String> {
+pub async fn nowhere_on_disk(owner: &mut PgConnection, text: &str) -> Vec<String> {
     sqlx::raw_sql("CHECKPOINT").execute(&mut *owner).await.unwrap();
     let place = sqlx::query!(
         r#"SELECT current_setting('data_directory') AS "directory!",

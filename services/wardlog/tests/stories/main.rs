@@ -7,6 +7,7 @@ mod commands;
 mod comparison;
 mod demo;
 mod files;
+mod flagged;
 mod forgetting;
 mod kill;
 mod matrix;

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
+    flagged::an_opening,
     people::a_dsl,
     town::{Town, event, this_month},
 };
@@ -74,7 +75,9 @@ async fn row_level_security_alone_shows_a_reader_its_own_tenant_and_without_a_ro
         let key = town.records.filter(urn).await;
         let events = [vec![event("gambling", "blocked"); 5], vec![event("Knitting", "allowed")]].concat();
         town.send(&key, "b-1", &events).await;
-        a_dsl(&town, town.records.school(urn).await, &format!("dsl-of-{urn}")).await;
+        let school = town.records.school(urn).await;
+        a_dsl(&town, school, &format!("dsl-of-{urn}")).await;
+        an_opening(&town, school).await;
     }
     let (north, ash) = (town.records.trust("11").await, town.records.school(100_001).await);
     let gateway = connect(&town.records.database, Role::Gateway, 1).await.unwrap();
@@ -158,6 +161,7 @@ const OF_OTHER_STAFF: &[(StaffRole, &[&str])] = &[
     (
         StaffRole::Dpo,
         &[
+            "filtering.opening",
             "published.appointment_v1",
             "published.held_role_v1",
             "published.identity_reading_v1",
@@ -173,6 +177,8 @@ const OF_OTHER_STAFF: &[(StaffRole, &[&str])] = &[
 const TABLES: &[&str] = &[
     "filtering.count_hourly",
     "filtering.count_monthly",
+    "filtering.flagged_event",
+    "filtering.opening",
     "filtering.unmapped_label",
     "published.appointment_v1",
     "published.dsl_gap_v1",

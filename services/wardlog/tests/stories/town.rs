@@ -252,7 +252,7 @@ pub fn settings(database: &PgConnectOptions, issuer: &DevIssuer) -> Settings {
 }
 
 /// The wrapping keys of every key store here.
-fn wrapping_keys() -> Arc<KeyFile> {
+pub fn wrapping_keys() -> Arc<KeyFile> {
     let name = format!("stories-{}.keys", std::process::id());
     Arc::new(KeyFile::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)).unwrap())
 }

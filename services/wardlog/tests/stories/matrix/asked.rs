@@ -57,6 +57,8 @@ const SCHOOL: &[(&str, &str)] = &[
     ("pupils", ""),
     ("month", "(month: $month) { roundedTo }"),
     ("days", "(from: \"2026-11-01\", to: \"2026-11-02\") { day }"),
+    ("flaggedEvents", "(from: \"2026-11-01\", to: \"2026-11-02\") { id }"),
+    ("flaggedEventOpenings", "{ reader }"),
     ("sources", "{ id }"),
     ("people", "{ id }"),
     ("dueForDisposal", "{ id }"),
@@ -93,6 +95,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("liftHold", "", "ForgettingInput"),
     ("giveRole", "", "GiveRoleInput"),
     ("endRole", "", "EndRoleInput"),
+    ("openFlaggedEvents", "", "OpenFlaggedEventsInput"),
     ("readIdentities", "(STAFFING)", "ReadIdentitiesInput"),
     ("readIdentities", "(DATA_PROTECTION)", "ReadIdentitiesInput"),
 ];
@@ -166,6 +169,9 @@ fn input(mutation: &str, way: &str, place: &Place) -> Option<Value> {
         "issueIngestKey" => filter().map(|(source, _)| json!({ "schoolId": school, "sourceId": source }))?,
         "revokeIngestKey" => {
             filter().map(|(source, key)| json!({ "schoolId": school, "sourceId": source, "keyId": key }))?
+        }
+        "openFlaggedEvents" => {
+            filter().map(|_| json!({ "schoolId": school, "eventIds": [Uuid::nil()], "purpose": "SAFEGUARDING" }))?
         }
         "recordPerson" => json!({ "at": at, "category": "VOLUNTEER", "name": "One more" }),
         "amendPerson" => {

@@ -22,21 +22,26 @@ impl Apart {
         let directory = temporary("apart");
         fs::create_dir(&directory).unwrap();
         let issuers = trusting(&directory, issuer).display().to_string();
-        let inside = [free_address(), free_address()].map(|address| (address.to_string(), format!("http://{address}")));
-        let [(gateway_inside, gateway_url), (directory_inside, directory_url)] = inside;
+        let inside = [(); 3].map(|()| free_address()).map(|address| (address.to_string(), format!("http://{address}")));
+        let [(gateway_inside, gateway_url), (directory_inside, directory_url), (filtering_inside, filtering_url)] =
+            inside;
         let mut apart = Self { gateway: free_address(), door: free_address(), directory, processes: Vec::new() };
 
         let door = apart.door;
-        apart.run(Role::Filtering, "filtering", door, database, &[]).await;
-        let listens = [
-            ("WARDLOG_INTERNAL_LISTEN", directory_inside),
-            ("WARDLOG_GATEWAY_URL", gateway_url),
-            ("VAULT_DATABASE_URL", url(database, Role::Directory)),
-        ];
-        apart.run(Role::Directory, "directory", free_address(), database, &listens).await;
+        let listens = |inside, role| {
+            [
+                ("WARDLOG_INTERNAL_LISTEN", inside),
+                ("WARDLOG_GATEWAY_URL", gateway_url.clone()),
+                ("VAULT_DATABASE_URL", url(database, role)),
+            ]
+        };
+        let filtering = listens(filtering_inside, Role::Filtering);
+        apart.run(Role::Filtering, "filtering", door, database, &filtering).await;
+        let directory = listens(directory_inside, Role::Directory);
+        apart.run(Role::Directory, "directory", free_address(), database, &directory).await;
         let listens = [
             ("WARDLOG_INTERNAL_LISTEN", gateway_inside),
-            ("WARDLOG_SERVICES", format!("directory={directory_url}")),
+            ("WARDLOG_SERVICES", format!("directory={directory_url},filtering={filtering_url}")),
             ("WARDLOG_ISSUERS", issuers),
         ];
         let gateway = apart.gateway;

@@ -1,0 +1,3 @@
+//! What is decided about filter events: pure.
+
+pub mod opening;

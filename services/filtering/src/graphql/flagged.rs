@@ -1,0 +1,224 @@
+//! Flagged events, and opening what is sealed of them.
+
+use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use schema::{Category, FlaggedEventId, SchoolId, filtering as said};
+use uuid::Uuid;
+use web::{
+    command::{Outcome, mutate},
+    graphql::bad_input,
+};
+
+use crate::{
+    commands::{OpenFlaggedEvents, Opened},
+    domain::opening::MOST,
+    views::{flagged, openings},
+};
+
+/// What a mutation costs beside what is asked of its outcome.
+const COMMAND: usize = 500;
+
+/// A request that somebody may have to look at: the filter did not simply let it pass, or its category is of high concern.
+/// Who made it and what exactly they asked for, `openFlaggedEvents` shows.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct FlaggedEvent {
+    /// Its id.
+    id: Uuid,
+    /// The filter that saw it.
+    source_id: Uuid,
+    /// When the request was made.
+    at: DateTime<Utc>,
+    /// The canonical category.
+    category: String,
+    /// What the filter did: blocked, warned, overridden, captured, allowed or `auth_challenge`.
+    action: String,
+    /// The group of users: learner, staff, guest or unknown.
+    group: String,
+    /// The host that was asked for.
+    host: String,
+    /// The user, by a name of our own: always the same for the same user. Null where the filter did not say.
+    user: Option<String>,
+    /// The device, by a name of our own.
+    device: Option<String>,
+    /// The client's address, by a name of our own.
+    address: Option<String>,
+    /// Whether more is kept of what was asked for than the host.
+    has_more: bool,
+}
+
+/// Which of a school's flagged events; all that is given must be so.
+#[derive(Debug, Default, InputObject)]
+pub struct FlaggedEventsOnly {
+    /// Of this canonical category.
+    category: Option<String>,
+    /// Of this user, as `FlaggedEvent.user` has it.
+    user: Option<String>,
+}
+
+impl FlaggedEventsOnly {
+    /// The category and the user's pseudonym.
+    pub fn read(self) -> async_graphql::Result<(Option<Category>, Option<i64>)> {
+        let category = self.category.map(|word| word.parse()).transpose();
+        let user = self.user.map(|name| pseudonym(&name).ok_or(())).transpose();
+        Ok((
+            category.map_err(|_| bad_input("only.category", "expected a canonical category"))?,
+            user.map_err(|()| bad_input("only.user", "expected 16 hex digits"))?,
+        ))
+    }
+}
+
+/// An opening of what is sealed of flagged events.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct FlaggedEventOpening {
+    /// Who opened: always the same name for the same login.
+    reader: String,
+    /// When.
+    at: DateTime<Utc>,
+    /// What for.
+    purpose: OpeningPurpose,
+    /// Which events.
+    event_ids: Vec<Uuid>,
+}
+
+/// What was sealed of a flagged event. Null is what the filter did not say, and what is no longer kept: of whoever is
+/// forgotten, and 90 days after it came.
+#[derive(Clone, SimpleObject)]
+pub struct OpenedEvent {
+    /// The event.
+    id: Uuid,
+    /// The whole URL.
+    url: Option<String>,
+    /// What was searched for.
+    search: Option<String>,
+    /// The user's name, as the filter knows it.
+    user: Option<String>,
+    /// The device's name.
+    device: Option<String>,
+    /// The client's address.
+    address: Option<String>,
+}
+
+/// What somebody opens flagged events for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "said::OpeningPurpose")]
+pub enum OpeningPurpose {
+    /// To protect a child.
+    Safeguarding,
+    /// To see whether the filter did right.
+    FilterReview,
+    /// To find out about misuse by an adult.
+    Misuse,
+    /// To answer a person's or the regulator's request.
+    DataProtection,
+}
+
+/// What a school's own staff can tell of its filter events.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FilterMutations;
+
+#[Object]
+impl FilterMutations {
+    /// Shows who asked for what, and records that it was shown, to whom and what for.
+    #[graphql(complexity = "COMMAND + child_complexity")]
+    async fn open_flagged_events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Chosen by the caller for this command: sent again with the same id, it is recorded once.")]
+        command_id: String,
+        input: OpenFlaggedEventsInput,
+    ) -> async_graphql::Result<Option<Outcome<OpenedEvents>>> {
+        if input.event_ids.is_empty() || input.event_ids.len() > MOST {
+            return Err(bad_input("input.eventIds", "expected 1 to 100 events"));
+        }
+        let command = OpenFlaggedEvents {
+            school: SchoolId::from(input.school_id),
+            events: input.event_ids.into_iter().map(FlaggedEventId::from).collect(),
+            purpose: input.purpose.into(),
+        };
+        mutate(context, command_id, command).await
+    }
+}
+
+/// Which events, and what for.
+#[derive(Debug, InputObject)]
+pub struct OpenFlaggedEventsInput {
+    /// The school.
+    school_id: Uuid,
+    /// The events, 1 to 100, each once.
+    event_ids: Vec<Uuid>,
+    /// What for.
+    purpose: OpeningPurpose,
+}
+
+/// What was shown.
+#[derive(Clone, SimpleObject)]
+pub struct OpenedEvents {
+    /// The events, in the order in which they were asked for.
+    events: Vec<OpenedEvent>,
+}
+
+impl From<Vec<Opened>> for OpenedEvents {
+    fn from(opened: Vec<Opened>) -> Self {
+        let event = |Opened { event, url, search, user, device, address }| OpenedEvent {
+            id: Uuid::from(event),
+            url,
+            search,
+            user,
+            device,
+            address,
+        };
+        Self { events: opened.into_iter().map(event).collect() }
+    }
+}
+
+impl From<flagged::FlaggedEvent> for FlaggedEvent {
+    fn from(row: flagged::FlaggedEvent) -> Self {
+        Self {
+            id: row.event_id,
+            source_id: row.source_id,
+            at: row.at,
+            category: row.category,
+            action: row.action,
+            group: row.user_group,
+            host: row.host,
+            user: row.user_is.map(name_of_our_own),
+            device: row.device_is.map(name_of_our_own),
+            address: row.address_is.map(name_of_our_own),
+            has_more: row.is_sealed,
+        }
+    }
+}
+
+impl From<openings::Opening> for FlaggedEventOpening {
+    fn from(row: openings::Opening) -> Self {
+        Self { reader: row.reader, at: row.at, purpose: row.purpose.into(), event_ids: row.events }
+    }
+}
+
+/// A pseudonym as readers know it: 16 hex digits.
+fn name_of_our_own(pseudonym: i64) -> String {
+    format!("{pseudonym:016x}")
+}
+
+/// A pseudonym from what readers know.
+fn pseudonym(text: &str) -> Option<i64> {
+    let digits = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    digits.then(|| u64::from_str_radix(text, 16).ok().map(u64::cast_signed)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_name_of_our_own_reads_back_and_has_one_spelling(number: i64) {
+            let name = name_of_our_own(number);
+            prop_assert_eq!(pseudonym(&name), Some(number));
+            prop_assert_eq!(pseudonym(&name[1..]), None);
+            prop_assert_eq!(pseudonym(&format!("+{}", &name[1..])), None);
+        }
+    }
+}

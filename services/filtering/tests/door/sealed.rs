@@ -1,0 +1,125 @@
+//! What is personal of an event: sealed before it is stored, and opened by command alone.
+
+use chrono::{Days, TimeDelta};
+use eventlog::Owner;
+use filtering::{
+    commands::{OpenFlaggedEvents, Opened},
+    record::Record,
+    views::flagged::{self, FlaggedEvent, Wanted},
+};
+use schema::{SchoolId, filtering::OpeningPurpose, london_day};
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use vault::Vault;
+use web::command::{Means, Sent, carry_out};
+
+use crate::{
+    answers::post,
+    given::{Filter, House, event, now},
+};
+
+/// Sends events as one batch, and counts them.
+async fn send(house: &House, filter: &Filter, door: &str, batch: &str, events: &[Value]) {
+    let body = events.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    post(format!("{door}/v1/filter-events"), &filter.key, batch, "application/x-ndjson", body).await;
+    house.count().await;
+}
+
+async fn flagged(house: &House, school: SchoolId) -> Vec<FlaggedEvent> {
+    let today = london_day(now());
+    let wanted = Wanted { from: today - Days::new(1), to: today, category: None, user: None, before: None, most: 100 };
+    flagged::latest(&mut house.filtering.acquire().await.unwrap(), school, wanted).await.unwrap()
+}
+
+async fn open(house: &House, vault: Vault, school: SchoolId, events: &[FlaggedEvent]) -> Vec<Opened> {
+    let means = Means { pool: house.filtering.clone(), vault };
+    let events = events.iter().map(|event| event.event_id.into()).collect();
+    let command = OpenFlaggedEvents { school, events, purpose: OpeningPurpose::Safeguarding };
+    let sent = Sent::here("a test");
+    carry_out(&means, Owner::School(school), command, sent, now()).await.unwrap().answer
+}
+
+async fn records(house: &House) -> Vec<Record> {
+    let mut owner = PgConnection::connect_with(&house.database).await.unwrap();
+    let slices = sqlx::query_scalar!(r#"SELECT data FROM telemetry.payload ORDER BY "offset""#);
+    slices.fetch_all(&mut owner).await.unwrap().iter().map(|slice| Record::decode(slice).unwrap()).collect()
+}
+
+/// R216.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_passed_the_host_alone_is_kept_and_of_what_is_flagged_the_rest_is_sealed() {
+    let house = House::build().await;
+    let (filter, door) = (house.filter().await, house.open());
+    let blocked = event();
+    let mut passed = blocked.clone();
+    passed["time"] = json!((now() - TimeDelta::minutes(1)).to_rfc3339());
+    passed["action"] = json!("allowed");
+    let mut grave = passed.clone();
+    grave["category"] = json!(["extremism"]);
+    grave["search"] = json!("a question");
+    send(&house, &filter, &door, "b-1", &[blocked, passed, grave]).await;
+
+    let [record] = records(&house).await.try_into().unwrap();
+    assert_eq!(record.sealed.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
+    let events = flagged(&house, filter.sender.school).await;
+    assert_eq!(events.iter().map(|event| event.category.as_str()).collect::<Vec<_>>(), ["gambling", "extremism"]);
+    let opened = open(&house, house.vault.clone(), filter.sender.school, &events).await;
+    let asked: Vec<_> = opened.iter().map(|opened| (opened.url.as_deref(), opened.search.as_deref())).collect();
+    let url = Some("https://casino.example/a");
+    assert_eq!(asked, [(url, None), (url, Some("a question"))]);
+    assert!(opened.iter().all(|opened| opened.user.as_deref() == Some("jsmith")));
+    assert!(opened.iter().all(|opened| opened.address.as_deref() == Some("10.1.2.3")));
+}
+
+/// A source whose users the filter does not know has a key of its own, and two events of one instant open each for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_in_particular_asked_for_is_sealed_too() {
+    let house = House::build().await;
+    let (filter, door) = (house.filter().await, house.open());
+    let time = now().to_rfc3339();
+    let of = |url: &str| json!({ "time": time, "action": "blocked", "url": url });
+    send(&house, &filter, &door, "b-1", &[of("https://a.example/1"), of("https://a.example/2")]).await;
+    let events = flagged(&house, filter.sender.school).await;
+    let opened = open(&house, house.vault.clone(), filter.sender.school, &events).await;
+    let mut urls: Vec<_> = opened.into_iter().map(|opened| opened.url.unwrap()).collect();
+    urls.sort();
+    assert_eq!(urls, ["https://a.example/1", "https://a.example/2"]);
+}
+
+/// An installation without a key store counts as every other does, and keeps nothing that would have to be sealed.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_keys_nothing_is_kept_that_would_have_to_be_sealed() {
+    let mut house = House::build().await;
+    let vault = std::mem::replace(&mut house.vault, Vault::none());
+    let (filter, door) = (house.filter().await, house.open());
+    send(&house, &filter, &door, "b-1", &[event()]).await;
+    let [record] = records(&house).await.try_into().unwrap();
+    assert_eq!(record.sealed, [None]);
+    let events = flagged(&house, filter.sender.school).await;
+    assert!(!events[0].is_sealed);
+
+    // The name was met without a key: later it is known again, and nobody is told it.
+    house.vault = vault.clone();
+    send(&house, &filter, &house.open(), "b-2", &[event()]).await;
+    let events = flagged(&house, filter.sender.school).await;
+    assert_eq!((events.len(), events[0].user_is), (2, events[1].user_is));
+    let opened = open(&house, vault, filter.sender.school, &events).await;
+    assert_eq!(opened.iter().filter(|opened| opened.url.is_some()).count(), 1);
+    assert!(opened.iter().all(|opened| opened.user.is_none()));
+}
+
+/// A batch that cannot be sealed now is not taken: the sender still has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_key_store_cannot_be_reached_the_door_asks_to_be_tried_again() {
+    let house = House::build().await;
+    let (filter, door) = (house.filter().await, house.open());
+    let mut owner = PgConnection::connect_with(&house.database).await.unwrap();
+    sqlx::query!("ALTER TABLE keys.data_key RENAME TO gone").execute(&mut owner).await.unwrap();
+    let send =
+        || post(format!("{door}/v1/filter-events"), &filter.key, "b-1", "application/x-ndjson", event().to_string());
+    assert_eq!(send().await.0, 503);
+    sqlx::query!("ALTER TABLE keys.gone RENAME TO data_key").execute(&mut owner).await.unwrap();
+    assert_eq!(send().await.0, 202);
+    house.count().await;
+    assert_eq!(flagged(&house, filter.sender.school).await.len(), 1);
+}

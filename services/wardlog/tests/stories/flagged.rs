@@ -1,0 +1,149 @@
+//! What a filter stopped or found grave: shown by pseudonym, opened by whoever may, and nowhere else in plain text.
+
+use access::HeldRole;
+use schema::SchoolId;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use web::clock;
+
+use crate::{forgetting::nowhere_on_disk, people::tell, town::Town};
+
+const LIST: &str = "query($id: UUID!, $day: NaiveDate!, $only: FlaggedEventsOnly, $before: UUID, $first: Int!) {
+    school(id: $id) { flaggedEvents(from: $day, to: $day, only: $only, before: $before, first: $first) {
+        id category action group host user device address hasMore } } }";
+const OPEN: &str =
+    "mutation($id: String!, $input: OpenFlaggedEventsInput!) { openFlaggedEvents(commandId: $id, input: $input) {
+    done { events { id url search user device address } } refused { reason field } token } }";
+const OPENINGS: &str = "query($id: UUID!) { school(id: $id) { flaggedEventOpenings { reader at purpose eventIds } } }";
+
+/// An event of a pupil, so many seconds ago.
+fn event(ago: i64, action: &str, category: &str, more: &Value) -> Value {
+    let at = clock::now() - chrono::TimeDelta::seconds(ago);
+    let mut event = json!({ "time": at.to_rfc3339(), "action": action, "category": [category], "group": "learner" });
+    event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    event
+}
+
+fn today() -> String {
+    schema::london_day(clock::now()).to_string()
+}
+
+/// Opens the latest event that is flagged at a school, and waits until it is on record.
+pub async fn an_opening(town: &Town, school: SchoolId) {
+    let dsl = HeldRole::dsl(school);
+    let seen = town.ask(dsl, LIST, json!({ "id": school, "day": today(), "first": 1 })).await;
+    let event = &seen["school"]["flaggedEvents"][0]["id"];
+    let input = json!({ "schoolId": school, "eventIds": [event], "purpose": "FILTER_REVIEW" });
+    let opened = tell(town, dsl, OPEN, "a-5", input).await;
+    let seen = town.ask_after(dsl, OPENINGS, json!({ "id": school }), &opened["token"]).await;
+    assert_eq!(seen["school"]["flaggedEventOpenings"][0]["eventIds"], json!([event]));
+}
+
+/// R133, R216, R220.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dsl_finds_what_the_filter_flagged_and_opens_it_and_every_opening_is_on_record() {
+    let town = Town::start().await;
+    let (ash, key) = (town.records.school(100_001).await, town.records.filter(100_001).await);
+    let (dsl, canary) = (HeldRole::dsl(ash), format!("Quillfeather{}", clock::random_id().simple()));
+    let url = format!("https://bets.example/{canary}?stake=5");
+    let pupil = json!({ "user": format!("{canary}.user"), "device": "LT-204", "address": "10.1.2.3" });
+    let with = |more: Value| -> Value {
+        let mut both = pupil.as_object().unwrap().clone();
+        both.extend(more.as_object().unwrap().clone());
+        Value::Object(both)
+    };
+    let events = [
+        event(9, "allowed", "education", &with(json!({ "url": format!("https://maths.example/{canary}") }))),
+        event(8, "blocked", "gambling", &with(json!({ "url": url }))),
+        event(7, "allowed", "self-harm", &json!({ "host": "search.example", "search": format!("{canary} help") })),
+        event(6, "warned", "games", &json!({ "host": "games.example", "user": "somebody.else" })),
+    ];
+    town.send(&key, "b-1", &events).await;
+
+    let asked = |more: Value| {
+        let mut all = json!({ "id": ash, "day": today(), "first": 50 });
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    let list = async |more: Value| town.ask(dsl, LIST, asked(more)).await["school"]["flaggedEvents"].clone();
+    let all = list(json!({})).await;
+    let hosts = |events: &Value| -> Vec<String> {
+        events.as_array().unwrap().iter().map(|event| event["host"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        hosts(&all),
+        ["games.example", "search.example", "bets.example"],
+        "the latest first; what was let pass is not there"
+    );
+    let [warned, searched, blocked] = [&all[0], &all[1], &all[2]];
+    assert_eq!(
+        (&warned["hasMore"], &searched["hasMore"], &blocked["hasMore"]),
+        (&json!(false), &json!(true), &json!(true))
+    );
+    assert_eq!(
+        (&searched["category"], &searched["action"], &searched["user"]),
+        (&json!("self-harm-suicide"), &json!("allowed"), &Value::Null)
+    );
+    assert_eq!(hosts(&list(json!({ "only": { "category": "gambling" } })).await), ["bets.example"]);
+    assert_eq!(hosts(&list(json!({ "only": { "user": blocked["user"] } })).await), ["bets.example"]);
+    assert_eq!(hosts(&list(json!({ "first": 1, "before": warned["id"] })).await), ["search.example"]);
+
+    let ids = json!([blocked["id"], searched["id"], warned["id"]]);
+    let input = json!({ "schoolId": ash, "eventIds": ids, "purpose": "SAFEGUARDING" });
+    let opened = tell(&town, dsl, OPEN, "o-1", input.clone()).await;
+    assert_eq!(
+        opened["done"]["events"],
+        json!([
+            { "id": blocked["id"], "url": url, "search": null, "user": format!("{canary}.user"), "device": "LT-204",
+              "address": "10.1.2.3" },
+            { "id": searched["id"], "url": null, "search": format!("{canary} help"), "user": null, "device": null, "address": null },
+            { "id": warned["id"], "url": null, "search": null, "user": "somebody.else", "device": null, "address": null },
+        ])
+    );
+    assert_eq!(tell(&town, dsl, OPEN, "o-1", input).await["done"], opened["done"], "sent again, it is recorded once");
+    for (wrong, reason) in
+        [(json!([uuid::Uuid::nil()]), "EVENT_UNKNOWN"), (json!([warned["id"], warned["id"]]), "WRONG_NUMBER")]
+    {
+        let input = json!({ "schoolId": ash, "eventIds": wrong, "purpose": "MISUSE" });
+        let refused = tell(&town, dsl, OPEN, &format!("o-{reason}"), input).await;
+        assert_eq!(refused["refused"], json!({ "reason": reason, "field": "eventIds" }));
+    }
+    let dpo = HeldRole { role: schema::people::StaffRole::Dpo, ..dsl };
+    let seen = town.ask_after(dpo, OPENINGS, json!({ "id": ash }), &opened["token"]).await;
+    let [opening] = seen["school"]["flaggedEventOpenings"].as_array().unwrap().as_slice() else { panic!("{seen}") };
+    assert_eq!(
+        (&opening["purpose"], &opening["eventIds"]),
+        (&json!("SAFEGUARDING"), &ids),
+        "what was refused showed nothing"
+    );
+
+    let mut owner = PgConnection::connect_with(&town.records.database).await.unwrap();
+    assert_eq!(nowhere_on_disk(&mut owner, &canary).await, Vec::<String>::new(), "it never stood there but sealed");
+}
+
+/// What is another school's does not exist, whatever its id.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_another_school_is_opened_by_nobody_and_looks_like_none() {
+    let town = Town::start().await;
+    let (ash, beech) = (town.records.school(100_001).await, town.records.school(100_002).await);
+    let key = town.records.filter(100_001).await;
+    town.send(&key, "b-1", &[event(5, "blocked", "gambling", &json!({ "url": "https://bets.example/a" }))]).await;
+    let variables = json!({ "id": ash, "day": today(), "first": 50 });
+    let found = town.ask(HeldRole::dsl(ash), LIST, variables.clone()).await["school"]["flaggedEvents"][0]["id"].clone();
+    assert!(found.is_string());
+
+    let dsl = HeldRole::dsl(beech);
+    let outcome = async |id: &str, school, event: &Value| {
+        let input = json!({ "schoolId": school, "eventIds": [event], "purpose": "SAFEGUARDING" });
+        tell(&town, dsl, OPEN, id, input).await
+    };
+    let absent = json!(uuid::Uuid::nil());
+    assert_eq!(outcome("o-1", beech, &found).await, outcome("o-2", beech, &absent).await);
+    assert_eq!(outcome("o-3", ash, &found).await, outcome("o-4", ash, &absent).await);
+    assert_eq!(outcome("o-5", ash, &found).await["refused"]["reason"], "NOT_FOUND");
+    assert_eq!(town.ask(dsl, LIST, variables).await["school"], Value::Null);
+    let mut of_beech = json!({ "id": beech, "day": today(), "first": 50 });
+    let none = town.ask(dsl, LIST, of_beech.clone()).await;
+    of_beech["before"] = found;
+    assert_eq!(town.ask(dsl, LIST, of_beech).await, none);
+}
