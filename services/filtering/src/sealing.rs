@@ -79,7 +79,7 @@ pub fn key_of_pseudonym(pseudonym: i64) -> DataKeyId {
 }
 
 /// Seals a name to its pseudonym.
-pub(crate) fn seal_name(school: SchoolId, pseudonym: i64, key: &DataKey, name: &str) -> Result<Vec<u8>, VaultError> {
+pub fn seal_name(school: SchoolId, pseudonym: i64, key: &DataKey, name: &str) -> Result<Vec<u8>, VaultError> {
     key.seal_to_bytes(of_name(school, &stream_of(pseudonym)), name.trim())
 }
 
@@ -88,8 +88,8 @@ pub fn open_name(school: SchoolId, pseudonym: i64, key: &DataKey, sealed: &[u8])
     key.open_bytes(of_name(school, &stream_of(pseudonym)), sealed)
 }
 
-/// Seals what was asked for to its event: of this source, at this instant.
-pub(crate) fn seal_asked(
+/// Seals what was asked for to its event: of this source, at this instant (milliseconds since 1970).
+pub fn seal_asked(
     school: SchoolId,
     source: SourceId,
     millis: i64,
@@ -124,4 +124,17 @@ fn of_name(school: SchoolId, stream: &str) -> Place<'_> {
 
 fn of_event(school: SchoolId, stream: &str) -> Place<'_> {
     Place { owner: school.into(), stream, field: "asked" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_keys_there_is_nothing_to_seal_with() {
+        let sealing = Sealing::new(Vault::none());
+        assert!(!sealing.can_seal());
+        let school = Uuid::from_u128(1).into();
+        assert!(matches!(sealing.keys(school, &[key_of_pseudonym(1)]).await, Err(VaultError::NoKeyStore)));
+    }
 }

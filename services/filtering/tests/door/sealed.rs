@@ -5,9 +5,10 @@ use eventlog::Owner;
 use filtering::{
     commands::{OpenFlaggedEvents, Opened},
     record::Record,
+    sealing::{Asked, key_of_pseudonym, open_asked, open_name, seal_asked, seal_name},
     views::flagged::{self, FlaggedEvent, Wanted},
 };
-use schema::{SchoolId, filtering::OpeningPurpose, london_day};
+use schema::{SchoolId, SourceId, filtering::OpeningPurpose, london_day};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use vault::Vault;
@@ -15,7 +16,7 @@ use web::command::{Means, Sent, carry_out};
 
 use crate::{
     answers::post,
-    given::{Filter, House, event, now},
+    given::{Filter, House, event, now, random_id},
 };
 
 /// Sends events as one batch, and counts them.
@@ -122,4 +123,26 @@ async fn while_the_key_store_cannot_be_reached_the_door_asks_to_be_tried_again()
     assert_eq!(send().await.0, 202);
     house.count().await;
     assert_eq!(flagged(&house, filter.sender.school).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sealed_of_an_event_or_a_name_opens_in_its_own_place_alone() {
+    let house = House::build().await;
+    let (school, source) = (SchoolId::from(random_id()), SourceId::from(random_id()));
+    let key = house.vault.make(school.into(), key_of_pseudonym(5)).await.unwrap();
+    let asked = Asked { url: Some("https://a.example/1".into()), search: None };
+    let sealed = seal_asked(school, source, 1_000, &key, &asked).unwrap();
+    assert!(open_asked(school, source, 1_000, &key, &sealed).unwrap() == asked);
+    let other = SourceId::from(random_id());
+    for (school, source, millis) in
+        [(school, source, 1_001), (school, other, 1_000), (SchoolId::from(random_id()), source, 1_000)]
+    {
+        assert!(open_asked(school, source, millis, &key, &sealed).is_err());
+    }
+
+    let sealed = seal_name(school, 5, &key, " jsmith ").unwrap();
+    assert_eq!(open_name(school, 5, &key, &sealed).unwrap(), "jsmith");
+    assert!(open_name(school, 6, &key, &sealed).is_err());
+    let another = house.vault.make(school.into(), key_of_pseudonym(6)).await.unwrap();
+    assert!(open_name(school, 5, &another, &sealed).is_err());
 }
