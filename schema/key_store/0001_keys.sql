@@ -61,6 +61,5 @@ BEGIN
     END LOOP;
 END
 $$;
-GRANT SELECT, INSERT, UPDATE (version, wrapped, destroyed_at) ON keys.data_key TO wardlog_directory;
-GRANT SELECT, INSERT ON keys.data_key TO wardlog_filtering;
+GRANT SELECT, INSERT, UPDATE (version, wrapped, destroyed_at) ON keys.data_key TO wardlog_directory, wardlog_filtering;
 RESET ROLE;

@@ -24,6 +24,7 @@ ALTER TABLE filtering.pseudonym ENABLE ROW LEVEL SECURITY;
 ALTER TABLE filtering.pseudonym FORCE ROW LEVEL SECURITY;
 CREATE POLICY door ON filtering.pseudonym TO wardlog_filtering USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT ON filtering.pseudonym, filtering.secret TO wardlog_filtering;
+GRANT DELETE ON filtering.pseudonym TO wardlog_filtering;
 
 -- Makes the tables of the view filtering.counts in the schema that search_path names (log.make_generation).
 CREATE FUNCTION log.make_filtering_counts() RETURNS void LANGUAGE plpgsql AS $make$
@@ -165,10 +166,13 @@ GRANT SELECT ON filtering.count_hourly, filtering.count_monthly, filtering.unmap
     TO wardlog_gateway;
 RESET ROLE;
 
--- The view of openings: who was shown whose requests, when, and what for (R133).
+-- The view of what is decided about filter events: who was shown whose requests, when, and what for (R133); and which names
+-- are to be forgotten, or are.
 SET LOCAL ROLE wardlog_owner;
 
-CREATE FUNCTION log.make_filtering_openings() RETURNS void LANGUAGE plpgsql AS $make$
+CREATE FUNCTION log.make_filtering_decisions() RETURNS void LANGUAGE plpgsql AS $make$
+DECLARE
+    t text;
 BEGIN
     CREATE TABLE opening (
         opening_id  uuid PRIMARY KEY,
@@ -179,27 +183,47 @@ BEGIN
         events      uuid[] NOT NULL
     );
     CREATE INDEX ON opening (school_id, opened_at);
-    ALTER TABLE opening ENABLE ROW LEVEL SECURITY;
-    ALTER TABLE opening FORCE ROW LEVEL SECURITY;
-    CREATE POLICY projection ON opening TO wardlog_projections USING (true) WITH CHECK (true);
-    GRANT SELECT, INSERT ON opening TO wardlog_projections;
-    CREATE POLICY own_people ON opening FOR SELECT TO wardlog_gateway
-        USING (school_id = ANY (published.scope('schools') || published.scope('people')));
-    GRANT SELECT ON opening TO wardlog_gateway;
+
+    CREATE TABLE forgetting (
+        school_id  uuid NOT NULL,
+        pseudonym  bigint NOT NULL,
+        ground     text NOT NULL,
+        proposer   text NOT NULL,
+        forgotten  boolean NOT NULL DEFAULT false,
+        PRIMARY KEY (school_id, pseudonym)
+    );
+    CREATE INDEX ON forgetting (school_id) WHERE forgotten;
+
+    FOREACH t IN ARRAY ARRAY['opening', 'forgetting'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
+        EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
+        EXECUTE format('GRANT SELECT, INSERT ON %I TO wardlog_projections', t);
+        EXECUTE format($policy$CREATE POLICY own_people ON %I FOR SELECT TO wardlog_gateway
+            USING (school_id = ANY (published.scope('schools') || published.scope('people')))$policy$, t);
+        EXECUTE format('GRANT SELECT ON %I TO wardlog_gateway', t);
+    END LOOP;
+    GRANT UPDATE, DELETE ON forgetting TO wardlog_projections;
+
+    -- The service asks which are forgotten.
+    CREATE POLICY service ON forgetting FOR SELECT TO wardlog_filtering USING (forgotten);
+    GRANT SELECT ON forgetting TO wardlog_filtering;
 END
 $make$;
 
-CREATE FUNCTION log.show_filtering_openings(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION log.show_filtering_decisions(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM log.show_table('filtering', 'opening', p_schema);
+    PERFORM log.show_table('filtering', t, p_schema) FROM unnest(ARRAY['opening', 'forgetting']) t;
 END
 $$;
 
 RESET ROLE;
 
-SELECT log.show_generation('filtering.openings', log.make_generation('filtering.openings'), false);
+SELECT log.show_generation('filtering.decisions', log.make_generation('filtering.decisions'), false);
 
 SET LOCAL ROLE wardlog_owner;
 GRANT INSERT ON filtering.opening TO wardlog_projections;
-GRANT SELECT ON filtering.opening TO wardlog_gateway;
+GRANT SELECT, INSERT, UPDATE, DELETE ON filtering.forgetting TO wardlog_projections;
+GRANT SELECT ON filtering.forgetting TO wardlog_filtering;
+GRANT SELECT ON filtering.opening, filtering.forgetting TO wardlog_gateway;
 RESET ROLE;

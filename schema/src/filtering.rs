@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FlaggedEventId, envelope::family, vocabulary::vocabulary};
+use crate::{FlaggedEventId, envelope::family, people::ForgettingGround, vocabulary::vocabulary};
 
 vocabulary!(
     /// What somebody opens flagged events for. A closed list: words of the reader's own could name a child.
@@ -33,4 +33,37 @@ pub struct FlaggedEventsOpened {
     pub events: Vec<FlaggedEventId>,
     /// What for.
     pub purpose: OpeningPurpose,
+}
+
+family!(
+    /// What is decided about a name that a filter sends, known by its pseudonym; stream `pseudonym-<16 hex digits>`, owned by
+    /// the school.
+    PseudonymEvent {
+        /// Somebody says that the name is to be forgotten; it takes a second one.
+        ForgettingProposed(PseudonymForgettingProposed) = "pseudonym-forgetting-proposed" 1,
+        /// The name is not to be forgotten after all.
+        ForgettingWithdrawn(PseudonymForgettingWithdrawn) = "pseudonym-forgetting-withdrawn" 1,
+        /// The name is forgotten: the key of it, and of what was asked for under it, is destroyed.
+        Forgotten(PseudonymForgotten) = "pseudonym-forgotten" 1,
+    }
+);
+
+/// See [`PseudonymEvent::ForgettingProposed`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PseudonymForgettingProposed {
+    /// Why.
+    pub ground: ForgettingGround,
+    /// Who says so, as the log knows them.
+    pub by: String,
+}
+
+/// See [`PseudonymEvent::ForgettingWithdrawn`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PseudonymForgettingWithdrawn {}
+
+/// See [`PseudonymEvent::Forgotten`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PseudonymForgotten {
+    /// Why.
+    pub ground: ForgettingGround,
 }

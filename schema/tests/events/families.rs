@@ -5,14 +5,14 @@ use std::{collections::BTreeSet, fs};
 use schema::{
     DecodeError, DomainEvent,
     directory::{SchoolEvent, SourceEvent, TrustEvent},
-    filtering::OpeningEvent,
+    filtering::{OpeningEvent, PseudonymEvent},
     people::{PersonEvent, ReadingEvent, StaffingEvent},
 };
 
 use crate::corpus::below;
 
 /// Every family of the crate.
-pub const FAMILIES: [Family; 7] = [
+pub const FAMILIES: [Family; 8] = [
     family::<TrustEvent>(),
     family::<SchoolEvent>(),
     family::<SourceEvent>(),
@@ -20,6 +20,7 @@ pub const FAMILIES: [Family; 7] = [
     family::<StaffingEvent>(),
     family::<ReadingEvent>(),
     family::<OpeningEvent>(),
+    family::<PseudonymEvent>(),
 ];
 
 /// A family, without its type.

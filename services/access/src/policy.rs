@@ -252,6 +252,7 @@ mod tests {
             "appoint",
             "issue-key",
             "confirm-forgetting",
+            "confirm-name-forgetting",
             "lift-hold",
         ] {
             assert_eq!(decided(action, own), Decision::NeedsSecondFactor, "{action}");

@@ -1,10 +1,14 @@
 //! What can be commanded of filter events, on the internal listener.
 
+mod forgetting;
 mod opening;
 
 use ::web::command::{Service, endpoint::take};
 use actix_web::web::{Data, ServiceConfig};
 
+pub use forgetting::{
+    ConfirmForgetting, ForgettingRefusal, Named, ProposeForgetting, WithdrawForgetting, destroy_left_over,
+};
 pub use opening::{OpenFlaggedEvents, Opened, OpeningRefusal};
 
 /// The service's name: the audience of the tokens that it believes.
@@ -12,5 +16,9 @@ pub const SERVICE: &str = "filtering";
 
 /// Mounts the commands; `service` has a pool of the role `Filtering`.
 pub fn routes(cfg: &mut ServiceConfig, service: Service) {
-    take::<OpenFlaggedEvents>(cfg, &Data::new(service));
+    let service = Data::new(service);
+    take::<OpenFlaggedEvents>(cfg, &service);
+    take::<ProposeForgetting>(cfg, &service);
+    take::<ConfirmForgetting>(cfg, &service);
+    take::<WithdrawForgetting>(cfg, &service);
 }

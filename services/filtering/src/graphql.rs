@@ -1,16 +1,21 @@
 //! Filtering's part of the public schema.
 
 mod flagged;
+mod forgetting;
 
 use async_graphql::SimpleObject;
 use chrono::{DateTime, NaiveDate, Utc};
 
 pub use flagged::{FilterMutations, FlaggedEvent, FlaggedEventOpening, FlaggedEventsOnly};
+pub use forgetting::{NameForgetting, NameMutations};
 
 use crate::views::{
     counts::{DayCell, UnmappedLabel},
     quarantine::QuarantinedLine,
 };
+
+/// What a mutation costs beside what is asked of its outcome.
+const COMMAND: usize = 500;
 
 /// A school's day, exactly; only the school's own staff see it.
 #[derive(Debug, Clone, SimpleObject)]
@@ -98,4 +103,32 @@ pub fn by_day(cells: Vec<DayCell>) -> Vec<Day> {
         }
     }
     days
+}
+
+/// A pseudonym as readers know it: 16 hex digits.
+fn name_of_our_own(pseudonym: i64) -> String {
+    format!("{pseudonym:016x}")
+}
+
+/// A pseudonym from what readers know.
+fn pseudonym(text: &str) -> Option<i64> {
+    let digits = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    digits.then(|| u64::from_str_radix(text, 16).ok().map(u64::cast_signed)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_name_of_our_own_reads_back_and_has_one_spelling(number: i64) {
+            let name = name_of_our_own(number);
+            prop_assert_eq!(pseudonym(&name), Some(number));
+            prop_assert_eq!(pseudonym(&name[1..]), None);
+            prop_assert_eq!(pseudonym(&format!("+{}", &name[1..])), None);
+        }
+    }
 }

@@ -125,8 +125,8 @@ impl Pipeline {
         now: DateTime<Utc>,
     ) -> Result<Taken, IngestError> {
         let (events, rejected) = self.read(sender, body, shape, now)?;
-        let people = self.pseudonymise(sender.school, &events).await?;
-        let sealed = self.seal(sender, &events, &people).await?;
+        let people = self.pseudonymise(sender.school, &events, now).await?;
+        let sealed = self.seal(sender, &events, &people, now).await?;
         let columns = Columns { events: &events, people: &people, sealed: &sealed };
         let slices = slices(columns, sender.vocabulary, &self.secret.ids(sender.source))?;
         let digest = *blake3::hash(body).as_bytes();
@@ -189,6 +189,7 @@ impl Pipeline {
         &self,
         school: SchoolId,
         events: &[FilterEvent<'_>],
+        now: DateTime<Utc>,
     ) -> Result<Vec<[Option<i64>; 3]>, PseudonymError> {
         let mut names: Vec<(Kind, &str)> = Vec::new();
         let mut known: HashMap<(Kind, &str), usize> = HashMap::new();
@@ -206,7 +207,7 @@ impl Pipeline {
                 )
             })
             .collect();
-        let pseudonyms = self.pseudonyms.of(school, &self.secret.names(school), &names).await?;
+        let pseudonyms = self.pseudonyms.of(school, &self.secret.names(school), &names, now).await?;
         Ok(people.into_iter().map(|names| names.map(|name| name.map(|n| pseudonyms[n]))).collect())
     }
 
@@ -216,6 +217,7 @@ impl Pipeline {
         sender: Sender,
         events: &[FilterEvent<'_>],
         people: &[[Option<i64>; 3]],
+        now: DateTime<Utc>,
     ) -> Result<Vec<Option<Vec<u8>>>, VaultError> {
         let mut sealed = vec![None; events.len()];
         if !self.sealing.can_seal() {
@@ -229,7 +231,7 @@ impl Pipeline {
         let mut ids: Vec<DataKeyId> = kept.iter().map(|(_, id)| *id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let keys = self.sealing.keys(sender.school, &ids).await?;
+        let keys = self.sealing.keys(sender.school, &ids, now).await?;
         for (n, id) in kept {
             // Of somebody who is forgotten nothing more is kept.
             let Some(key) = keys.get(&id) else { continue };

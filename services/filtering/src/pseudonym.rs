@@ -2,13 +2,14 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
 use schema::{SchoolId, SourceId};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 use vault::VaultError;
 
-use crate::sealing::{Sealing, key_of_pseudonym, seal_name};
+use crate::sealing::{BELIEVED, Sealing, key_of_pseudonym, seal_name};
 
 /// How many pseudonyms are kept in memory.
 const CACHED: usize = 200_000;
@@ -103,7 +104,8 @@ pub enum Kind {
 pub struct Pseudonyms {
     pool: PgPool,
     sealing: Arc<Sealing>,
-    cache: Cache<(SchoolId, [u8; 32]), i64>,
+    /// With when it was asked.
+    cache: Cache<(SchoolId, [u8; 32]), (i64, DateTime<Utc>)>,
 }
 
 /// A name that nobody here has seen before, or not lately.
@@ -125,19 +127,20 @@ impl Pseudonyms {
         school: SchoolId,
         key: &Key,
         names: &[(Kind, &str)],
+        now: DateTime<Utc>,
     ) -> Result<Vec<i64>, PseudonymError> {
         let hashes: Vec<[u8; 32]> = names.iter().map(|(kind, name)| name_hash(key, *kind, name)).collect();
         let mut known: HashMap<[u8; 32], i64> = HashMap::with_capacity(hashes.len());
         let mut unseen = Vec::new();
         for (hash, (_, name)) in hashes.iter().zip(names) {
             match self.cache.get(&(school, *hash)) {
-                Some(pseudonym) => drop(known.insert(*hash, pseudonym)),
-                None => unseen.push(Unseen { hash: *hash, name: (*name).to_owned() }),
+                Some((pseudonym, asked)) if now - asked < BELIEVED => drop(known.insert(*hash, pseudonym)),
+                Some(_) | None => unseen.push(Unseen { hash: *hash, name: (*name).to_owned() }),
             }
         }
         if !unseen.is_empty() {
-            for (hash, pseudonym) in self.stored(school, unseen).await? {
-                self.cache.insert((school, hash), pseudonym);
+            for (hash, pseudonym) in self.stored(school, unseen, now).await? {
+                self.cache.insert((school, hash), (pseudonym, now));
                 known.insert(hash, pseudonym);
             }
         }
@@ -145,14 +148,19 @@ impl Pseudonyms {
     }
 
     /// The pseudonyms of all these, given to those that have none.
-    async fn stored(&self, school: SchoolId, mut names: Vec<Unseen>) -> Result<HashMap<[u8; 32], i64>, PseudonymError> {
+    async fn stored(
+        &self,
+        school: SchoolId,
+        mut names: Vec<Unseen>,
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<[u8; 32], i64>, PseudonymError> {
         // In one order, so that two batches that meet the same new names do not wait for one another in a circle.
         names.sort_unstable_by_key(|name| name.hash);
         names.dedup_by_key(|name| name.hash);
         let mut known = look_up(&self.pool, school, &names).await?;
         names.retain(|name| !known.contains_key(&name.hash));
         if !names.is_empty() {
-            insert(&self.pool, school, self.newly_named(school, &names).await?).await?;
+            insert(&self.pool, school, self.newly_named(school, &names, now).await?).await?;
             // Somebody else may have been first.
             known.extend(look_up(&self.pool, school, &names).await?);
         }
@@ -160,12 +168,17 @@ impl Pseudonyms {
     }
 
     /// A new pseudonym for each, with the name sealed under its key. The keys are durable before the rows are.
-    async fn newly_named(&self, school: SchoolId, names: &[Unseen]) -> Result<Rows, PseudonymError> {
+    async fn newly_named(
+        &self,
+        school: SchoolId,
+        names: &[Unseen],
+        now: DateTime<Utc>,
+    ) -> Result<Rows, PseudonymError> {
         let pseudonyms: Vec<i64> = names.iter().map(|_| rand::random()).collect();
         let mut sealed = vec![None; names.len()];
         if self.sealing.can_seal() {
             let id = |pseudonym: &i64| key_of_pseudonym(*pseudonym);
-            let keys = self.sealing.keys(school, &pseudonyms.iter().map(id).collect::<Vec<_>>()).await?;
+            let keys = self.sealing.keys(school, &pseudonyms.iter().map(id).collect::<Vec<_>>(), now).await?;
             for ((name, pseudonym), sealed) in names.iter().zip(&pseudonyms).zip(&mut sealed) {
                 let key = keys.get(&id(pseudonym)).ok_or(VaultError::Lost)?;
                 *sealed = Some(seal_name(school, *pseudonym, key, &name.name)?);
@@ -252,4 +265,36 @@ pub(crate) async fn sealed_names(
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|row| (row.pseudonym, row.sealed)).collect())
+}
+
+/// Whether a school's filters sent a name that has this pseudonym.
+pub(crate) async fn is_known(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    pseudonym: i64,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM filtering.pseudonym WHERE school_id = $1 AND pseudonym = $2) AS "known!""#,
+        Uuid::from(school),
+        pseudonym,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// Forgets which names these are the pseudonyms of.
+pub(crate) async fn delete(pool: &PgPool, school: SchoolId, pseudonyms: Vec<i64>) -> Result<(), sqlx::Error> {
+    database::transact(pool, move |connection| {
+        Box::pin(async move {
+            sqlx::query!(
+                "DELETE FROM filtering.pseudonym WHERE school_id = $1 AND pseudonym = ANY ($2)",
+                Uuid::from(school),
+                &pseudonyms,
+            )
+            .execute(connection)
+            .await
+            .map(drop)
+        })
+    })
+    .await
 }

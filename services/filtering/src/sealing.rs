@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 use schema::{DataKeyId, SchoolId, SourceId};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ use crate::record::Whose;
 
 /// How many keys are kept in memory.
 const CACHED: usize = 20_000;
+
+/// For how long what is known of a name or a key is believed: somebody may be forgotten meanwhile.
+pub(crate) const BELIEVED: TimeDelta = TimeDelta::minutes(5);
 
 /// What was asked for beyond a host.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +31,16 @@ pub struct Asked<'a> {
 #[derive(Debug)]
 pub struct Sealing {
     vault: Vault,
-    /// None for a key that was destroyed.
-    cache: Cache<(SchoolId, DataKeyId), Option<Arc<DataKey>>>,
+    cache: Cache<(SchoolId, DataKeyId), Known>,
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone)]
+struct Known {
+    /// None for one that was destroyed.
+    key: Option<Arc<DataKey>>,
+    /// When it was asked for.
+    at: DateTime<Utc>,
 }
 
 impl Sealing {
@@ -47,8 +59,12 @@ impl Sealing {
         &self,
         school: SchoolId,
         ids: &[DataKeyId],
+        now: DateTime<Utc>,
     ) -> Result<HashMap<DataKeyId, Arc<DataKey>>, VaultError> {
-        let cached = |id: &DataKeyId| Some((*id, self.cache.get(&(school, *id))?));
+        let cached = |id: &DataKeyId| {
+            let known = self.cache.get(&(school, *id))?;
+            (now - known.at < BELIEVED).then_some((*id, known.key))
+        };
         let mut keys: HashMap<DataKeyId, Option<Arc<DataKey>>> = ids.iter().filter_map(cached).collect();
         let unseen: Vec<DataKeyId> = ids.iter().copied().filter(|id| !keys.contains_key(id)).collect();
         if !unseen.is_empty() {
@@ -57,7 +73,7 @@ impl Sealing {
                     Found::Key(key) => Some(Arc::new(key)),
                     Found::Destroyed => None,
                 };
-                self.cache.insert((school, id), key.clone());
+                self.cache.insert((school, id), Known { key: key.clone(), at: now });
                 keys.insert(id, key);
             }
         }
@@ -135,6 +151,9 @@ mod tests {
         let sealing = Sealing::new(Vault::none());
         assert!(!sealing.can_seal());
         let school = Uuid::from_u128(1).into();
-        assert!(matches!(sealing.keys(school, &[key_of_pseudonym(1)]).await, Err(VaultError::NoKeyStore)));
+        assert!(matches!(
+            sealing.keys(school, &[key_of_pseudonym(1)], DateTime::UNIX_EPOCH).await,
+            Err(VaultError::NoKeyStore)
+        ));
     }
 }

@@ -1,10 +1,10 @@
 //! What is folded from the two logs, and its queries.
 
 pub mod counts;
+pub mod decisions;
 pub mod flagged;
-pub mod openings;
 pub mod quarantine;
 mod seen;
 
 pub use counts::Counts;
-pub use openings::Openings;
+pub use decisions::Decisions;

@@ -6,7 +6,7 @@ use actix_web::web::ServiceConfig;
 use anyhow::Result;
 use directory::{DirectoryView, PeopleView};
 use eventlog::{Projection, Wake, doctor};
-use filtering::views::{Counts, Openings};
+use filtering::views::{Counts, Decisions};
 use futures_util::future::BoxFuture;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::CancellationToken;
@@ -66,8 +66,16 @@ pub const CONTEXTS: &[Context] = &[
         role: Role::Filtering,
         database: database::Role::Filtering,
         commands: filtering::commands::routes,
-        chore: None,
-        views: &[View::of::<Counts>(Wakes::telemetry), View::of::<Openings>(Wakes::domain)],
+        chore: Some(|means| {
+            Box::pin(async move {
+                let destroyed = filtering::commands::destroy_left_over(&means.pool, &means.vault).await?;
+                if destroyed > 0 {
+                    tracing::warn!(destroyed, "keys of names that are forgotten were still there");
+                }
+                Ok(())
+            })
+        }),
+        views: &[View::of::<Counts>(Wakes::telemetry), View::of::<Decisions>(Wakes::domain)],
     },
 ];
 

@@ -9,14 +9,12 @@ use web::{
     graphql::bad_input,
 };
 
+use super::{COMMAND, name_of_our_own, pseudonym};
 use crate::{
     commands::{OpenFlaggedEvents, Opened},
     domain::opening::MOST,
-    views::{flagged, openings},
+    views::{decisions, flagged},
 };
-
-/// What a mutation costs beside what is asked of its outcome.
-const COMMAND: usize = 500;
 
 /// A request that somebody may have to look at: the filter did not simply let it pass, or its category is of high concern.
 /// Who made it and what exactly they asked for, `openFlaggedEvents` shows.
@@ -189,36 +187,8 @@ impl From<flagged::FlaggedEvent> for FlaggedEvent {
     }
 }
 
-impl From<openings::Opening> for FlaggedEventOpening {
-    fn from(row: openings::Opening) -> Self {
+impl From<decisions::Opening> for FlaggedEventOpening {
+    fn from(row: decisions::Opening) -> Self {
         Self { reader: row.reader, at: row.at, purpose: row.purpose.into(), event_ids: row.events }
-    }
-}
-
-/// A pseudonym as readers know it: 16 hex digits.
-fn name_of_our_own(pseudonym: i64) -> String {
-    format!("{pseudonym:016x}")
-}
-
-/// A pseudonym from what readers know.
-fn pseudonym(text: &str) -> Option<i64> {
-    let digits = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    digits.then(|| u64::from_str_radix(text, 16).ok().map(u64::cast_signed)).flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_name_of_our_own_reads_back_and_has_one_spelling(number: i64) {
-            let name = name_of_our_own(number);
-            prop_assert_eq!(pseudonym(&name), Some(number));
-            prop_assert_eq!(pseudonym(&name[1..]), None);
-            prop_assert_eq!(pseudonym(&format!("+{}", &name[1..])), None);
-        }
     }
 }

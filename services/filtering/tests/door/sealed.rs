@@ -1,14 +1,19 @@
 //! What is personal of an event: sealed before it is stored, and opened by command alone.
 
-use chrono::{Days, TimeDelta};
-use eventlog::Owner;
+use chrono::{DateTime, Days, TimeDelta, Utc};
+use eventlog::{CommandError, Origin, Owner, Stream, catch_up, execute};
 use filtering::{
-    commands::{OpenFlaggedEvents, Opened},
+    Shape,
+    commands::{ForgettingRefusal, Named, OpenFlaggedEvents, Opened, ProposeForgetting, destroy_left_over},
+    domain::pseudonym::{Pseudonym, PseudonymCommand, Step},
     record::Record,
     sealing::{Asked, key_of_pseudonym, open_asked, open_name, seal_asked, seal_name},
-    views::flagged::{self, FlaggedEvent, Wanted},
+    views::{
+        Decisions,
+        flagged::{self, FlaggedEvent, Wanted},
+    },
 };
-use schema::{SchoolId, SourceId, filtering::OpeningPurpose, london_day};
+use schema::{SchoolId, SourceId, filtering::OpeningPurpose, london_day, people::ForgettingGround};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use vault::Vault;
@@ -113,14 +118,18 @@ async fn without_keys_nothing_is_kept_that_would_have_to_be_sealed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_key_store_cannot_be_reached_the_door_asks_to_be_tried_again() {
     let house = House::build().await;
-    let (filter, door) = (house.filter().await, house.open());
+    let filter = house.filter().await;
+    let mut passed = event();
+    passed["action"] = json!("allowed");
+    send(&house, &filter, &house.open(), "b-1", &[passed]).await;
     let mut owner = PgConnection::connect_with(&house.database).await.unwrap();
     sqlx::query!("ALTER TABLE keys.data_key RENAME TO gone").execute(&mut owner).await.unwrap();
-    let send =
-        || post(format!("{door}/v1/filter-events"), &filter.key, "b-1", "application/x-ndjson", event().to_string());
-    assert_eq!(send().await.0, 503);
+    // A door that has just been opened knows no keys; the names are known.
+    let url = format!("{}/v1/filter-events", house.open());
+    let again = || post(url.clone(), &filter.key, "b-2", "application/x-ndjson", event().to_string());
+    assert_eq!(again().await.0, 503);
     sqlx::query!("ALTER TABLE keys.gone RENAME TO data_key").execute(&mut owner).await.unwrap();
-    assert_eq!(send().await.0, 202);
+    assert_eq!(again().await.0, 202);
     house.count().await;
     assert_eq!(flagged(&house, filter.sender.school).await.len(), 1);
 }
@@ -145,4 +154,67 @@ async fn what_is_sealed_of_an_event_or_a_name_opens_in_its_own_place_alone() {
     assert!(open_name(school, 6, &key, &sealed).is_err());
     let another = house.vault.make(school.into(), key_of_pseudonym(6)).await.unwrap();
     assert!(open_name(school, 5, &another, &sealed).is_err());
+}
+
+/// Two people forget the user of the latest flagged event; the last step is cut short before the key is destroyed.
+async fn forget_by_halves(house: &House, school: SchoolId, user: i64) {
+    let means = Means { pool: house.filtering.clone(), vault: house.vault.clone() };
+    let of = Named { school, pseudonym: user };
+    let propose = ProposeForgetting { of, ground: ForgettingGround::ErasureRequest };
+    carry_out(&means, Owner::School(school), propose, Sent::here("one"), now()).await.unwrap();
+    let stream = Stream { owner: Owner::School(school), name: format!("pseudonym-{user:016x}") };
+    let confirm = PseudonymCommand { by: "two".into(), step: Step::Confirm };
+    let cause = Origin::Sender(Sent::here("two").cause);
+    execute::<Pseudonym, ForgettingRefusal>(&house.filtering, stream, confirm, now(), cause).await.unwrap();
+    catch_up(&house.projections, &Decisions).await.unwrap();
+}
+
+/// R276, UK GDPR Art. 17.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crash_left_of_a_forgotten_name_is_destroyed_later_and_the_name_is_another_when_it_comes_again() {
+    let house = House::build().await;
+    let (filter, pipeline) = (house.filter().await, house.pipeline());
+    let school = filter.sender.school;
+    let take = async |batch: &str, at: DateTime<Utc>| {
+        let body = json!({ "time": at.to_rfc3339(), "action": "blocked", "url": "https://casino.example/a", "user": "jsmith" });
+        let batch = batch.parse().unwrap();
+        pipeline.take(filter.sender, batch, body.to_string().as_bytes(), Shape::Ndjson, at).await.unwrap();
+        house.count().await;
+    };
+    let before = now() - TimeDelta::minutes(10);
+    take("b-1", before).await;
+    let user = flagged(&house, school).await[0].user_is.unwrap();
+    forget_by_halves(&house, school, user).await;
+
+    assert_eq!(destroy_left_over(&house.filtering, &house.vault).await.unwrap(), 1);
+    assert_eq!(destroy_left_over(&house.filtering, &house.vault).await.unwrap(), 0, "there is nothing left");
+    let events = flagged(&house, school).await;
+    let opened = open(&house, house.vault.clone(), school, &events).await;
+    assert_eq!((&opened[0].url, &opened[0].user), (&None, &None));
+
+    // A door that runs believes what it knew for 5 minutes, and seals nothing under a key that is no more.
+    take("b-2", before + TimeDelta::minutes(4)).await;
+    take("b-3", before + TimeDelta::minutes(9)).await;
+    let events = flagged(&house, school).await;
+    let users: Vec<bool> = events.iter().map(|event| event.user_is == Some(user)).collect();
+    assert_eq!(users, [false, true, true], "the latest first");
+    let opened = open(&house, house.vault.clone(), school, &events).await;
+    let names: Vec<_> = opened.iter().map(|opened| opened.user.as_deref()).collect();
+    assert_eq!(names, [Some("jsmith"), None, None]);
+    assert!(opened[0].url.is_some() && opened[1].url.is_none());
+}
+
+/// Another school's name, and one that no filter sent, are not there to be forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_its_schools_own_to_forget() {
+    let house = House::build().await;
+    let (filter, other, door) = (house.filter().await, house.filter().await, house.open());
+    send(&house, &filter, &door, "b-1", &[event()]).await;
+    let user = flagged(&house, filter.sender.school).await[0].user_is.unwrap();
+    let means = Means { pool: house.filtering.clone(), vault: house.vault.clone() };
+    for (school, pseudonym) in [(other.sender.school, user), (filter.sender.school, user ^ 1)] {
+        let propose = ProposeForgetting { of: Named { school, pseudonym }, ground: ForgettingGround::RecordedInError };
+        let refused = carry_out(&means, Owner::School(school), propose, Sent::here("one"), now()).await;
+        assert!(matches!(refused, Err(CommandError::Refused(ForgettingRefusal::Unknown))), "{refused:?}");
+    }
 }

@@ -17,7 +17,7 @@ use directory::{
 use eventlog::{Owner, Projection};
 use filtering::{
     graphql as filter,
-    views::{Openings, counts, flagged, openings, quarantine},
+    views::{Decisions, counts, decisions, flagged, quarantine},
 };
 use schema::{FlaggedEventId, SchoolId};
 use uuid::Uuid;
@@ -205,8 +205,21 @@ impl School {
         context: &Context<'_>,
     ) -> async_graphql::Result<Option<Vec<filter::FlaggedEventOpening>>> {
         let Some(school) = self.may(context, "read-openings")? else { return Ok(None) };
-        let rows = read(context, &[Openings::NAME], move |c| Box::pin(openings::latest(c, school, READINGS))).await?;
+        let rows =
+            read(context, &[Decisions::NAME], move |c| Box::pin(decisions::openings(c, school, READINGS))).await?;
         Ok(Some(rows.into_iter().map(filter::FlaggedEventOpening::from).collect()))
+    }
+
+    /// The names that the school's filters sent and that are to be forgotten, or are. Null unless the caller is of the school's
+    /// safeguarding staff, or its DPO.
+    #[graphql(complexity = "READ + PEOPLE * child_complexity")]
+    async fn name_forgettings(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Option<Vec<filter::NameForgetting>>> {
+        let Some(school) = self.may(context, "read-name-forgettings")? else { return Ok(None) };
+        let rows = read(context, &[Decisions::NAME], move |c| Box::pin(decisions::forgettings(c, school))).await?;
+        Ok(Some(rows.into_iter().map(filter::NameForgetting::from).collect()))
     }
 
     /// Labels of the school's filters that no category is known for, the most frequent first. Null unless the caller is

@@ -15,6 +15,16 @@ const OPEN: &str =
     "mutation($id: String!, $input: OpenFlaggedEventsInput!) { openFlaggedEvents(commandId: $id, input: $input) {
     done { events { id url search user device address } } refused { reason field } token } }";
 const OPENINGS: &str = "query($id: UUID!) { school(id: $id) { flaggedEventOpenings { reader at purpose eventIds } } }";
+const PROPOSE: &str =
+    "mutation($id: String!, $input: ProposeNameForgettingInput!) { proposeNameForgetting(commandId: $id, input: $input) {
+    done { name } refused { reason field } token } }";
+const CONFIRM: &str =
+    "mutation($id: String!, $input: NameForgettingInput!) { confirmNameForgetting(commandId: $id, input: $input) {
+    done { name } refused { reason field } token } }";
+const WITHDRAW: &str =
+    "mutation($id: String!, $input: NameForgettingInput!) { withdrawNameForgetting(commandId: $id, input: $input) {
+    done { name } refused { reason field } token } }";
+const FORGETTINGS: &str = "query($id: UUID!) { school(id: $id) { nameForgettings { name ground by forgotten } } }";
 
 /// An event of a pupil, so many seconds ago.
 fn event(ago: i64, action: &str, category: &str, more: &Value) -> Value {
@@ -28,15 +38,17 @@ fn today() -> String {
     schema::london_day(clock::now()).to_string()
 }
 
-/// Opens the latest event that is flagged at a school, and waits until it is on record.
-pub async fn an_opening(town: &Town, school: SchoolId) {
+/// Opens the latest event that is flagged at a school, proposes to forget who it was, and waits until both are on record.
+pub async fn an_opening_and_a_proposal(town: &Town, school: SchoolId) {
     let dsl = HeldRole::dsl(school);
     let seen = town.ask(dsl, LIST, json!({ "id": school, "day": today(), "first": 1 })).await;
-    let event = &seen["school"]["flaggedEvents"][0]["id"];
-    let input = json!({ "schoolId": school, "eventIds": [event], "purpose": "FILTER_REVIEW" });
-    let opened = tell(town, dsl, OPEN, "a-5", input).await;
-    let seen = town.ask_after(dsl, OPENINGS, json!({ "id": school }), &opened["token"]).await;
-    assert_eq!(seen["school"]["flaggedEventOpenings"][0]["eventIds"], json!([event]));
+    let event = &seen["school"]["flaggedEvents"][0];
+    let input = json!({ "schoolId": school, "eventIds": [event["id"]], "purpose": "FILTER_REVIEW" });
+    tell(town, dsl, OPEN, "a-5", input).await;
+    let input = json!({ "schoolId": school, "name": event["user"], "ground": "RECORDED_IN_ERROR" });
+    let proposed = tell(town, dsl, PROPOSE, "a-6", input).await;
+    let seen = town.ask_after(dsl, OPENINGS, json!({ "id": school }), &proposed["token"]).await;
+    assert_eq!(seen["school"]["flaggedEventOpenings"][0]["eventIds"], json!([event["id"]]));
 }
 
 /// R133, R216, R220.
@@ -146,4 +158,53 @@ async fn an_event_of_another_school_is_opened_by_nobody_and_looks_like_none() {
     let none = town.ask(dsl, LIST, of_beech.clone()).await;
     of_beech["before"] = found;
     assert_eq!(town.ask(dsl, LIST, of_beech).await, none);
+}
+
+/// R276, UK GDPR Art. 17.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_forget_a_pupil_and_nobody_can_say_any_more_who_it_was_or_what_they_asked_for() {
+    let town = Town::start().await;
+    let (ash, key) = (town.records.school(100_001).await, town.records.filter(100_001).await);
+    let blocked =
+        |user: &str| event(5, "blocked", "gambling", &json!({ "url": "https://bets.example/a", "user": user }));
+    town.send(&key, "b-1", &[blocked("pupil.one"), blocked("pupil.two")]).await;
+    let dsl = HeldRole::dsl(ash);
+    let seen = town.ask(dsl, LIST, json!({ "id": ash, "day": today(), "first": 50 })).await;
+    let events = seen["school"]["flaggedEvents"].clone();
+    let ids: Vec<&Value> = events.as_array().unwrap().iter().map(|event| &event["id"]).collect();
+    let open = async |id: &str| {
+        let input = json!({ "schoolId": ash, "eventIds": ids, "purpose": "DATA_PROTECTION" });
+        tell(&town, dsl, OPEN, id, input).await["done"]["events"].clone()
+    };
+    let before = open("o-1").await;
+    let one = usize::from(before[0]["user"] != "pupil.one");
+    let name = &events[one]["user"];
+
+    let step = async |subject: &str, mutation: &str, id: &str, more: Value| {
+        let mut input = json!({ "schoolId": ash, "name": name });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let variables = json!({ "id": id, "input": input });
+        let answer = town.ask_by(subject, dsl, mutation, variables).await;
+        answer.as_object().unwrap().values().next().unwrap().clone()
+    };
+    let ground = json!({ "ground": "ERASURE_REQUEST" });
+    let refused = async |subject: &str, mutation: &str, id: &str, more: Value| {
+        step(subject, mutation, id, more).await["refused"]["reason"].clone()
+    };
+    assert_eq!(refused("one", CONFIRM, "f-1", json!({})).await, "NOTHING_PROPOSED");
+    step("one", PROPOSE, "f-2", ground.clone()).await;
+    assert_eq!(refused("two", PROPOSE, "f-3", ground.clone()).await, "PROPOSED_ALREADY");
+    step("two", WITHDRAW, "f-4", json!({})).await;
+    step("one", PROPOSE, "f-5", ground.clone()).await;
+    assert_eq!(refused("one", CONFIRM, "f-6", json!({})).await, "ONE_ALONE");
+    let forgotten = step("two", CONFIRM, "f-7", json!({})).await;
+    assert_eq!(forgotten["done"]["name"], *name, "{forgotten}");
+    assert_eq!(refused("one", PROPOSE, "f-8", ground).await, "NAME_UNKNOWN");
+    let seen = town.ask_after(dsl, FORGETTINGS, json!({ "id": ash }), &forgotten["token"]).await;
+    let [listed] = seen["school"]["nameForgettings"].as_array().unwrap().as_slice() else { panic!("{seen}") };
+    assert_eq!((&listed["name"], &listed["forgotten"]), (name, &json!(true)));
+
+    let after = open("o-2").await;
+    assert_eq!((&after[one]["user"], &after[one]["url"]), (&Value::Null, &Value::Null));
+    assert_eq!(after[1 - one], before[1 - one], "the other is as it was");
 }

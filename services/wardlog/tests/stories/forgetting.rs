@@ -3,7 +3,6 @@
 use std::{fs, path::Path};
 
 use access::HeldRole;
-use chrono::TimeDelta;
 use schema::SchoolId;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -33,13 +32,9 @@ impl Dsl<'_> {
         let query = format!(
             "mutation($id: String!, $input: {kind}!) {{ {name}(commandId: $id, input: $input) {{ done {{ personId }} refused {{ reason }} token }} }}"
         );
-        let role = HeldRole::dsl(self.school);
-        let token = self.town.issuer.mint(&self.subject.parse().unwrap(), role, clock::now(), TimeDelta::hours(1));
-        let body = json!({ "query": query, "variables": { "id": id, "input": input } });
-        let request = self.town.client.post(self.town.gateway("/graphql")).bearer_auth(token).json(&body);
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
-        assert_eq!(answer.get("errors"), None, "{answer}");
-        answer["data"][name].clone()
+        let variables = json!({ "id": id, "input": input });
+        let answer = self.town.ask_by(self.subject, HeldRole::dsl(self.school), &query, variables).await;
+        answer[name].clone()
     }
 }
 

@@ -59,6 +59,7 @@ const SCHOOL: &[(&str, &str)] = &[
     ("days", "(from: \"2026-11-01\", to: \"2026-11-02\") { day }"),
     ("flaggedEvents", "(from: \"2026-11-01\", to: \"2026-11-02\") { id }"),
     ("flaggedEventOpenings", "{ reader }"),
+    ("nameForgettings", "{ name }"),
     ("sources", "{ id }"),
     ("people", "{ id }"),
     ("dueForDisposal", "{ id }"),
@@ -96,6 +97,9 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("giveRole", "", "GiveRoleInput"),
     ("endRole", "", "EndRoleInput"),
     ("openFlaggedEvents", "", "OpenFlaggedEventsInput"),
+    ("proposeNameForgetting", "", "ProposeNameForgettingInput"),
+    ("confirmNameForgetting", "", "NameForgettingInput"),
+    ("withdrawNameForgetting", "", "NameForgettingInput"),
     ("readIdentities", "(STAFFING)", "ReadIdentitiesInput"),
     ("readIdentities", "(DATA_PROTECTION)", "ReadIdentitiesInput"),
 ];
@@ -172,6 +176,12 @@ fn input(mutation: &str, way: &str, place: &Place) -> Option<Value> {
         }
         "openFlaggedEvents" => {
             filter().map(|_| json!({ "schoolId": school, "eventIds": [Uuid::nil()], "purpose": "SAFEGUARDING" }))?
+        }
+        "proposeNameForgetting" => {
+            filter().map(|_| json!({ "schoolId": school, "name": "0".repeat(16), "ground": "ERASURE_REQUEST" }))?
+        }
+        "confirmNameForgetting" | "withdrawNameForgetting" => {
+            filter().map(|_| json!({ "schoolId": school, "name": "0".repeat(16) }))?
         }
         "recordPerson" => json!({ "at": at, "category": "VOLUNTEER", "name": "One more" }),
         "amendPerson" => {

@@ -1,0 +1,209 @@
+//! Forgetting a name that a filter sends: two people decide it, and the key of it, and of all that was asked for under it,
+//! is destroyed for ever.
+
+use eventlog::{CommandError, Done, Owner};
+use schema::{SchoolId, filtering::PseudonymEvent, people::ForgettingGround};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgPool};
+use vault::{Vault, VaultError};
+use web::command::{Command, Given, Refusal, Rule, unsealed};
+
+use super::SERVICE;
+use crate::{
+    domain::pseudonym::{Pseudonym, PseudonymCommand, PseudonymError, Step},
+    pseudonym,
+    sealing::key_of_pseudonym,
+    views::decisions,
+};
+
+/// Says that a name is to be forgotten.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProposeForgetting {
+    /// Whose it is.
+    pub of: Named,
+    /// Why.
+    pub ground: ForgettingGround,
+}
+
+/// Agrees, as another, and has it done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ConfirmForgetting {
+    /// Whose it is.
+    pub of: Named,
+}
+
+/// Says that a name is not to be forgotten after all.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WithdrawForgetting {
+    /// Whose it is.
+    pub of: Named,
+}
+
+/// A name that a school's filters send, by its pseudonym.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// The school.
+    pub school: SchoolId,
+    /// The pseudonym.
+    pub pseudonym: i64,
+}
+
+type Error = CommandError<ForgettingRefusal>;
+
+/// Why a step is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ForgettingRefusal {
+    /// The rules refuse it.
+    #[error(transparent)]
+    Pseudonym(#[from] PseudonymError),
+    /// The school's filters sent no such name, or it is forgotten.
+    #[error("no name that the school\'s filters sent has this pseudonym")]
+    Unknown,
+}
+
+impl Refusal for ForgettingRefusal {
+    fn rule(&self) -> Option<Rule> {
+        Some(match self {
+            Self::Unknown => Rule::of("NAME_UNKNOWN", "name"),
+            Self::Pseudonym(PseudonymError::Forgotten) => Rule::new("FORGOTTEN"),
+            Self::Pseudonym(PseudonymError::ProposedAlready) => Rule::new("PROPOSED_ALREADY"),
+            Self::Pseudonym(PseudonymError::NothingProposed) => Rule::new("NOTHING_PROPOSED"),
+            Self::Pseudonym(PseudonymError::OneAlone) => Rule::new("ONE_ALONE"),
+        })
+    }
+}
+
+impl Named {
+    fn owner(self) -> Owner {
+        Owner::School(self.school)
+    }
+
+    fn stream(self) -> String {
+        format!("pseudonym-{:016x}", self.pseudonym)
+    }
+
+    async fn must_be_known(self, connection: &mut PgConnection) -> Result<(), Error> {
+        let known = pseudonym::is_known(connection, self.school, self.pseudonym).await?;
+        if known { Ok(()) } else { Err(CommandError::Refused(ForgettingRefusal::Unknown)) }
+    }
+}
+
+impl Command for ProposeForgetting {
+    const SERVICE: &'static str = SERVICE;
+    const NAME: &'static str = "propose-name-forgetting";
+    type Record = Pseudonym;
+    type Refusal = ForgettingRefusal;
+    type Answer = i64;
+
+    fn owner(&self) -> Owner {
+        self.of.owner()
+    }
+
+    fn stream(&self, _: &Given) -> String {
+        self.of.stream()
+    }
+
+    async fn ask(&self, given: &Given) -> Result<PseudonymCommand, Error> {
+        Ok(step(given, Step::Propose(self.ground)))
+    }
+
+    async fn check(&self, _: &Given, connection: &mut PgConnection) -> Result<(), Error> {
+        self.of.must_be_known(connection).await
+    }
+
+    async fn answer(&self, given: &Given, done: &Done<PseudonymEvent>) -> Result<i64, Error> {
+        match done.events.as_slice() {
+            [] => Ok(self.of.pseudonym),
+            [PseudonymEvent::ForgettingProposed(was)] if was.ground == self.ground && was.by == given.actor => {
+                Ok(self.of.pseudonym)
+            }
+            _ => Err(CommandError::CommandIdReused),
+        }
+    }
+}
+
+impl Command for ConfirmForgetting {
+    const SERVICE: &'static str = SERVICE;
+    const NAME: &'static str = "confirm-name-forgetting";
+    type Record = Pseudonym;
+    type Refusal = ForgettingRefusal;
+    type Answer = i64;
+
+    fn owner(&self) -> Owner {
+        self.of.owner()
+    }
+
+    fn stream(&self, _: &Given) -> String {
+        self.of.stream()
+    }
+
+    async fn ask(&self, given: &Given) -> Result<PseudonymCommand, Error> {
+        // Without a key store nothing would be destroyed: it is asked before anything is decided.
+        given.means.vault.find(given.owner.id(), &[]).await.map_err(unsealed)?;
+        Ok(step(given, Step::Confirm))
+    }
+
+    /// Destroys what the events say is destroyed. Cut short here, it is done by [`destroy_left_over`].
+    async fn answer(&self, given: &Given, done: &Done<PseudonymEvent>) -> Result<i64, Error> {
+        match done.events.as_slice() {
+            [] | [PseudonymEvent::Forgotten(_)] => {}
+            _ => return Err(CommandError::CommandIdReused),
+        }
+        let (pool, vault) = (&given.means.pool, &given.means.vault);
+        destroy(pool, vault, self.of.school, vec![self.of.pseudonym]).await.map_err(unsealed)?;
+        Ok(self.of.pseudonym)
+    }
+}
+
+impl Command for WithdrawForgetting {
+    const SERVICE: &'static str = SERVICE;
+    const NAME: &'static str = "withdraw-name-forgetting";
+    type Record = Pseudonym;
+    type Refusal = ForgettingRefusal;
+    type Answer = i64;
+
+    fn owner(&self) -> Owner {
+        self.of.owner()
+    }
+
+    fn stream(&self, _: &Given) -> String {
+        self.of.stream()
+    }
+
+    async fn ask(&self, given: &Given) -> Result<PseudonymCommand, Error> {
+        Ok(step(given, Step::Withdraw))
+    }
+
+    async fn answer(&self, _: &Given, done: &Done<PseudonymEvent>) -> Result<i64, Error> {
+        match done.events.as_slice() {
+            [PseudonymEvent::ForgettingWithdrawn(_)] => Ok(self.of.pseudonym),
+            _ => Err(CommandError::CommandIdReused),
+        }
+    }
+}
+
+/// Destroys what is left of names that are forgotten, such as those whose forgetting was cut short or that a restored backup
+/// brought back; how many keys there were. What fails for one school holds up no other; the last such failure is told.
+pub async fn destroy_left_over(pool: &PgPool, vault: &Vault) -> Result<u64, VaultError> {
+    let forgotten = decisions::forgotten(&mut *pool.acquire().await?).await?;
+    let (mut destroyed, mut failed) = (0, None);
+    for (school, pseudonyms) in forgotten {
+        match destroy(pool, vault, school, pseudonyms).await {
+            Ok(number) => destroyed += number,
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(destroyed), Err)
+}
+
+/// The keys first: a row without a key tells nothing, and a key without its row would never be looked for again.
+async fn destroy(pool: &PgPool, vault: &Vault, school: SchoolId, pseudonyms: Vec<i64>) -> Result<u64, VaultError> {
+    let keys: Vec<_> = pseudonyms.iter().copied().map(key_of_pseudonym).collect();
+    let destroyed = vault.destroy(school.into(), &keys).await?;
+    pseudonym::delete(pool, school, pseudonyms).await?;
+    Ok(destroyed)
+}
+
+fn step(given: &Given, step: Step) -> PseudonymCommand {
+    PseudonymCommand { by: given.actor.clone(), step }
+}

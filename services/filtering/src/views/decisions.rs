@@ -1,0 +1,171 @@
+//! `filtering.opening`: who was shown whose requests, when, and what for (R133). `filtering.forgetting`: the names that are
+//! to be forgotten, or are.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use eventlog::{DomainLog, EventRecord, Offset, Projection, ProjectionError};
+use schema::{
+    SchoolId,
+    filtering::{FlaggedEventsOpened, OpeningEvent, OpeningPurpose, PseudonymEvent},
+    people::ForgettingGround,
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Folds what is decided about filter events; other events pass by.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Decisions;
+
+impl Projection for Decisions {
+    type Log = DomainLog;
+    const NAME: &'static str = "filtering.decisions";
+    const TAKES: i64 = 500;
+
+    async fn apply(
+        &self,
+        connection: &mut PgConnection,
+        records: Vec<(Offset, EventRecord)>,
+    ) -> Result<(), ProjectionError> {
+        for (offset, record) in records {
+            let undecodable = |error| ProjectionError::undecodable(offset, &error);
+            let poison = |reason: &str| ProjectionError::Poison { offset: offset.number(), reason: reason.to_owned() };
+            let school = || record.school.map(Uuid::from).ok_or_else(|| poison("expected a school's stream"));
+            let opening: Option<OpeningEvent> = record.decode().map_err(undecodable)?;
+            let pseudonym: Option<PseudonymEvent> = record.decode().map_err(undecodable)?;
+            if let Some(OpeningEvent::Opened(opened)) = opening {
+                let id = record.stream.strip_prefix("opening-").and_then(|id| Uuid::try_parse(id).ok());
+                let id = id.ok_or_else(|| poison("expected a stream opening-<id>"))?;
+                open(connection, (id, school()?), &record, opened).await?;
+            } else if let Some(event) = pseudonym {
+                let name = record.stream.strip_prefix("pseudonym-");
+                let name = name.and_then(|digits| u64::from_str_radix(digits, 16).ok()).map(u64::cast_signed);
+                let name = name.ok_or_else(|| poison("expected a stream pseudonym-<16 hex digits>"))?;
+                forget(connection, (school()?, name), event).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn open(
+    c: &mut PgConnection,
+    (id, school): (Uuid, Uuid),
+    record: &EventRecord,
+    opened: FlaggedEventsOpened,
+) -> Result<(), sqlx::Error> {
+    let events: Vec<Uuid> = opened.events.into_iter().map(Uuid::from).collect();
+    sqlx::query!(
+        "INSERT INTO opening (opening_id, school_id, reader, opened_at, purpose, events)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        id,
+        school,
+        record.actor,
+        record.recorded_at,
+        opened.purpose.as_str(),
+        &events,
+    )
+    .execute(c)
+    .await
+    .map(drop)
+}
+
+async fn forget(c: &mut PgConnection, (school, name): (Uuid, i64), event: PseudonymEvent) -> Result<(), sqlx::Error> {
+    match event {
+        PseudonymEvent::ForgettingProposed(proposed) => {
+            sqlx::query!(
+                "INSERT INTO forgetting (school_id, pseudonym, ground, proposer) VALUES ($1, $2, $3, $4)",
+                school,
+                name,
+                proposed.ground.as_str(),
+                proposed.by,
+            )
+            .execute(c)
+            .await
+        }
+        PseudonymEvent::ForgettingWithdrawn(_) => {
+            sqlx::query!("DELETE FROM forgetting WHERE school_id = $1 AND pseudonym = $2", school, name)
+                .execute(c)
+                .await
+        }
+        PseudonymEvent::Forgotten(_) => {
+            sqlx::query!("UPDATE forgetting SET forgotten = true WHERE school_id = $1 AND pseudonym = $2", school, name)
+                .execute(c)
+                .await
+        }
+    }
+    .map(drop)
+}
+
+/// An opening.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// Who opened, as the log knows them.
+    pub reader: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What for.
+    pub purpose: OpeningPurpose,
+    /// Which events.
+    pub events: Vec<Uuid>,
+}
+
+/// A school's openings, the latest first. Row-level security cuts them to the reader's school.
+pub async fn openings(connection: &mut PgConnection, school: SchoolId, most: i64) -> Result<Vec<Opening>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT reader AS "reader!", opened_at AS "opened_at!", purpose AS "purpose!", events AS "events!"
+           FROM filtering.opening WHERE school_id = $1 ORDER BY opened_at DESC LIMIT $2"#,
+        Uuid::from(school),
+        most,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let purpose = row.purpose.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            Ok(Opening { reader: row.reader, at: row.opened_at, purpose, events: row.events })
+        })
+        .collect()
+}
+
+/// A name that is to be forgotten, or is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forgetting {
+    /// The name's pseudonym.
+    pub pseudonym: i64,
+    /// Why.
+    pub ground: ForgettingGround,
+    /// Who proposed it, as the log knows them.
+    pub proposer: String,
+    /// Whether it is forgotten.
+    pub forgotten: bool,
+}
+
+/// The names of a school that are to be forgotten, and those that are. Row-level security cuts them to the reader's school.
+pub async fn forgettings(connection: &mut PgConnection, school: SchoolId) -> Result<Vec<Forgetting>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT pseudonym AS "pseudonym!", ground AS "ground!", proposer AS "proposer!", forgotten AS "forgotten!"
+           FROM filtering.forgetting WHERE school_id = $1 ORDER BY forgotten, pseudonym"#,
+        Uuid::from(school),
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let ground = row.ground.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            Ok(Forgetting { pseudonym: row.pseudonym, ground, proposer: row.proposer, forgotten: row.forgotten })
+        })
+        .collect()
+}
+
+/// All that are forgotten, by school.
+pub(crate) async fn forgotten(connection: &mut PgConnection) -> Result<BTreeMap<SchoolId, Vec<i64>>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT school_id AS "school_id!", pseudonym AS "pseudonym!" FROM filtering.forgetting WHERE forgotten"#
+    );
+    let mut forgotten: BTreeMap<SchoolId, Vec<i64>> = BTreeMap::new();
+    for row in rows.fetch_all(connection).await? {
+        forgotten.entry(row.school_id.into()).or_default().push(row.pseudonym);
+    }
+    Ok(forgotten)
+}
