@@ -12,6 +12,7 @@ mod kill;
 mod matrix;
 mod operator;
 mod people;
+mod places;
 mod process;
 mod tenancy;
 mod town;
