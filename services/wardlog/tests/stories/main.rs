@@ -15,4 +15,5 @@ mod people;
 mod places;
 mod process;
 mod tenancy;
+mod timing;
 mod town;
