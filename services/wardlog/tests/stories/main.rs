@@ -17,3 +17,4 @@ mod process;
 mod tenancy;
 mod timing;
 mod town;
+mod walls;
