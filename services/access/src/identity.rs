@@ -7,6 +7,8 @@ mod config;
 mod error;
 mod key_cache;
 mod keys;
+#[cfg(test)]
+mod rfc7520;
 mod token;
 
 use std::{collections::HashMap, sync::Arc};

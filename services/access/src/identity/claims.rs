@@ -6,13 +6,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{LEEWAY_SECONDS, SecondFactor, TokenError, token::json_object};
+use super::{
+    LEEWAY_SECONDS, SecondFactor, TokenError,
+    token::{json_object, said},
+};
 use crate::{Caller, HeldRoles, IssuerName};
 
 /// How many roles a token may list: it has to stay shorter than what is read of one.
 const MOST_ROLES: usize = 80;
 
-/// The claims that we read, as they stand; `null` counts as absent.
+/// The claims that we read, as they stand. `null` counts as absent, where absent is refused or says nothing in the bearer's
+/// favour; `nbf` may be absent and not `null`.
 #[derive(Deserialize)]
 pub(super) struct Claims {
     iss: Option<Value>,
@@ -20,6 +24,7 @@ pub(super) struct Claims {
     aud: Option<Value>,
     exp: Option<Value>,
     iat: Option<Value>,
+    #[serde(default, deserialize_with = "said")]
     nbf: Option<Value>,
     act: Option<Value>,
     acr: Option<Value>,

@@ -5,9 +5,12 @@ use access::{
     identity::{IssuerConfig, SecondFactor},
 };
 use chrono::TimeDelta;
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
-use crate::issuer::{Key, SCHOOL, TRUST, World, claims, claims_with, config, jwks_file, now};
+use crate::issuer::{
+    Key, ORDER_OF_P256, SCHOOL, TRUST, World, base64url, claims, claims_with, config, jwks_file, now, signature_of,
+};
 
 #[tokio::test]
 async fn each_algorithm_that_an_issuer_signs_with_is_accepted() {
@@ -126,5 +129,27 @@ async fn the_forms_that_the_standards_allow_are_accepted() {
     for header in [r#"{"alg":"EdDSA","kid":"ed"}"#, r#"{"alg":"EdDSA","kid":"ed","typ":"at+JWT"}"#] {
         let token = world.ed.token(header, &claims().to_string());
         assert!(world.verifier.verify(&token, now()).await.is_ok(), "{header}");
+    }
+}
+
+/// ECDSA has two signatures for each that is made, `s` and its negative, and JWS forbids neither (RFC 7518, section 3.4):
+/// half of all honest signers' are the greater one. So a token's text must never stand for the token.
+#[tokio::test]
+async fn either_form_of_an_ecdsa_signature_is_accepted_as_the_standard_has_it() {
+    let world = World::new();
+    let good = world.ec.mint("ec", &claims());
+    let (signed, signature) = (good.rsplit_once('.').unwrap().0, signature_of(&good));
+    let mut borrow = 0;
+    let order = HEXLOWER.decode(ORDER_OF_P256.as_bytes()).unwrap();
+    let mut negative: Vec<u8> = signature.clone();
+    for at in (0..32).rev() {
+        let difference = 256 + u16::from(order[at]) - u16::from(signature[32 + at]) - borrow;
+        borrow = u16::from(difference < 256);
+        negative[32 + at] = difference.to_le_bytes()[0];
+    }
+    let other = format!("{signed}.{}", base64url(&negative));
+    assert_ne!(other, good);
+    for token in [good, other] {
+        assert!(world.verifier.verify(&token, now()).await.is_ok(), "{token}");
     }
 }

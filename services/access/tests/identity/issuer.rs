@@ -69,6 +69,15 @@ impl Key {
         }
     }
 
+    /// The key as a JWK that says something else of it, or more.
+    pub fn published(&self, kid: &str, says: &Value) -> Value {
+        let mut jwk = self.jwk(kid);
+        for (name, value) in says.as_object().unwrap() {
+            jwk[name] = value.clone();
+        }
+        jwk
+    }
+
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Ed(key) => key.sign(message).as_ref().to_vec(),
@@ -119,6 +128,21 @@ pub fn claims_with(changes: Value) -> Value {
     claims
 }
 
+/// Good claims with one set to this value, even to `null`.
+pub fn claims_but(name: &str, value: Value) -> Value {
+    let mut claims = claims();
+    claims[name] = value;
+    claims
+}
+
+/// The bytes of a token's signature.
+pub fn signature_of(token: &str) -> Vec<u8> {
+    BASE64URL_NOPAD.decode(token.rsplit_once('.').unwrap().1.as_bytes()).unwrap()
+}
+
+/// The order of the group of P-256 (FIPS 186-5), in hexadecimal.
+pub const ORDER_OF_P256: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+
 /// A file of its own with this JWK set.
 pub fn jwks_file(keys: &[Value]) -> PathBuf {
     let name = format!("jwks-{}.json", HEXLOWER.encode(&rand::random::<[u8; 8]>()));
@@ -134,26 +158,49 @@ pub fn config(issuer: &str, algorithms: &[&str], jwks: &Value) -> IssuerConfig {
     serde_json::from_value(config).unwrap()
 }
 
-/// `https://id.example` with three keys, of which it signs with two kinds, and `https://other.example` beside it.
+/// `https://id.example` with keys of three kinds, of which it signs with two, and `https://other.example` beside it. Both
+/// publish some of their keys once more, for what tokens must not be signed with.
 pub struct World {
     pub verifier: Verifier,
     pub ed: Key,
+    pub other_ed: Key,
     pub ec: Key,
-    pub rsa: Key,
     pub theirs: Key,
     pub their_rsa: Key,
 }
 
 impl World {
     pub fn new() -> Self {
-        let (ed, ec, rsa, theirs, their_rsa) = (Key::ed(), Key::ec(), Key::rsa(), Key::ed(), Key::rsa());
-        let ours = jwks_file(&[ed.jwk("ed"), ec.jwk("ec"), rsa.jwk("rsa")]);
-        let others = jwks_file(&[theirs.jwk("theirs"), their_rsa.jwk("their-rsa")]);
+        let (ed, other_ed, ec, rsa, theirs, their_rsa) =
+            (Key::ed(), Key::ed(), Key::ec(), Key::rsa(), Key::ed(), Key::rsa());
+        let x = ed.jwk("ed")["x"].clone();
+        let ours = jwks_file(&[
+            ed.jwk("ed"),
+            other_ed.jwk("other-ed"),
+            ec.jwk("ec"),
+            rsa.jwk("rsa"),
+            // By its name this is the other issuer's; an issuer's list of algorithms holds whatever its keys are.
+            their_rsa.jwk("their-rsa"),
+            ed.published("ed for encryption", &json!({ "use": "enc" })),
+            ed.published("ed for signing alone", &json!({ "key_ops": ["sign"] })),
+            ed.published("ed for RS256", &json!({ "alg": "RS256" })),
+            ed.published("ed as X25519", &json!({ "crv": "X25519" })),
+            ed.published("ed as a secret", &json!({ "kty": "oct", "k": x })),
+            ec.published("ec for ES384", &json!({ "alg": "ES384" })),
+            ec.published("ec as P-384", &json!({ "crv": "P-384" })),
+        ]);
+        let others = jwks_file(&[
+            theirs.jwk("theirs"),
+            ec.jwk("ec"),
+            their_rsa.jwk("their-rsa"),
+            their_rsa.published("their-rsa for PS256", &json!({ "alg": "PS256" })),
+            their_rsa.published("their-rsa for encryption", &json!({ "use": "enc" })),
+        ]);
         let verifier = Verifier::new(vec![
             config("https://id.example", &["EdDSA", "ES256"], &json!({ "file": ours })),
             config("https://other.example", &["EdDSA", "RS256"], &json!({ "file": others })),
         ])
         .unwrap();
-        Self { verifier, ed, ec, rsa, theirs, their_rsa }
+        Self { verifier, ed, other_ed, ec, theirs, their_rsa }
     }
 }

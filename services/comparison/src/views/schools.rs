@@ -44,12 +44,20 @@ pub async fn trust(connection: &mut PgConnection, trust: TrustId) -> Result<Opti
 }
 
 /// A school that the reader may see.
+///
+/// Whether that is so is worked out from the reader's own scopes and trusts alone, before any school is looked for. Otherwise
+/// one that exists would be found, and then hidden by row-level security, which takes some 20 µs longer than to find none:
+/// over 2,000 questions the two were told apart.
 pub async fn school(connection: &mut PgConnection, school: SchoolId) -> Result<Option<School>, sqlx::Error> {
     sqlx::query_as!(
         School,
         r#"SELECT school_id AS "school_id!", urn AS "urn!", name AS "name!", phase AS "phase!", status AS "status!", pupils,
                   ARRAY(SELECT DISTINCT m.trust_id FROM published.membership_v1 m WHERE m.school_id = $1) AS "trusts!"
-           FROM published.school_v1 WHERE school_id = $1"#,
+           FROM published.school_v1
+           WHERE school_id = $1
+             AND ($1 = ANY (published.scope('schools') || published.scope('reviewed_schools')
+                            || published.scope('filters') || published.scope('people'))
+                  OR $1 IN (SELECT m.school_id FROM published.membership_v1 m))"#,
         Uuid::from(school),
     )
     .fetch_optional(connection)

@@ -38,9 +38,11 @@ fn today() -> String {
     schema::london_day(clock::now()).to_string()
 }
 
-/// Opens the latest event that is flagged at a school, proposes to forget who it was, and waits until both are on record.
-pub async fn an_opening_and_a_proposal(town: &Town, school: SchoolId) {
+/// Opens an event that is flagged at a school, proposes to forget who it was, and waits until both are on record.
+pub async fn an_opening_and_a_proposal(town: &Town, school: SchoolId, key: &str) {
     let dsl = HeldRole::dsl(school);
+    town.send(key, "flagged-1", &[event(-1, "warned", "games", &json!({ "host": "a.example", "user": "jsmith" }))])
+        .await;
     let seen = town.ask(dsl, LIST, json!({ "id": school, "day": today(), "first": 1 })).await;
     let event = &seen["school"]["flaggedEvents"][0];
     let input = json!({ "schoolId": school, "eventIds": [event["id"]], "purpose": "FILTER_REVIEW" });

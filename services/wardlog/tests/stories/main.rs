@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that does not get what it starts from has failed")]
 
+mod canaries;
 mod cancel;
 mod commands;
 mod comparison;
@@ -13,6 +14,9 @@ mod kill;
 mod matrix;
 mod operator;
 mod people;
+mod places;
 mod process;
 mod tenancy;
+mod timing;
 mod town;
+mod walls;

@@ -14,15 +14,16 @@ use reqwest::Client;
 
 use crate::town::STAFF;
 
-/// Starts `wardlog serve` with these roles and variables and no other of ours; it logs to `directory`.
+/// Starts `wardlog serve` with these roles and variables and no other of ours; it logs to `directory`, what is grave unless
+/// told otherwise.
 pub fn serve(directory: &Path, roles: &str, variables: &[(&str, String)]) -> Child {
     let log = File::options().create(true).append(true).open(directory.join("wardlog.log")).unwrap();
     Command::new(env!("CARGO_BIN_EXE_wardlog"))
         .args(["serve", "--roles", roles])
         .env_clear()
         .envs(std::env::vars().filter(|(name, _)| ["PATH", "TMPDIR", "WARDLOG_POSTGRES_BIN"].contains(&name.as_str())))
-        .envs(variables.iter().map(|(name, value)| (name, value)))
         .env("WARDLOG_LOG", "warn")
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

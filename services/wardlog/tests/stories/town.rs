@@ -1,6 +1,6 @@
 //! What the stories start from: two trusts, their schools, filters with keys, tokens for people, and every role running.
 
-mod apart;
+pub mod apart;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -63,14 +63,16 @@ pub struct Town {
     pub client: Client,
     gateway: SocketAddr,
     door: SocketAddr,
-    _running: Running,
+    running: Running,
 }
 
 /// How the roles run; dropping it ends them.
-#[expect(dead_code, reason = "what is dropped last ends the roles")]
 enum Running {
     /// All of them in this process.
-    Together(serve::Running, DropGuard),
+    Together {
+        #[expect(dead_code, reason = "what is dropped last ends the roles")]
+        until_dropped: (serve::Running, DropGuard),
+    },
     /// Each in a process of its own (`WARDLOG_STORIES=apart`).
     Apart(Apart),
 }
@@ -124,13 +126,26 @@ impl Town {
         let issuer = issuer();
         let apart = std::env::var("WARDLOG_STORIES").is_ok_and(|shape| shape == "apart");
         let (gateway, door, running) = if apart {
-            let apart = Apart::start(&records.database, &issuer).await;
+            let apart = Apart::start(&records.database, &issuer, Vec::new()).await;
             (apart.gateway, apart.door, Running::Apart(apart))
         } else {
             let (running, stop) = together(&records.database, &issuer).await;
-            (running.address, running.address, Running::Together(running, stop.drop_guard()))
+            (running.address, running.address, Running::Together { until_dropped: (running, stop.drop_guard()) })
         };
-        Self { records, issuer, client: Client::new(), gateway, door, _running: running }
+        Self { records, issuer, client: Client::new(), gateway, door, running }
+    }
+
+    /// With each role in a process of its own, which somebody else has started.
+    pub fn of(records: Records, issuer: DevIssuer, apart: Apart) -> Self {
+        let (gateway, door) = (apart.gateway, apart.door);
+        Self { records, issuer, client: Client::new(), gateway, door, running: Running::Apart(apart) }
+    }
+
+    /// Ends the processes in an orderly way; where they logged.
+    pub fn stop(&mut self) -> &Path {
+        let Running::Apart(apart) = &mut self.running else { panic!("the roles are together") };
+        apart.stop();
+        &apart.directory
     }
 
     /// Where everything listens that is together.
@@ -160,11 +175,22 @@ impl Town {
         staff(&self.issuer).mint(&subject.parse().unwrap(), claimed, clock::now(), TimeDelta::hours(1))
     }
 
+    /// The same of somebody who showed a second factor longer ago than it counts.
+    pub async fn staff_token_of_yesterday(&self, subject: &str) -> String {
+        let claimed = HeldRole::dsl(self.records.school(100_004).await);
+        let yesterday = clock::now() - TimeDelta::hours(25);
+        staff(&self.issuer).mint(&subject.parse().unwrap(), claimed, yesterday, TimeDelta::hours(26))
+    }
+
     /// Asks as one of the staff, whatever the record lets them read; the data of an answer without errors.
     pub async fn ask_as(&self, subject: &str, query: &str, variables: Value, after: &Value) -> Value {
+        self.ask_with(&self.staff_token(subject).await, query, variables, after).await
+    }
+
+    /// The same with a token.
+    pub async fn ask_with(&self, token: &str, query: &str, variables: Value, after: &Value) -> Value {
         let body = json!({ "query": query, "variables": variables, "extensions": { "after": after } });
-        let request =
-            self.client.post(self.gateway("/graphql")).bearer_auth(self.staff_token(subject).await).json(&body);
+        let request = self.client.post(self.gateway("/graphql")).bearer_auth(token).json(&body);
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         assert_eq!(answer.get("errors"), None, "{answer}");
         answer["data"].clone()

@@ -2,51 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use schema::{SchoolId, TrustId};
+use chrono::Days;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
-use crate::town::{STAFF, Town, this_month};
-
-/// A place that is asked about, and what stands there to be asked for.
-pub struct Place {
-    pub name: &'static str,
-    pub at: At,
-    /// Somebody who has left.
-    pub person: Value,
-    /// A role of theirs that has ended.
-    pub role: Value,
-    /// A filter with two keys, and a third that was revoked; none at a trust.
-    pub filter: Option<(Value, Value)>,
-}
-
-#[derive(Clone, Copy)]
-pub enum At {
-    School(SchoolId),
-    Trust(TrustId),
-}
-
-impl At {
-    pub fn id(self) -> Uuid {
-        match self {
-            Self::School(id) => id.into(),
-            Self::Trust(id) => id.into(),
-        }
-    }
-
-    pub fn input(self) -> Value {
-        match self {
-            Self::School(id) => json!({ "schoolId": id }),
-            Self::Trust(id) => json!({ "trustId": id }),
-        }
-    }
-}
-
-/// The day on which somebody has left, everywhere.
-pub const LEFT: &str = "2026-10-01";
-
-/// A subject that is linked already.
-pub const LINKED: &str = "somebody who has left";
+use crate::{
+    places::{At, LEFT, LINKED, Place},
+    town::{STAFF, Town, this_month},
+};
 
 const SCHOOL: &[(&str, &str)] = &[
     ("id", ""),
@@ -56,8 +18,8 @@ const SCHOOL: &[(&str, &str)] = &[
     ("status", ""),
     ("pupils", ""),
     ("month", "(month: $month) { roundedTo }"),
-    ("days", "(from: \"2026-11-01\", to: \"2026-11-02\") { day }"),
-    ("flaggedEvents", "(from: \"2026-11-01\", to: \"2026-11-02\") { id }"),
+    ("days", "(from: $from, to: $to) { day }"),
+    ("flaggedEvents", "(from: $from, to: $to) { id }"),
     ("flaggedEventOpenings", "{ reader }"),
     ("nameForgettings", "{ name }"),
     ("sources", "{ id }"),
@@ -80,7 +42,7 @@ const TRUST: &[(&str, &str)] = &[
 ];
 
 /// A mutation, what to add to its name where it is asked in more than one way, and the type of its input.
-const MUTATIONS: &[(&str, &str, &str)] = &[
+pub const MUTATIONS: &[(&str, &str, &str)] = &[
     ("registerSource", "", "RegisterSourceInput"),
     ("issueIngestKey", "", "IssueIngestKeyInput"),
     ("revokeIngestKey", "", "RevokeIngestKeyInput"),
@@ -116,28 +78,34 @@ pub fn fields() -> BTreeSet<String> {
     of("School", SCHOOL).chain(of("Trust", TRUST)).chain(mutations).collect()
 }
 
-/// What somebody reads at a place, by field.
-pub async fn reads(town: &Town, subject: &str, place: &Place) -> Vec<(String, String)> {
+/// What somebody reads at a place, by field: null of what they may not.
+pub async fn reads(town: &Town, subject: &str, place: &Place) -> Vec<(String, Value)> {
     let (kind, root, fields) = match place.at {
         At::School(_) => ("School", "school", SCHOOL),
         At::Trust(_) => ("Trust", "trust", TRUST),
     };
     let selection = fields.iter().map(|(field, rest)| format!("{field} {rest}")).collect::<Vec<_>>().join(" ");
-    let month = if selection.contains("$month") { ", $month: String!" } else { "" };
-    let query = format!("query($id: UUID!{month}) {{ {root}(id: $id) {{ {selection} }} }}");
-    let variables = json!({ "id": place.at.id(), "month": this_month() });
+    let days = if matches!(place.at, At::School(_)) { ", $from: NaiveDate!, $to: NaiveDate!" } else { "" };
+    let query = format!("query($id: UUID!, $month: String!{days}) {{ {root}(id: $id) {{ {selection} }} }}");
+    let today = ::schema::london_day(web::clock::now());
+    let variables = json!({ "id": place.at.id(), "month": this_month(), "from": today - Days::new(30), "to": today });
     let answer = town.ask_as(subject, &query, variables, &Value::Null).await;
-    let seen = |field: &str| match &answer[root][field] {
+    fields.iter().map(|(field, _)| (format!("{kind}.{field}"), answer[root][field].clone())).collect()
+}
+
+/// What is seen of a field, as the rules write it.
+pub fn seen(value: &Value) -> &'static str {
+    match value {
         Value::Null => "-",
         Value::Object(month) if month["roundedTo"] == 1 => "exact",
         Value::Object(_) => "rounded",
         _ => "yes",
-    };
-    fields.iter().map(|(field, _)| (format!("{kind}.{field}"), seen(field).to_owned())).collect()
+    }
 }
 
-/// What somebody may tell of a place, by mutation: not so where it is answered that there is no such record.
-pub async fn mutations(town: &Town, subject: &str, place: &Place) -> Vec<(String, String)> {
+/// What somebody may tell of a place, by mutation: not so where it is answered that there is no such record, and not yet where
+/// it needs a second factor. `who` is part of the commands' ids.
+pub async fn mutations(town: &Town, token: &str, who: &str, place: &Place) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let asked: Vec<_> = MUTATIONS.iter().filter_map(|asked| Some((asked, input(asked.0, asked.1, place)?))).collect();
     for some in asked.chunks(AT_ONCE) {
@@ -145,16 +113,20 @@ pub async fn mutations(town: &Town, subject: &str, place: &Place) -> Vec<(String
         let (mut declared, mut selection) = (Vec::new(), Vec::new());
         for (n, ((name, way, kind), input)) in some.iter().enumerate() {
             declared.push(format!("$i{n}: {kind}!"));
-            let id = format!("{subject}-{}-{name}{way}", place.name);
+            let id = format!("{who}-{}-{name}{way}", place.name);
             selection.push(format!("m{n}: {name}(commandId: \"{id}\", input: $i{n}) {{ refused {{ reason }} }}"));
             variables.insert(format!("i{n}"), input.clone());
         }
         let query = format!("mutation({}) {{ {} }}", declared.join(" "), selection.join(" "));
-        let answer = town.ask_as(subject, &query, Value::Object(variables), &Value::Null).await;
+        let answer = town.ask_with(token, &query, Value::Object(variables), &Value::Null).await;
         for (n, ((name, way, _), _)) in some.iter().enumerate() {
             let outcome = &answer[format!("m{n}")];
             assert!(outcome.is_object(), "{name}: {answer}");
-            let seen = if outcome["refused"]["reason"] == "NOT_FOUND" { "-" } else { "yes" };
+            let seen = match outcome["refused"]["reason"].as_str() {
+                Some("NOT_FOUND") => "-",
+                Some("SECOND_FACTOR_NEEDED") => "second-factor",
+                _ => "yes",
+            };
             found.push((format!("Mutation.{name}{way}"), seen.to_owned()));
         }
     }
@@ -162,7 +134,7 @@ pub async fn mutations(town: &Town, subject: &str, place: &Place) -> Vec<(String
 }
 
 /// What changes nothing, or is refused by a rule that whoever may not command is not told of.
-fn input(mutation: &str, way: &str, place: &Place) -> Option<Value> {
+pub fn input(mutation: &str, way: &str, place: &Place) -> Option<Value> {
     let (at, person) = (place.at.input(), &place.person);
     let filter = || place.filter.as_ref();
     let school = place.at.id();
@@ -175,7 +147,7 @@ fn input(mutation: &str, way: &str, place: &Place) -> Option<Value> {
             filter().map(|(source, key)| json!({ "schoolId": school, "sourceId": source, "keyId": key }))?
         }
         "openFlaggedEvents" => {
-            filter().map(|_| json!({ "schoolId": school, "eventIds": [Uuid::nil()], "purpose": "SAFEGUARDING" }))?
+            filter().map(|_| json!({ "schoolId": school, "eventIds": [school], "purpose": "SAFEGUARDING" }))?
         }
         "proposeNameForgetting" => {
             filter().map(|_| json!({ "schoolId": school, "name": "0".repeat(16), "ground": "ERASURE_REQUEST" }))?

@@ -1,14 +1,13 @@
 //! Who asks, and about what: somebody in every role, and schools that are theirs, their trust's, or others'.
 
-use access::HeldRole;
 use schema::people::{Site, StaffRole};
 use serde_json::{Value, json};
 
-use super::{
-    asked::{At, LEFT, LINKED, Place},
-    until_roles,
+use super::until_roles;
+use crate::{
+    places::{self, At, Place, head, root, tell},
+    town::{REGISTER, STAFF, Town},
 };
-use crate::town::{REGISTER, STAFF, Town, event};
 
 /// Whether somebody holds a role today, held it until yesterday or will hold it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +17,9 @@ pub enum When {
     Future,
 }
 
-/// Somebody who holds a role, or none.
+/// Somebody who holds a role, or several at once, or none.
 pub struct Actor {
-    role: Option<(StaffRole, Site)>,
+    roles: Vec<(StaffRole, Site)>,
     when: When,
     pub subject: String,
     at: At,
@@ -37,11 +36,14 @@ pub struct Cast {
 impl Actor {
     /// As the rules write it.
     pub fn name(&self) -> String {
-        match self.role {
-            Some((role, Site::School)) => role.to_string(),
-            Some((role, Site::Trust)) => format!("{role}@trust"),
-            None => "nobody".to_owned(),
+        let role = |(role, site): &(StaffRole, Site)| match site {
+            Site::School => role.to_string(),
+            Site::Trust => format!("{role}@trust"),
+        };
+        if self.roles.is_empty() {
+            return "nobody".to_owned();
         }
+        self.roles.iter().map(role).collect::<Vec<_>>().join("+")
     }
 }
 
@@ -60,12 +62,10 @@ impl Cast {
             [("own", 100_001), ("sibling", 100_002), ("former", 100_006), ("other", 100_003), ("alone", 100_005)];
         let mut places = Vec::new();
         for (name, urn) in schools {
-            places.push(school(town, name, urn).await);
+            places.push(places::school(town, name, urn).await);
         }
         for (name, uid) in [("trust", "11"), ("other-trust", "22")] {
-            let at = At::Trust(town.records.trust(uid).await);
-            let (person, role) = leaver(town, at).await;
-            places.push(Place { name, at, person, role, filter: None });
+            places.push(places::trust(town, name, uid).await);
         }
         let mut actors = Vec::new();
         let (ash, north) = (places[0].at, places[5].at);
@@ -74,11 +74,14 @@ impl Cast {
                 StaffRole::ALL.iter().flat_map(|r| [(r, (Site::School, ash)), (r, (Site::Trust, north))])
             {
                 if role.is_of(site) {
-                    actors.push(actor(town, Some((role, site)), when, at).await);
+                    actors.push(actor(town, vec![(role, site)], when, at, ash).await);
                 }
             }
         }
-        actors.push(actor(town, None, When::Today, ash).await);
+        actors.push(actor(town, Vec::new(), When::Today, ash, ash).await);
+        for (roles, at) in several(ash, north) {
+            actors.push(actor(town, roles, When::Today, at, ash).await);
+        }
         let mut cast = Self { actors, places };
         for at in [ash, north] {
             cast.learn_logins(town, at).await;
@@ -117,78 +120,37 @@ impl Cast {
     }
 }
 
-/// A school with a filter, and with something counted.
-async fn school(town: &Town, name: &'static str, urn: u32) -> Place {
-    let key = town.records.filter(urn).await;
-    town.send(&key, "b-1", &vec![event("gambling", "blocked"); 7]).await;
-    let at = At::School(town.records.school(urn).await);
-    let query = "query($id: UUID!) { school(id: $id) { sources { id } } }";
-    let source = town.ask(head(at), query, json!({ "id": at.id() })).await["school"]["sources"][0]["id"].clone();
-    let issue = json!({ "schoolId": at.id(), "sourceId": source });
-    let revoked = tell(town, at, "issueIngestKey", "keyId", "k-1", issue.clone()).await["done"]["keyId"].clone();
-    let revoke = json!({ "schoolId": at.id(), "sourceId": source, "keyId": revoked });
-    tell(town, at, "revokeIngestKey", "keyId", "k-2", revoke).await;
-    tell(town, at, "issueIngestKey", "keyId", "k-3", issue).await;
-    let (person, role) = leaver(town, at).await;
-    Place { name, at, person, role, filter: Some((source, revoked)) }
+/// The roles of those who hold several, and where they are recorded: of one school, and of a trust and one of its schools.
+fn several(school: At, trust: At) -> [(Vec<(StaffRole, Site)>, At); 3] {
+    let of_school = |role| (role, Site::School);
+    [
+        (vec![of_school(StaffRole::Governor), of_school(StaffRole::IctManager)], school),
+        (vec![of_school(StaffRole::Dpo), of_school(StaffRole::Teacher)], school),
+        (vec![(StaffRole::MatSafeguardingLead, Site::Trust), of_school(StaffRole::DeputyDsl)], trust),
+    ]
 }
 
-/// Somebody who was there and has left, with a role that they held.
-async fn leaver(town: &Town, at: At) -> (Value, Value) {
-    let input = json!({ "at": at.input(), "category": "EMPLOYEE", "name": "Nobody in particular" });
-    let person = tell(town, at, "recordPerson", "personId", "l-1", input).await["done"]["personId"].clone();
-    let login = json!({ "at": at.input(), "personId": person, "issuer": STAFF, "subject": LINKED });
-    tell(town, at, "linkLogin", "personId", "l-2", login).await;
-    let role = json!({ "at": at.input(), "personId": person, "role": "DPO", "from": "2026-09-01", "to": LEFT });
-    let role = tell(town, at, "giveRole", "roleId", "l-3", role).await["done"]["roleId"].clone();
-    let left = json!({ "at": at.input(), "personId": person, "on": LEFT });
-    tell(town, at, "recordLeaving", "personId", "l-4", left).await;
-    (person, role)
-}
-
-async fn actor(town: &Town, role: Option<(StaffRole, Site)>, when: When, at: At) -> Actor {
-    let mut actor = Actor { role, when, subject: String::new(), at, person: Value::Null, login: Value::Null };
+/// Somebody who is recorded at a place, with roles there or at the school.
+async fn actor(town: &Town, roles: Vec<(StaffRole, Site)>, when: When, at: At, school: At) -> Actor {
+    let mut actor = Actor { roles, when, subject: String::new(), at, person: Value::Null, login: Value::Null };
     actor.subject = format!("{}-{when:?}", actor.name());
     let id = |n: u8| format!("{}-{n}", actor.subject);
     let input = json!({ "at": at.input(), "category": "EMPLOYEE", "name": actor.subject });
     let person = tell(town, at, "recordPerson", "personId", &id(1), input).await["done"]["personId"].clone();
     let login = json!({ "at": at.input(), "personId": person, "issuer": STAFF, "subject": actor.subject });
     tell(town, at, "linkLogin", "personId", &id(2), login).await;
-    if let Some((role, _)) = role {
+    for (n, &(role, site)) in actor.roles.iter().enumerate() {
         let (from, to) = match when {
             When::Today => ("2026-09-01", Some("2098-01-01")),
             When::Ended => ("2026-01-01", Some("2026-06-01")),
             When::Future => ("2098-01-01", None),
         };
+        let held = if matches!(site, Site::School) { school } else { at };
         let word = role.as_str().to_uppercase().replace('-', "_");
-        let role = json!({ "at": at.input(), "personId": person, "role": word, "from": from, "to": to });
-        let given = tell(town, at, "giveRole", "roleId", &id(3), role).await;
+        let role = json!({ "at": held.input(), "personId": person, "role": word, "from": from, "to": to });
+        let given = tell(town, held, "giveRole", "roleId", &format!("{}-3-{n}", actor.subject), role).await;
         assert!(given["done"].is_object(), "{}: {given}", actor.subject);
     }
     actor.person = person;
     actor
-}
-
-/// Whoever may command everything there.
-fn head(at: At) -> HeldRole {
-    match at {
-        At::School(school) => HeldRole::dsl(school),
-        At::Trust(trust) => HeldRole::mat_lead(trust),
-    }
-}
-
-const fn root(at: At) -> &'static str {
-    match at {
-        At::School(_) => "school",
-        At::Trust(_) => "trust",
-    }
-}
-
-/// Sends a mutation as whoever may; its outcome.
-async fn tell(town: &Town, at: At, name: &str, done: &str, id: &str, input: Value) -> Value {
-    let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
-    let mutation = format!(
-        "mutation($id: String!, $input: {kind}!) {{ {name}(commandId: $id, input: $input) {{ done {{ {done} }} refused {{ reason }} token }} }}"
-    );
-    town.ask(head(at), &mutation, json!({ "id": id, "input": input })).await[name].clone()
 }

@@ -55,11 +55,15 @@ const SHOWN_WHOLE: &[&str] = &[
 /// What says of callers what they know: that they hold the roles which they hold.
 const OF_THE_CALLER: &[&str] = &["Viewer", "ViewerRole"];
 
-/// The rules, by field, who and place. `actors` are all there are: a rule for another is none.
+/// How a line begins that says which mutations need a second factor.
+const SECOND_FACTOR: &str = "second-factor : ";
+
+/// The rules, by field, who and place. `actors` are all there are: a rule for another is none. Who holds several roles sees
+/// what each of them shows.
 pub fn expected(actors: &BTreeSet<String>) -> Expected {
     let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut expected = Expected::new();
-    for line in RULES.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in lines().filter(|line| !line.starts_with(SECOND_FACTOR)) {
         if let Some((name, roles)) = line.strip_prefix("who ").and_then(|group| group.split_once(" = ")) {
             groups.insert(name, roles.split(' ').collect());
             continue;
@@ -79,7 +83,29 @@ pub fn expected(actors: &BTreeSet<String>) -> Expected {
             }
         }
     }
+    for several in actors.iter().filter(|actor| actor.contains('+')) {
+        for role in several.split('+') {
+            assert!(actors.contains(role), "{several} has a role that nobody holds alone");
+            let own: Vec<_> = expected.iter().filter(|((_, actor, _), _)| actor == role).collect();
+            let own = own.into_iter().map(|((field, _, place), seen)| (field.clone(), place.clone(), seen.clone()));
+            for (field, place, seen) in own.collect::<Vec<_>>() {
+                let cell = expected.entry((field, several.clone(), place)).or_insert_with(|| seen.clone());
+                if *cell == "rounded" {
+                    *cell = seen;
+                }
+            }
+        }
+    }
     expected
+}
+
+/// The mutations that need a second factor of whoever may.
+pub fn second_factor() -> BTreeSet<&'static str> {
+    lines().filter_map(|line| line.strip_prefix(SECOND_FACTOR)).flat_map(|fields| fields.split(' ')).collect()
+}
+
+fn lines() -> impl Iterator<Item = &'static str> {
+    RULES.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// The fields that decide, as `Type.field`. A type that is known neither as deciding nor as shown whole fails.

@@ -4,6 +4,10 @@ use std::{fs, net::SocketAddr, path::PathBuf, process::Child};
 
 use access::dev_issuer::DevIssuer;
 use database::Role;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 
 use super::temporary;
@@ -13,21 +17,28 @@ use crate::process::{free_address, ready, serve, trusting};
 pub struct Apart {
     pub gateway: SocketAddr,
     pub door: SocketAddr,
-    directory: PathBuf,
+    /// Where their homes are, and their log.
+    pub directory: PathBuf,
+    variables: Vec<(&'static str, String)>,
     processes: Vec<Child>,
 }
 
 impl Apart {
-    pub async fn start(database: &PgConnectOptions, issuer: &DevIssuer) -> Self {
+    /// Starts them, each with `variables` beside its own.
+    pub async fn start(
+        database: &PgConnectOptions,
+        issuer: &DevIssuer,
+        variables: Vec<(&'static str, String)>,
+    ) -> Self {
         let directory = temporary("apart");
         fs::create_dir(&directory).unwrap();
         let issuers = trusting(&directory, issuer).display().to_string();
         let inside = [(); 3].map(|()| free_address()).map(|address| (address.to_string(), format!("http://{address}")));
         let [(gateway_inside, gateway_url), (directory_inside, directory_url), (filtering_inside, filtering_url)] =
             inside;
-        let mut apart = Self { gateway: free_address(), door: free_address(), directory, processes: Vec::new() };
+        let (gateway, door) = (free_address(), free_address());
+        let mut apart = Self { gateway, door, directory, variables, processes: Vec::new() };
 
-        let door = apart.door;
         let listens = |inside, role| {
             [
                 ("WARDLOG_INTERNAL_LISTEN", inside),
@@ -44,7 +55,6 @@ impl Apart {
             ("WARDLOG_SERVICES", format!("directory={directory_url},filtering={filtering_url}")),
             ("WARDLOG_ISSUERS", issuers),
         ];
-        let gateway = apart.gateway;
         apart.run(Role::Gateway, "gateway", gateway, database, &listens).await;
         apart.run(Role::Projections, "projections", free_address(), database, &[]).await;
         apart
@@ -64,9 +74,21 @@ impl Apart {
             ("WARDLOG_LISTEN", listen.to_string()),
             ("WARDLOG_HOME", self.directory.join(role).display().to_string()),
         ];
-        self.processes.push(serve(&self.directory, role, &[&own, others].concat()));
+        self.processes.push(serve(&self.directory, role, &[&own, others, &self.variables].concat()));
         let process = self.processes.last_mut().unwrap();
         ready(&self.directory, listen, || process.try_wait().unwrap()).await;
+    }
+}
+
+impl Apart {
+    /// Ends them in an orderly way: what they still have to say of what they did is said.
+    pub fn stop(&mut self) {
+        for process in &mut self.processes {
+            kill(Pid::from_raw(i32::try_from(process.id()).unwrap()), Signal::SIGTERM).unwrap();
+        }
+        for mut process in self.processes.drain(..) {
+            assert!(process.wait().unwrap().success(), "an orderly stop");
+        }
     }
 }
 
