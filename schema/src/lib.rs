@@ -9,13 +9,15 @@ mod envelope;
 mod ids;
 pub mod people;
 pub mod policies;
+pub mod provisioning;
 mod sealed;
 mod vocabulary;
 
 pub use calendar::{Month, london_day, london_day_bounds};
 pub use envelope::{DecodeError, DomainEvent};
 pub use ids::{
-    AppointmentId, CommandId, DataKeyId, IdError, KeyId, PersonId, SchoolId, SourceId, TrustId, TrustUid, Urn,
+    AccountId, AppointmentId, CommandId, DataKeyId, IdError, KeyId, PersonId, SchoolId, SourceId, TrustId, TrustUid,
+    Urn,
 };
 pub use sealed::Sealed;
 pub use vocabulary::{Action, Category, RiskArea, UnknownWord, UserGroup, Vocabulary};

@@ -6,18 +6,20 @@ use schema::{
     DecodeError, DomainEvent,
     directory::{SchoolEvent, SourceEvent, TrustEvent},
     people::{PersonEvent, ReadingEvent, StaffingEvent},
+    provisioning::ProvisioningEvent,
 };
 
 use crate::corpus::below;
 
 /// Every family of the crate.
-pub const FAMILIES: [Family; 6] = [
+pub const FAMILIES: [Family; 7] = [
     family::<TrustEvent>(),
     family::<SchoolEvent>(),
     family::<SourceEvent>(),
     family::<PersonEvent>(),
     family::<StaffingEvent>(),
     family::<ReadingEvent>(),
+    family::<ProvisioningEvent>(),
 ];
 
 /// A family, without its type.
