@@ -17,6 +17,7 @@ use access::{
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use database::Logins;
+use directory::scim::Scim;
 use eventlog::telemetry::Writer;
 use filtering::{Pipeline, Pseudonyms, Secret, Sink, http::Door};
 use reqwest::Url;
@@ -30,7 +31,7 @@ use web::{
     read_token::ReadTokens,
 };
 
-use crate::contexts::{self, CONTEXTS, Commands, Context, Wakes};
+use crate::contexts::{self, CONTEXTS, Context, Wakes};
 pub use edge::keys_at;
 use edge::{Gateway, Internal, Public, own_url};
 
@@ -160,6 +161,8 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         inside.exchange = Some(exchange);
     }
     inside.services = services(&settings, &own, &wakes, &mut tasks, &answered).await?;
+    let directory = inside.services.iter().find(|(context, _)| context.role == Role::Directory);
+    public.scim = directory.map(|(_, service)| Scim::new(service.means.clone(), service.wake.clone()));
     public.pools.extend(inside.services.iter().map(|(_, service)| service.means.pool.clone()));
     let public_listener =
         TcpListener::bind(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -189,10 +192,10 @@ async fn services(
     wakes: &Wakes,
     tasks: &mut JoinSet<()>,
     stop: &CancellationToken,
-) -> Result<Vec<(Commands, Service)>> {
+) -> Result<Vec<(&'static Context, Service)>> {
     let mut services = Vec::new();
-    for context in CONTEXTS.iter().filter(|context| settings.roles.contains(&context.role)) {
-        let Some(commands) = context.commands else { continue };
+    let takers = CONTEXTS.iter().filter(|context| context.commands.is_some());
+    for context in takers.filter(|context| settings.roles.contains(&context.role)) {
         anyhow::ensure!(
             settings.gateway_keys.is_some() || settings.roles.contains(&Role::Gateway),
             "the role {} believes a gateway, and none is of this process: say where it listens with --gateway-url",
@@ -205,7 +208,7 @@ async fn services(
         if let Some(chore) = context.chore.filter(|_| settings.key_store.is_some()) {
             tasks.spawn(housekeeping::chore(context.name, chore, means.clone(), stop.clone()));
         }
-        services.push((commands, Service { means, verifier, wake: wakes.domain().clone() }));
+        services.push((context, Service { means, verifier, wake: wakes.domain().clone() }));
     }
     Ok(services)
 }

@@ -16,6 +16,7 @@ use actix_web::{
     web::{self as routes, Data, ServiceConfig},
 };
 use anyhow::Result;
+use directory::scim::Scim;
 use filtering::http::Door;
 use reqwest::Url;
 use sqlx::PgPool;
@@ -23,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::{command::Service, health::Readiness, problem, read_token::ReadTokens, requests};
 
-use crate::contexts::Commands;
+use crate::contexts::Context;
 
 /// Where the gateway tells its public keys.
 const KEYS: &str = "/gateway/jwks.json";
@@ -36,6 +37,7 @@ const DRAIN_SECONDS: u64 = 12;
 #[derive(Clone, Default)]
 pub(super) struct Public {
     pub(super) door: Option<Door>,
+    pub(super) scim: Option<Scim>,
     pub(super) gateway: Option<Gateway>,
     pub(super) pools: Vec<PgPool>,
 }
@@ -53,7 +55,7 @@ pub(super) struct Gateway {
 #[derive(Clone, Default)]
 pub(super) struct Internal {
     pub(super) exchange: Option<Arc<Exchange>>,
-    pub(super) services: Vec<(Commands, Service)>,
+    pub(super) services: Vec<(&'static Context, Service)>,
 }
 
 impl Public {
@@ -79,6 +81,9 @@ impl Public {
         if let Some(door) = self.door {
             filtering::http::routes(cfg, door);
         }
+        if let Some(scim) = self.scim {
+            directory::scim::routes(cfg, scim);
+        }
         if let Some(Gateway { schema, verifier, roles, tokens }) = self.gateway {
             gateway::http::routes(cfg, schema, verifier, roles, tokens);
         }
@@ -98,8 +103,10 @@ impl Internal {
     }
 
     fn configure(self, cfg: &mut ServiceConfig) {
-        for (commands, service) in self.services {
-            commands(cfg, service);
+        for (context, service) in self.services {
+            if let Some(commands) = context.commands {
+                commands(cfg, service);
+            }
         }
         if let Some(exchange) = self.exchange {
             let keys = move || {

@@ -13,5 +13,6 @@ mod matrix;
 mod operator;
 mod people;
 mod process;
+mod scim;
 mod tenancy;
 mod town;

@@ -13,6 +13,7 @@ use crate::process::{free_address, ready, serve, trusting};
 pub struct Apart {
     pub gateway: SocketAddr,
     pub door: SocketAddr,
+    pub scim: SocketAddr,
     directory: PathBuf,
     processes: Vec<Child>,
 }
@@ -24,22 +25,21 @@ impl Apart {
         let issuers = trusting(&directory, issuer).display().to_string();
         let inside = [free_address(), free_address()].map(|address| (address.to_string(), format!("http://{address}")));
         let [(gateway_inside, gateway_url), (directory_inside, directory_url)] = inside;
-        let mut apart = Self { gateway: free_address(), door: free_address(), directory, processes: Vec::new() };
+        let [gateway, door, scim] = [free_address(), free_address(), free_address()];
+        let mut apart = Self { gateway, door, scim, directory, processes: Vec::new() };
 
-        let door = apart.door;
         apart.run(Role::Filtering, "filtering", door, database, &[]).await;
         let listens = [
             ("WARDLOG_INTERNAL_LISTEN", directory_inside),
             ("WARDLOG_GATEWAY_URL", gateway_url),
             ("VAULT_DATABASE_URL", url(database, Role::Directory)),
         ];
-        apart.run(Role::Directory, "directory", free_address(), database, &listens).await;
+        apart.run(Role::Directory, "directory", scim, database, &listens).await;
         let listens = [
             ("WARDLOG_INTERNAL_LISTEN", gateway_inside),
             ("WARDLOG_SERVICES", format!("directory={directory_url}")),
             ("WARDLOG_ISSUERS", issuers),
         ];
-        let gateway = apart.gateway;
         apart.run(Role::Gateway, "gateway", gateway, database, &listens).await;
         apart.run(Role::Projections, "projections", free_address(), database, &[]).await;
         apart
