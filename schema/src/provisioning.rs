@@ -56,7 +56,8 @@ pub struct Mark(String);
 
 impl From<[u8; 32]> for Mark {
     fn from(bytes: [u8; 32]) -> Self {
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        let half = |from: usize| u128::from_be_bytes(std::array::from_fn(|at| bytes[from + at]));
+        Self(format!("{:032x}{:032x}", half(0), half(16)))
     }
 }
 

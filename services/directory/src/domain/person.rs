@@ -44,7 +44,7 @@ pub struct Known {
     /// Who it is.
     pub identity: Sealed<Identity>,
     /// The account that a directory of the school's or trust's own keeps of the person.
-    pub account: Option<PersonProvisioned>,
+    pub account: Option<Box<PersonProvisioned>>,
     /// How the person logs in.
     pub logins: BTreeSet<LoginName>,
     /// How the person ever logged in.
@@ -177,7 +177,7 @@ impl Aggregate for Person {
                 Self::Known(Known { category: *category, identity: identity.clone(), ..known })
             }
             (Self::Known(known), PersonEvent::Provisioned(provisioned)) => {
-                Self::Known(Known { account: Some(provisioned.clone()), ..known })
+                Self::Known(Known { account: Some(Box::new(provisioned.clone())), ..known })
             }
             (Self::Known(known), PersonEvent::Deprovisioned(_)) => Self::Known(Known { account: None, ..known }),
             (Self::Known(mut known), PersonEvent::LoginLinked(LoginLinked { login })) => {

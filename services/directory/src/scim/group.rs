@@ -129,6 +129,7 @@ mod tests {
         Uuid::from_u128(n).into()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "what is written in place is read better without a mark")]
     fn after_these(operations: Value) -> Result<Vec<AccountId>, ScimError> {
         let changes = changes(json!({ "Operations": operations })).unwrap();
         Ok(after(StaffRole::Dpo, BTreeSet::from([id(1), id(2)]), changes)?.into_iter().collect())

@@ -80,6 +80,7 @@ fn name(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with what is read")]
     fn path(attribute: &str, of: Option<(&str, Value)>, part: Option<&str>) -> Option<Path> {
         let of = of.map(|(attribute, value)| Equals { attribute: attribute.into(), value });
         Some(Path { attribute: attribute.into(), of, part: part.map(str::to_owned) })

@@ -21,6 +21,7 @@ fn user(body: Value) -> Result<User, ScimError> {
     Said::of_body(body)?.onto(None, PersonCategory::Employee)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what is written in place is read better without a mark")]
 fn patched(was: &User, operations: Value) -> User {
     let said = Said::of_changes(changes(json!({ "Operations": operations })).unwrap()).unwrap();
     said.onto(Some(was), was.category).unwrap()
