@@ -61,7 +61,7 @@ uuid_id!(
     SourceId
 );
 uuid_id!(
-    /// An ingest key, by its public id.
+    /// An ingest key or a SCIM key, by its public id.
     KeyId
 );
 
@@ -80,6 +80,11 @@ uuid_id!(
 uuid_id!(
     /// A filter event that somebody may have to look at.
     FlaggedEventId
+);
+
+uuid_id!(
+    /// An account that a directory of a school's or trust's own provisions: the `id` of a SCIM user.
+    AccountId
 );
 
 impl From<PersonId> for DataKeyId {

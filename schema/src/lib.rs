@@ -10,14 +10,15 @@ pub mod filtering;
 mod ids;
 pub mod people;
 pub mod policies;
+pub mod provisioning;
 mod sealed;
 mod vocabulary;
 
 pub use calendar::{Month, london_day, london_day_bounds};
 pub use envelope::{DecodeError, DomainEvent};
 pub use ids::{
-    AppointmentId, CommandId, DataKeyId, FlaggedEventId, IdError, KeyId, PersonId, SchoolId, SourceId, TrustId,
-    TrustUid, Urn,
+    AccountId, AppointmentId, CommandId, DataKeyId, FlaggedEventId, IdError, KeyId, PersonId, SchoolId, SourceId,
+    TrustId, TrustUid, Urn,
 };
 pub use sealed::Sealed;
 pub use vocabulary::{Action, Category, RiskArea, UnknownWord, UserGroup, Vocabulary};

@@ -3,7 +3,12 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppointmentId, IdError, PersonId, Sealed, envelope::family, vocabulary::vocabulary};
+use crate::{
+    AppointmentId, IdError, PersonId, Sealed,
+    envelope::family,
+    provisioning::{PersonDeprovisioned, PersonProvisioned},
+    vocabulary::vocabulary,
+};
 
 vocabulary!(
     /// What somebody is to a school (R031); training and acceptable-use rules attach to it.
@@ -193,10 +198,14 @@ family!(
         Recorded(PersonRecorded) = "person-recorded" 1,
         /// The person's category, name or address is another.
         Amended(PersonAmended) = "person-amended" 1,
+        /// A directory of the school's or trust's own keeps an account of the person, or says of it something new.
+        Provisioned(PersonProvisioned) = "person-provisioned" 1,
         /// The person logs in by this name.
         LoginLinked(LoginLinked) = "person-login-linked" 1,
         /// The person no longer logs in by this name.
         LoginUnlinked(LoginUnlinked) = "person-login-unlinked" 1,
+        /// The directory keeps no account of the person any more.
+        Deprovisioned(PersonDeprovisioned) = "person-deprovisioned" 1,
         /// The person leaves.
         Left(PersonLeft) = "person-left" 1,
         /// The person must not be forgotten from now on.

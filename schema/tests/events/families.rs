@@ -7,12 +7,13 @@ use schema::{
     directory::{SchoolEvent, SourceEvent, TrustEvent},
     filtering::{OpeningEvent, PseudonymEvent},
     people::{PersonEvent, ReadingEvent, StaffingEvent},
+    provisioning::ProvisioningEvent,
 };
 
 use crate::corpus::below;
 
 /// Every family of the crate.
-pub const FAMILIES: [Family; 8] = [
+pub const FAMILIES: [Family; 9] = [
     family::<TrustEvent>(),
     family::<SchoolEvent>(),
     family::<SourceEvent>(),
@@ -21,6 +22,7 @@ pub const FAMILIES: [Family; 8] = [
     family::<ReadingEvent>(),
     family::<OpeningEvent>(),
     family::<PseudonymEvent>(),
+    family::<ProvisioningEvent>(),
 ];
 
 /// A family, without its type.

@@ -8,6 +8,8 @@ pub mod identity;
 mod ingest_key;
 mod policy;
 mod roles;
+mod scim_key;
+mod secret_key;
 mod signing;
 pub mod tenant;
 
@@ -15,6 +17,8 @@ pub use caller::{Caller, IssuerName, Scope, Scopes, Subject};
 pub use exchange::Exchange;
 pub use held::{HeldRole, HeldRoles};
 pub use identity::{TokenError, Verifier};
-pub use ingest_key::{IngestKey, KeyHash, KeyRing, KnownSource};
+pub use ingest_key::{IngestKey, KeyRing, KnownSource};
 pub use policy::{Decision, Facts, decide, may};
 pub use roles::Roles;
+pub use scim_key::ScimKey;
+pub use secret_key::{KeyHash, KnownKeys};

@@ -1,7 +1,9 @@
 //! What the directory can be told, beyond what its aggregates decide: whose the record is, and what must hold elsewhere.
 
+mod account;
 mod forgetting;
 mod people;
+mod provisioning;
 mod reading;
 mod source;
 mod staffing;
@@ -18,10 +20,12 @@ use crate::{
     },
     views,
 };
+pub use account::{AccountRefusal, Deprovision, Provision};
 pub use forgetting::{
     ConfirmForgetting, LiftHold, PlaceHold, ProposeForgetting, WithdrawForgetting, destroy_left_over,
 };
 pub use people::{AmendPerson, ChangeLogin, PersonRefusal, RecordLeaving, RecordPerson};
+pub use provisioning::{IssueScimKey, ProvisioningRefusal, RevokeScimKey};
 pub use reading::{ReadIdentities, ReadingRefusal, Shown};
 pub use source::{IssueKey, IssuedKey, RegisterSource, RevokeKey, SourceRefusal};
 pub use staffing::{Appoint, EndAppointment, StaffingRefusal};
@@ -92,11 +96,11 @@ pub(crate) fn school_stream(school: SchoolId) -> Stream {
 }
 
 /// The stream of what is known of a person, by its name: its owner is whoever records the person.
-fn person_stream(person: PersonId) -> String {
+pub(crate) fn person_stream(person: PersonId) -> String {
     format!("person-{person}")
 }
 
 /// The stream of the roles held at a school or trust.
-fn staffing_stream(owner: Owner) -> Stream {
+pub(crate) fn staffing_stream(owner: Owner) -> Stream {
     Stream { owner, name: format!("staffing-{}", owner.id()) }
 }

@@ -2,8 +2,10 @@
 
 pub mod day;
 pub mod email;
+pub mod keys;
 pub mod name;
 pub mod person;
+pub mod provisioning;
 pub mod reading;
 pub mod school;
 pub mod source;

@@ -4,6 +4,7 @@ pub mod ingest_key;
 pub mod people;
 pub mod record;
 pub mod school;
+pub mod scim_key;
 pub mod trust;
 
 use std::error::Error;

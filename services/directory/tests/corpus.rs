@@ -7,6 +7,7 @@ use std::{fmt::Debug, fs, path::PathBuf};
 use chrono::NaiveDate;
 use directory::domain::{
     person::{Forgetting, Known, Person},
+    provisioning::Provisioning,
     reading::Reading,
     school::{Membership, Registered, School},
     source::{KeyState, Source},
@@ -96,6 +97,16 @@ fn every_sample_of_a_reading_changes_it() {
 }
 
 #[test]
+fn every_sample_of_the_keys_of_a_directory_changes_them() {
+    every_sample_changes::<Provisioning>();
+}
+
+#[test]
+fn the_life_of_a_directorys_keys_folds_to_what_its_samples_tell() {
+    assert_eq!(Provisioning::after(&life()).keys, [(id(0xd101), KeyState::Revoked)]);
+}
+
+#[test]
 fn the_life_of_a_trust_folds_to_what_its_samples_tell() {
     let (uid, name) = ("990001".parse().unwrap(), "Nowhere & Elsewhere Example Trust".into());
     assert_eq!(Trust::after(&life()), Trust::Registered { uid, name });
@@ -137,7 +148,8 @@ fn the_life_of_a_person_folds_to_what_its_samples_tell() {
     let life: Vec<PersonEvent> = life();
     assert_eq!(Person::after(&life), Person::Forgotten);
     let Person::Known(known) = Person::after(&life[..life.len() - 1]) else { panic!("unknown") };
-    let Known { person, category, identity, logins, ever, left, forgetting } = known;
+    let Known { person, category, identity, account, logins, ever, left, forgetting } = known;
+    assert_eq!(account, None, "the directory keeps none any more");
     assert_eq!(ever.len(), 1, "a login that was taken away is remembered");
     assert_eq!(forgetting, Forgetting::default());
     assert_eq!((person, category, left), (id(0xe001), PersonCategory::Governor, Some(day("2028-07-31"))));

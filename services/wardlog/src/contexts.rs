@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use actix_web::web::ServiceConfig;
 use anyhow::Result;
-use directory::{DirectoryView, PeopleView};
+use directory::{DirectoryView, PeopleView, ProvisioningView};
 use eventlog::{Projection, Wake, doctor};
 use filtering::views::{Counts, Decisions};
 use futures_util::future::BoxFuture;
@@ -59,7 +59,11 @@ pub const CONTEXTS: &[Context] = &[
                 Ok(())
             })
         }),
-        views: &[View::of::<DirectoryView>(Wakes::domain), View::of::<PeopleView>(Wakes::domain)],
+        views: &[
+            View::of::<DirectoryView>(Wakes::domain),
+            View::of::<PeopleView>(Wakes::domain),
+            View::of::<ProvisioningView>(Wakes::domain),
+        ],
     },
     Context {
         name: filtering::commands::SERVICE,

@@ -5,9 +5,10 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result};
 
 /// Each file under `schema/`, and what it should hold.
-pub fn files() -> Result<[(&'static str, String); 2]> {
-    let openapi = serde_json::to_string_pretty(&filtering::http::openapi())? + "\n";
-    Ok([("graphql/schema.graphql", gateway::schema::sdl()), ("openapi/door.json", openapi)])
+pub fn files() -> Result<[(&'static str, String); 3]> {
+    let door = serde_json::to_string_pretty(&filtering::http::openapi())? + "\n";
+    let scim = serde_json::to_string_pretty(&directory::scim::openapi())? + "\n";
+    Ok([("graphql/schema.graphql", gateway::schema::sdl()), ("openapi/door.json", door), ("openapi/scim.json", scim)])
 }
 
 /// Writes them.

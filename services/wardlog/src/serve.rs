@@ -17,6 +17,7 @@ use access::{
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use database::Logins;
+use directory::scim::Scim;
 use eventlog::telemetry::Writer;
 use filtering::{Pipeline, Secret, Sink, http::Door};
 use reqwest::Url;
@@ -160,6 +161,8 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         public.door = Some(door(&settings, &pool, service.means.vault.clone(), &wakes).await?);
         public.pools.push(pool);
     }
+    let directory = inside.services.iter().find(|(context, _)| context.role == Role::Directory);
+    public.scim = directory.map(|(_, service)| Scim::new(service.means.clone(), service.wake.clone()));
     public.pools.extend(inside.services.iter().map(|(_, service)| service.means.pool.clone()));
     let public_listener =
         TcpListener::bind(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;

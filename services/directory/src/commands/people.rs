@@ -108,6 +108,7 @@ impl Refusal for PersonRefusal {
             Self::Person(PersonError::NothingProposed) => Some(Rule::new("NOTHING_PROPOSED")),
             Self::Person(PersonError::HeldOtherwise) => Some(Rule::of("HELD_OTHERWISE", "reason")),
             Self::Person(PersonError::OneAlone) => Some(Rule::new("ONE_ALONE")),
+            Self::Person(PersonError::AccountIsAnother) => Some(Rule::new("ACCOUNT_IS_ANOTHER")),
         }
     }
 }
@@ -259,12 +260,17 @@ impl Command for RecordLeaving {
     }
 }
 
-fn identity(name: &Name, email: Option<&Email>) -> Identity {
+pub(super) fn identity(name: &Name, email: Option<&Email>) -> Identity {
     Identity { name: name.as_str().to_owned(), email: email.map(|email| email.as_str().to_owned()) }
 }
 
 /// Seals who somebody is under the person's own key.
-fn seal(owner: Owner, person: PersonId, key: &DataKey, identity: &Identity) -> Result<Sealed<Identity>, Error> {
+pub(super) fn seal<R: Refusal>(
+    owner: Owner,
+    person: PersonId,
+    key: &DataKey,
+    identity: &Identity,
+) -> Result<Sealed<Identity>, CommandError<R>> {
     let stream = person_stream(person);
     key.seal(Place { owner: owner.id(), stream: &stream, field: "identity" }, identity).map_err(unsealed)
 }
@@ -282,7 +288,7 @@ pub(super) fn open_identity<R: Refusal>(
 }
 
 /// A person's key; none if there is no such person, or one who is forgotten.
-async fn key(given: &Given, person: PersonId) -> Result<Option<DataKey>, Error> {
+pub(super) async fn key<R: Refusal>(given: &Given, person: PersonId) -> Result<Option<DataKey>, CommandError<R>> {
     let mut found = given.means.vault.find(given.owner.id(), &[person.into()]).await.map_err(unsealed)?;
     Ok(match found.remove(&person.into()) {
         Some(Found::Key(key)) => Some(key),

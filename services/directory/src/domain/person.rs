@@ -14,6 +14,7 @@ use schema::{
         HoldPlaced, Identity, LoginLinked, LoginName, LoginUnlinked, PersonAmended, PersonCategory, PersonEvent,
         PersonLeft, PersonRecorded,
     },
+    provisioning::{PersonDeprovisioned, PersonProvisioned},
 };
 
 pub use forgetting::{Forgetting, ForgettingCommand, ForgettingStep, due};
@@ -42,6 +43,8 @@ pub struct Known {
     pub category: PersonCategory,
     /// Who it is.
     pub identity: Sealed<Identity>,
+    /// The account that a directory of the school's or trust's own keeps of the person.
+    pub account: Option<Box<PersonProvisioned>>,
     /// How the person logs in.
     pub logins: BTreeSet<LoginName>,
     /// How the person ever logged in.
@@ -59,6 +62,10 @@ pub enum PersonCommand {
     Record(PersonRecorded),
     /// Say what is so from now on.
     Amend(PersonAmended),
+    /// Say what a directory keeps of the person: who is not known is recorded with it.
+    Provision(PersonRecorded, PersonProvisioned),
+    /// Say that it keeps no account of the person any more.
+    Deprovision,
     /// Let the person log in by a name.
     LinkLogin(LoginName),
     /// Let nobody log in as this person by a name.
@@ -105,6 +112,9 @@ pub enum PersonError {
     /// Lift the other one first.
     #[error("the person is on hold for another reason")]
     HeldOtherwise,
+    /// An account is of one person, and a person has one.
+    #[error("the person has another account")]
+    AccountIsAnother,
     /// It takes two.
     #[error("whoever proposed it cannot confirm it, and nobody decides about themselves")]
     OneAlone,
@@ -118,16 +128,25 @@ impl Aggregate for Person {
     fn decide(&self, command: &PersonCommand) -> Result<Vec<PersonEvent>, PersonError> {
         match (self, command) {
             (Self::Unknown, PersonCommand::Record(recorded)) => Ok(vec![PersonEvent::Recorded(recorded.clone())]),
+            (Self::Unknown, PersonCommand::Provision(recorded, provisioned)) => {
+                Ok(vec![PersonEvent::Recorded(recorded.clone()), PersonEvent::Provisioned(provisioned.clone())])
+            }
             (Self::Forgotten, PersonCommand::Forget(ForgettingCommand { step: ForgettingStep::Confirm, .. })) => {
                 Ok(vec![])
             }
             (Self::Unknown | Self::Forgotten, _) => Err(PersonError::NotRecorded),
             (Self::Known(_), PersonCommand::Record(_)) => Err(PersonError::Recorded),
             (Self::Known(Known { left: Some(left), .. }), PersonCommand::Leave(on)) if on == left => Ok(vec![]),
-            (Self::Known(Known { left: Some(_), .. }), PersonCommand::Amend(_) | PersonCommand::LinkLogin(_)) => {
-                Err(PersonError::HasLeft)
-            }
+            (
+                Self::Known(Known { left: Some(_), .. }),
+                PersonCommand::Amend(_) | PersonCommand::Provision(..) | PersonCommand::LinkLogin(_),
+            ) => Err(PersonError::HasLeft),
             (Self::Known(_), PersonCommand::Amend(amended)) => Ok(vec![PersonEvent::Amended(amended.clone())]),
+            (Self::Known(known), PersonCommand::Provision(said, provisioned)) => known.provision(said, provisioned),
+            (Self::Known(known), PersonCommand::Deprovision) => {
+                let account = known.account.iter().map(|had| had.account);
+                Ok(account.map(|account| PersonEvent::Deprovisioned(PersonDeprovisioned { account })).collect())
+            }
             (Self::Known(known), PersonCommand::LinkLogin(login)) => known.link(login),
             (Self::Known(known), PersonCommand::UnlinkLogin(login)) => known.unlink(login),
             (Self::Known(_), PersonCommand::Leave(on)) => Ok(vec![PersonEvent::Left(PersonLeft { on: *on })]),
@@ -145,6 +164,7 @@ impl Aggregate for Person {
                     person: *person,
                     category: *category,
                     identity: identity.clone(),
+                    account: None,
                     logins: BTreeSet::new(),
                     ever: BTreeSet::new(),
                     left: None,
@@ -156,6 +176,10 @@ impl Aggregate for Person {
             (Self::Known(known), PersonEvent::Amended(PersonAmended { category, identity })) => {
                 Self::Known(Known { category: *category, identity: identity.clone(), ..known })
             }
+            (Self::Known(known), PersonEvent::Provisioned(provisioned)) => {
+                Self::Known(Known { account: Some(Box::new(provisioned.clone())), ..known })
+            }
+            (Self::Known(known), PersonEvent::Deprovisioned(_)) => Self::Known(Known { account: None, ..known }),
             (Self::Known(mut known), PersonEvent::LoginLinked(LoginLinked { login })) => {
                 known.logins.insert(login.clone());
                 known.ever.insert(login.clone());
@@ -193,6 +217,15 @@ impl Known {
     /// Whether the person logs in by this name, or did.
     pub fn ever_logged_in_as(&self, by: &str) -> bool {
         self.ever.iter().any(|login| login.as_str() == by)
+    }
+
+    /// What is said of a person whose account it is, or who has none.
+    fn provision(&self, said: &PersonRecorded, new: &PersonProvisioned) -> Result<Vec<PersonEvent>, PersonError> {
+        if self.account.as_ref().is_some_and(|had| (had.account, had.before) != (new.account, new.before)) {
+            return Err(PersonError::AccountIsAnother);
+        }
+        let amended = PersonAmended { category: said.category, identity: said.identity.clone() };
+        Ok(vec![PersonEvent::Amended(amended), PersonEvent::Provisioned(new.clone())])
     }
 
     fn link(&self, login: &LoginName) -> Result<Vec<PersonEvent>, PersonError> {

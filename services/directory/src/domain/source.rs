@@ -6,14 +6,13 @@ use schema::{
     directory::{KeyIssued, KeyRevoked, SourceEvent, SourceRegistered},
 };
 
-use super::name::Name;
+use super::{
+    keys::{self, KeysError},
+    name::Name,
+};
 use access::KeyHash;
 
-/// How many keys of a source may be live at once: the one in use and the one that replaces it.
-pub const LIVE_KEYS: usize = 2;
-
-/// How many keys a source may have had: with a new one each week, for nearly ten years.
-pub const KEYS_EVER: usize = 500;
+pub use super::keys::KeyState;
 
 /// A source as its events leave it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,15 +27,6 @@ pub enum Source {
         /// Every key ever issued, the oldest first.
         keys: Vec<(KeyId, KeyState)>,
     },
-}
-
-/// What has become of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyState {
-    /// It is accepted.
-    Live,
-    /// It is refused, for ever.
-    Revoked,
 }
 
 /// What can be asked of a source.
@@ -127,9 +117,7 @@ impl Aggregate for Source {
                 Self::Registered { registered, keys }
             }
             (Self::Registered { registered, mut keys }, SourceEvent::KeyRevoked(KeyRevoked { key })) => {
-                for (_, state) in keys.iter_mut().filter(|(id, _)| id == key) {
-                    *state = KeyState::Revoked;
-                }
+                keys::revoke(&mut keys, *key);
                 Self::Registered { registered, keys }
             }
         }
@@ -137,23 +125,25 @@ impl Aggregate for Source {
 }
 
 fn issue(keys: &[(KeyId, KeyState)], key: KeyId, hash: KeyHash) -> Result<Vec<SourceEvent>, SourceError> {
-    if keys.iter().any(|(id, _)| *id == key) {
-        return Err(SourceError::KeyExists);
-    }
-    if keys.iter().filter(|(_, state)| *state == KeyState::Live).count() >= LIVE_KEYS {
-        return Err(SourceError::TooManyKeys);
-    }
-    if keys.len() >= KEYS_EVER {
-        return Err(SourceError::TooManyKeysEver);
-    }
+    keys::may_issue(keys, key)?;
     Ok(vec![SourceEvent::KeyIssued(KeyIssued { key, hash: hash.to_string() })])
 }
 
 fn revoke(keys: &[(KeyId, KeyState)], key: KeyId) -> Result<Vec<SourceEvent>, SourceError> {
-    match keys.iter().find(|(id, _)| *id == key) {
-        None => Err(SourceError::KeyUnknown),
-        Some((_, KeyState::Revoked)) => Ok(vec![]),
-        Some((_, KeyState::Live)) => Ok(vec![SourceEvent::KeyRevoked(KeyRevoked { key })]),
+    match keys::state(keys, key)? {
+        KeyState::Revoked => Ok(vec![]),
+        KeyState::Live => Ok(vec![SourceEvent::KeyRevoked(KeyRevoked { key })]),
+    }
+}
+
+impl From<KeysError> for SourceError {
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::TooMany => Self::TooManyKeys,
+            KeysError::TooManyEver => Self::TooManyKeysEver,
+            KeysError::Exists => Self::KeyExists,
+            KeysError::Unknown => Self::KeyUnknown,
+        }
     }
 }
 

@@ -12,17 +12,18 @@ use chrono::{DateTime, Utc};
 use eventlog::{Aggregate, CommandError, StreamError};
 use schema::{
     PersonId,
-    people::{Appointed, PersonEvent, ReadingPurpose, StaffingEvent},
+    people::{Appointed, PersonEvent, StaffingEvent},
 };
 use uuid::Uuid;
 use web::command::{Command, Means, Sent, carry_out};
 
 use super::Refused;
 use crate::{
-    commands::{AmendPerson, Appoint, PersonRefusal, ReadIdentities, ReadingRefusal, RecordPerson, StaffingRefusal},
-    domain::{person::Person, reading::MOST, staffing::Staffing, workplace::Workplace},
+    commands::{AmendPerson, Appoint, PersonRefusal, ReadingRefusal, RecordPerson, StaffingRefusal},
+    domain::{person::Person, staffing::Staffing, workplace::Workplace},
+    known::{Known, who_they_are},
 };
-use plan::{Known, Plan, Who};
+use plan::{Plan, Who};
 
 /// What an import of people did, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,19 +115,8 @@ impl Import<'_> {
             Person::Unknown | Person::Forgotten => None,
         });
         let people: Vec<_> = people.collect();
-        let ids: Vec<PersonId> = people.iter().map(|known| known.person).collect();
-        let mut shown = Vec::with_capacity(ids.len());
-        for some in ids.chunks(MOST) {
-            let read = ReadIdentities { at: self.at, people: some.to_vec(), purpose: ReadingPurpose::Staffing };
-            shown.extend(self.tell(read).await?);
-        }
-        let known = people.into_iter().zip(shown).map(|(known, shown)| Known {
-            person: known.person,
-            category: known.category,
-            identity: shown.identity,
-            left: known.left,
-        });
-        Ok(known.collect())
+        let people: Vec<_> = people.iter().collect();
+        Ok(who_they_are(self.means, self.at, &people, || Sent::here("import"), self.now).await?)
     }
 
     async fn staffing(&self) -> Result<Staffing, ImportPeopleError> {

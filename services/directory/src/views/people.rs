@@ -65,6 +65,8 @@ async fn person(c: &mut PgConnection, at: At<'_>, event: PersonEvent) -> Result<
                 .execute(c)
                 .await?
         }
+        // Who keeps an account of the person is read from the stream, as who they are.
+        PersonEvent::Provisioned(_) | PersonEvent::Deprovisioned(_) => return Ok(()),
         PersonEvent::LoginLinked(LoginLinked { login }) => {
             sqlx::query!(
                 "INSERT INTO person_login (person_id, login, school_id, trust_id) VALUES ($1, $2, $3, $4)",

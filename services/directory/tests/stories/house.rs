@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 use chrono::{DateTime, NaiveDate, Utc};
 use database::{Role, connect, scratch};
 use directory::{
-    DirectoryView, PeopleView,
+    DirectoryView, PeopleView, ProvisioningView,
     http::SERVICE,
     import::{Imported, import},
 };
@@ -75,6 +75,7 @@ impl House {
     pub async fn catch_up(&self) {
         catch_up(&self.projections, &DirectoryView).await.unwrap();
         catch_up(&self.projections, &PeopleView).await.unwrap();
+        catch_up(&self.projections, &ProvisioningView).await.unwrap();
     }
 
     pub async fn events(&self) -> i64 {

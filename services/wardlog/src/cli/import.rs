@@ -42,7 +42,7 @@ pub(super) enum Import {
     },
 }
 
-/// Whose people they are.
+/// Whose it is.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct Of {
@@ -138,7 +138,7 @@ async fn people(place: &Place, file: PathBuf, of: Of, dry_run: bool) -> Result<(
 }
 
 impl Of {
-    async fn workplace(self, connection: &mut PgConnection) -> Result<Workplace> {
+    pub(super) async fn workplace(self, connection: &mut PgConnection) -> Result<Workplace> {
         match (self.urn, self.trust) {
             (Some(urn), _) => {
                 let school = school::holder(connection, urn).await?;

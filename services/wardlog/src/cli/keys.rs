@@ -1,23 +1,23 @@
 //! `wardlog key …`.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
 use database::{Role, connect};
 use directory::{
-    DirectoryView, PeopleView,
-    commands::{IssueKey, IssuedKey, RegisterSource, RevokeKey},
-    domain::name::Name,
-    views::{ingest_key, school},
+    DirectoryView, PeopleView, ProvisioningView,
+    commands::{IssueKey, IssueScimKey, IssuedKey, RegisterSource, RevokeKey, RevokeScimKey},
+    domain::{name::Name, workplace::Workplace},
+    views::{ingest_key, school, scim_key},
 };
-use eventlog::{Owner, Projection, catch_up, has_reached};
-use schema::{KeyId, SchoolId, Urn, Vocabulary};
+use eventlog::{Position, Projection, catch_up, has_reached};
+use schema::{KeyId, Urn, Vocabulary};
 use sqlx::PgPool;
 use web::{
     clock,
     command::{self, CarriedOut, Command, Means, Sent},
 };
 
-use super::Place;
+use super::{Place, import::Of};
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
@@ -34,7 +34,12 @@ pub(super) enum Key {
         #[arg(long, default_value = "general")]
         vocabulary: Vocabulary,
     },
-    /// Refuse a key from now on
+    /// Make a key with which a school's or trust's own directory says who works there (SCIM), and show it, this once
+    IssueScim {
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Refuse a key from now on, of a filter or of a directory
     Revoke {
         /// The key's id, as shown when it was issued
         key: KeyId,
@@ -52,6 +57,11 @@ impl Key {
                 issue(&pool, urn, source, vocabulary).await?;
                 fold(&projections).await?;
             }
+            Self::IssueScim { of } => {
+                let at = of.workplace(&mut *pool.acquire().await?).await?;
+                issue_scim(&pool, at).await?;
+                fold(&projections).await?;
+            }
             Self::Revoke { key } => revoke(&pool, &projections, key).await?,
         }
         pool.close().await;
@@ -64,7 +74,8 @@ impl Key {
 /// nothing.
 pub(super) async fn fold(projections: &PgPool) -> Result<()> {
     fold_one(projections, &DirectoryView).await?;
-    fold_one(projections, &PeopleView).await
+    fold_one(projections, &PeopleView).await?;
+    fold_one(projections, &ProvisioningView).await
 }
 
 async fn fold_one<P: Projection>(projections: &PgPool, view: &P) -> Result<()> {
@@ -87,31 +98,51 @@ async fn issue(pool: &PgPool, urn: Urn, name: Name, vocabulary: Vocabulary) -> R
             ensure!(read_as == vocabulary, "the filter's labels are read as {read_as}: say --vocabulary {read_as}");
             source
         }
-        None => carry_out(pool, school, RegisterSource { school, name, vocabulary }).await?.answer,
+        None => carry_out(pool, RegisterSource { school, name, vocabulary }).await?.answer,
     };
     drop(connection);
-    let IssuedKey { id, key } = carry_out(pool, school, IssueKey { school, source }).await?.answer;
+    let IssuedKey { id, key } = carry_out(pool, IssueKey { school, source }).await?.answer;
     println!("{}", key.context("a new command has a new key")?);
     eprintln!("key {id} of source {source}: shown this once; revoke it with `wardlog key revoke {id}`");
     Ok(())
 }
 
+async fn issue_scim(pool: &PgPool, at: Workplace) -> Result<()> {
+    let IssuedKey { id, key } = carry_out(pool, IssueScimKey { at }).await?.answer;
+    println!("{}", key.context("a new command has a new key")?);
+    eprintln!(
+        "key {id}: shown this once; who has it gives and ends roles there. Revoke it with `wardlog key revoke {id}`"
+    );
+    Ok(())
+}
+
 async fn revoke(pool: &PgPool, projections: &PgPool, key: KeyId) -> Result<()> {
-    let (school, source) = ingest_key::owner(&mut *pool.acquire().await?, key)
-        .await?
-        .with_context(|| format!("no ingest key has the id {key}"))?;
-    let done = carry_out(pool, school, RevokeKey { school, source, key }).await?;
+    let mut connection = pool.acquire().await?;
+    let source = ingest_key::owner(&mut connection, key).await?;
+    let directory = scim_key::owner(&mut connection, key).await?;
+    drop(connection);
+    let (view, position) = match (source, directory) {
+        (Some((school, source)), _) => {
+            (DirectoryView::NAME, carry_out(pool, RevokeKey { school, source, key }).await?.position)
+        }
+        (None, Some(at)) => (ProvisioningView::NAME, carry_out(pool, RevokeScimKey { at, key }).await?.position),
+        (None, None) => bail!("no ingest key has the id {key}, and no SCIM key"),
+    };
     fold(projections).await?;
-    if let Some(position) = done.position {
-        let in_force = has_reached(&mut *projections.acquire().await?, DirectoryView::NAME, position).await?;
-        ensure!(in_force, "recorded, but NOT in force: the view waits before an event of the school's partition");
-    }
+    in_force(projections, view, position).await?;
     println!("key {key} is refused from now on, everywhere within 5 seconds");
     Ok(())
 }
 
+async fn in_force(projections: &PgPool, view: &str, position: Option<Position>) -> Result<()> {
+    let Some(position) = position else { return Ok(()) };
+    let in_force = has_reached(&mut *projections.acquire().await?, view, position).await?;
+    ensure!(in_force, "recorded, but NOT in force: the view waits before an event of the same partition");
+    Ok(())
+}
+
 /// A command of the operator's, typed once.
-async fn carry_out<C: Command>(pool: &PgPool, school: SchoolId, command: C) -> Result<CarriedOut<C::Answer>> {
-    let means = Means::without_keys(pool.clone());
-    Ok(command::carry_out(&means, Owner::School(school), command, Sent::here("operator"), clock::now()).await?)
+async fn carry_out<C: Command>(pool: &PgPool, command: C) -> Result<CarriedOut<C::Answer>> {
+    let (means, owner) = (Means::without_keys(pool.clone()), command.owner());
+    Ok(command::carry_out(&means, owner, command, Sent::here("operator"), clock::now()).await?)
 }

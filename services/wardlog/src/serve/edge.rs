@@ -16,6 +16,7 @@ use actix_web::{
     web::{self as routes, Data, ServiceConfig},
 };
 use anyhow::Result;
+use directory::scim::Scim;
 use filtering::http::Door;
 use reqwest::Url;
 use sqlx::PgPool;
@@ -36,6 +37,7 @@ const DRAIN_SECONDS: u64 = 12;
 #[derive(Clone, Default)]
 pub(super) struct Public {
     pub(super) door: Option<Door>,
+    pub(super) scim: Option<Scim>,
     pub(super) gateway: Option<Gateway>,
     pub(super) pools: Vec<PgPool>,
 }
@@ -78,6 +80,9 @@ impl Public {
         web::health::routes(cfg, Data::new(readiness));
         if let Some(door) = self.door {
             filtering::http::routes(cfg, door);
+        }
+        if let Some(scim) = self.scim {
+            directory::scim::routes(cfg, scim);
         }
         if let Some(Gateway { schema, verifier, roles, tokens }) = self.gateway {
             gateway::http::routes(cfg, schema, verifier, roles, tokens);

@@ -16,6 +16,7 @@ mod operator;
 mod people;
 mod places;
 mod process;
+mod scim;
 mod tenancy;
 mod timing;
 mod town;

@@ -151,14 +151,21 @@ async fn nothing(town: &Town, cast: &Cast, when: When, state: &str, lines: &mut 
     }
 }
 
-/// The filters' door opens to a filter's key, and to nobody's token.
+/// The filters' door opens to a filter's key and the directories' to a directory's, and neither to anybody's token.
 async fn doors(town: &Town, cast: &Cast, lines: &mut Vec<String>) {
-    for (method, path) in rules::routes() {
+    let filters = rules::door_routes().into_iter().map(|(method, path)| {
+        let url = town.door(&path.replace("{id}", "b-1").replace("{format}", "squid"));
+        (method, path, url)
+    });
+    let directories = rules::scim_routes().into_iter().map(|(method, path)| {
+        let url = town.scim(path.replace("{id}", "dsl").strip_prefix("/scim/v2").unwrap());
+        (method, path, url)
+    });
+    for (method, path, url) in filters.chain(directories) {
         for actor in cast.actors(When::Today) {
-            let url = town.door(&path.replace("{id}", "b-1").replace("{format}", "squid"));
             let request = town
                 .client
-                .request(method.to_uppercase().parse().unwrap(), url)
+                .request(method.to_uppercase().parse().unwrap(), &url)
                 .bearer_auth(town.staff_token(&actor.subject).await);
             let answer = request.header("Idempotency-Key", "b-1").body("{}").send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{method} {path} as {}", actor.name());

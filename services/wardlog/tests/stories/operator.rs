@@ -63,3 +63,24 @@ async fn what_is_not_there_is_told_with_what_to_do_next() {
         assert!(!output.status.success() && told.contains(said), "{told}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directorys_key_opens_its_door_until_it_is_refused() {
+    let town = Town::start().await;
+    let issued = wardlog(&town, &["key", "issue-scim", "--urn", "100001"]);
+    let key = printed(&issued);
+    let told = String::from_utf8(issued.stderr).unwrap();
+    let id = told.strip_prefix("key ").and_then(|told| told.split(':').next()).unwrap();
+    assert!(!told.contains(&key), "beside the key itself nothing repeats it");
+    let url = town.scim("/Users");
+    let status = async || town.client.get(&url).bearer_auth(&key).send().await.unwrap().status();
+    assert_eq!(status().await, StatusCode::OK);
+    let refused = printed(&wardlog(&town, &["key", "revoke", id]));
+    assert!(refused.contains(id) && refused.contains("5 seconds"), "{refused}");
+    let closed = async {
+        while status().await != StatusCode::UNAUTHORIZED {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), closed).await.expect("refused everywhere within 5 s");
+}

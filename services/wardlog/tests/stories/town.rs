@@ -18,14 +18,15 @@ use access::{
 use chrono::{NaiveDate, TimeDelta};
 use database::{Logins, Role, connect, scratch};
 use directory::{
-    DirectoryView,
-    commands::{IssueKey, RegisterSource},
+    DirectoryView, ProvisioningView,
+    commands::{IssueKey, IssueScimKey, RegisterSource, RevokeScimKey},
+    domain::workplace::Workplace,
     views,
 };
 use eventlog::{Owner, catch_up};
 use filtering::Secret;
 use reqwest::{Client, StatusCode};
-use schema::{SchoolId, TrustId, Urn, Vocabulary};
+use schema::{KeyId, SchoolId, TrustId, Urn, Vocabulary};
 use serde_json::{Value, json};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -63,6 +64,7 @@ pub struct Town {
     pub client: Client,
     gateway: SocketAddr,
     door: SocketAddr,
+    scim: SocketAddr,
     running: Running,
 }
 
@@ -115,6 +117,22 @@ impl Records {
         catch_up(&self.projections, &DirectoryView).await.unwrap();
         key.unwrap()
     }
+
+    /// Makes a school or trust a SCIM key; its id and itself.
+    pub async fn scim_key(&self, at: Workplace) -> (KeyId, String) {
+        let means = Means::without_keys(self.directory.clone());
+        let issued = carry_out(&means, at.owner(), IssueScimKey { at }, Sent::here("story"), clock::now()).await;
+        catch_up(&self.projections, &ProvisioningView).await.unwrap();
+        let issued = issued.unwrap().answer;
+        (issued.id, issued.key.unwrap())
+    }
+
+    /// Revokes it; the view learns of it in its own time.
+    pub async fn revoke_scim_key(&self, at: Workplace, key: KeyId) {
+        let means = Means::without_keys(self.directory.clone());
+        let command = RevokeScimKey { at, key };
+        carry_out(&means, at.owner(), command, Sent::here("story"), clock::now()).await.unwrap();
+    }
 }
 
 impl Town {
@@ -125,20 +143,21 @@ impl Town {
     pub async fn start_on(records: Records) -> Self {
         let issuer = issuer();
         let apart = std::env::var("WARDLOG_STORIES").is_ok_and(|shape| shape == "apart");
-        let (gateway, door, running) = if apart {
+        let (gateway, door, scim, running) = if apart {
             let apart = Apart::start(&records.database, &issuer, Vec::new()).await;
-            (apart.gateway, apart.door, Running::Apart(apart))
+            (apart.gateway, apart.door, apart.scim, Running::Apart(apart))
         } else {
             let (running, stop) = together(&records.database, &issuer).await;
-            (running.address, running.address, Running::Together { until_dropped: (running, stop.drop_guard()) })
+            let address = running.address;
+            (address, address, address, Running::Together { until_dropped: (running, stop.drop_guard()) })
         };
-        Self { records, issuer, client: Client::new(), gateway, door, running }
+        Self { records, issuer, client: Client::new(), gateway, door, scim, running }
     }
 
     /// With each role in a process of its own, which somebody else has started.
     pub fn of(records: Records, issuer: DevIssuer, apart: Apart) -> Self {
-        let (gateway, door) = (apart.gateway, apart.door);
-        Self { records, issuer, client: Client::new(), gateway, door, running: Running::Apart(apart) }
+        let (gateway, door, scim) = (apart.gateway, apart.door, apart.scim);
+        Self { records, issuer, client: Client::new(), gateway, door, scim, running: Running::Apart(apart) }
     }
 
     /// Ends the processes in an orderly way; where they logged.
@@ -162,6 +181,11 @@ impl Town {
     /// An address at the door.
     pub fn door(&self, path: &str) -> String {
         format!("http://{}{path}", self.door)
+    }
+
+    /// An address where directories provision.
+    pub fn scim(&self, path: &str) -> String {
+        format!("http://{}/scim/v2{path}", self.scim)
     }
 
     pub fn token(&self, role: HeldRole) -> String {

@@ -183,3 +183,40 @@ fn nobody_decides_whether_they_are_forgotten_themselves() {
         assert_ne!(person.decide(&asked(login(3).as_str(), "2027-08-01", step)), Err(PersonError::OneAlone));
     }
 }
+
+fn account(n: u128, before: u32) -> PersonProvisioned {
+    PersonProvisioned {
+        account: Uuid::from_u128(n).into(),
+        before,
+        known_as: Sealed::new(Uuid::from_u128(1).into(), "c".to_owned()),
+        user_name: [1; 32].into(),
+        external_id: None,
+    }
+}
+
+#[test]
+fn who_is_provisioned_is_recorded_with_the_account_and_then_amended() {
+    let PersonEvent::Recorded(person) = recorded() else { unreachable!() };
+    let provision = PersonCommand::Provision(person.clone(), account(7, 0));
+    let provisioned = PersonEvent::Provisioned(account(7, 0));
+    assert_eq!(Person::Unknown.decide(&provision), Ok(vec![recorded(), provisioned.clone()]));
+    let amended = PersonEvent::Amended(PersonAmended { category: person.category, identity: person.identity.clone() });
+    for history in [vec![recorded()], vec![recorded(), provisioned.clone()]] {
+        assert_eq!(Person::after(&history).decide(&provision), Ok(vec![amended.clone(), provisioned.clone()]));
+    }
+    let left = Person::after(&[recorded(), provisioned, left()]);
+    assert_eq!(left.decide(&provision), Err(PersonError::HasLeft));
+}
+
+#[test]
+fn a_person_has_one_account_until_the_directory_keeps_none() {
+    let PersonEvent::Recorded(person) = recorded() else { unreachable!() };
+    let known = Person::after(&[recorded(), PersonEvent::Provisioned(account(7, 0))]);
+    for another in [account(8, 0), account(7, 1)] {
+        let provision = PersonCommand::Provision(person.clone(), another);
+        assert_eq!(known.decide(&provision), Err(PersonError::AccountIsAnother));
+    }
+    let gone = PersonEvent::Deprovisioned(PersonDeprovisioned { account: Uuid::from_u128(7).into() });
+    assert_eq!(known.decide(&PersonCommand::Deprovision), Ok(vec![gone.clone()]));
+    assert_eq!(known.evolve(&gone).decide(&PersonCommand::Deprovision), Ok(vec![]));
+}

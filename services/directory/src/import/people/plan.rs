@@ -6,25 +6,18 @@ use chrono::NaiveDate;
 use eventlog::Aggregate;
 use schema::{
     PersonId,
-    people::{Appointed, Identity, PersonCategory, StaffRole},
+    people::{Appointed, StaffRole},
 };
 use uuid::Uuid;
 
 use super::{ImportedPeople, Refused, placeholder, rows::Row};
-use crate::domain::{
-    staffing::{Staffing, StaffingCommand, StaffingError},
-    workplace::Workplace,
+use crate::{
+    domain::{
+        staffing::{Staffing, StaffingCommand, StaffingError},
+        workplace::Workplace,
+    },
+    known::Known,
 };
-
-/// Somebody who is recorded there.
-#[derive(Debug, Clone)]
-pub(super) struct Known {
-    pub(super) person: PersonId,
-    pub(super) category: PersonCategory,
-    /// None if the person is forgotten.
-    pub(super) identity: Option<Identity>,
-    pub(super) left: Option<NaiveDate>,
-}
 
 /// Whose role it is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +49,7 @@ impl Plan {
     ) -> Self {
         let mut plan = Self { refused, ..Self::default() };
         let there = known.into_iter().filter(|known| known.left.is_none_or(|left| today < left));
-        let there: BTreeMap<String, Known> = there.filter_map(|known| Some((address(&known)?, known))).collect();
+        let there: BTreeMap<String, Known> = there.filter_map(|known| Some((known.address()?, known))).collect();
         let mut seen: BTreeMap<String, (Who, Row)> = BTreeMap::new();
         for row in rows {
             let who = match seen.entry(row.email.as_str().to_lowercase()) {
@@ -148,13 +141,10 @@ impl Plan {
     }
 }
 
-/// By what somebody is known again.
-fn address(known: &Known) -> Option<String> {
-    Some(known.identity.as_ref()?.email.as_ref()?.to_lowercase())
-}
-
 #[cfg(test)]
 mod tests {
+    use schema::people::{Identity, PersonCategory};
+
     use super::*;
 
     fn at() -> Workplace {

@@ -8,6 +8,7 @@ pub type Expected = BTreeMap<(String, String, String), String>;
 const RULES: &str = include_str!("../../../../../schema/policies/access-rules.txt");
 const SDL: &str = include_str!("../../../../../schema/graphql/schema.graphql");
 const DOOR: &str = include_str!("../../../../../schema/openapi/door.json");
+const SCIM: &str = include_str!("../../../../../schema/openapi/scim.json");
 
 /// The types whose every field decides for itself.
 const DECIDING: &[&str] = &["School", "Trust", "Mutation"];
@@ -127,9 +128,18 @@ pub fn fields() -> BTreeSet<String> {
     found
 }
 
-/// The door's routes, as method and path.
-pub fn routes() -> Vec<(String, String)> {
-    let door: serde_json::Value = serde_json::from_str(DOOR).unwrap();
+/// The routes of the filters' door, as method and path.
+pub fn door_routes() -> Vec<(String, String)> {
+    routes(DOOR)
+}
+
+/// Those of the directories' door.
+pub fn scim_routes() -> Vec<(String, String)> {
+    routes(SCIM)
+}
+
+fn routes(description: &str) -> Vec<(String, String)> {
+    let door: serde_json::Value = serde_json::from_str(description).unwrap();
     let paths = door["paths"].as_object().unwrap().iter();
     paths
         .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |m| (m.clone(), path.clone())))

@@ -17,6 +17,7 @@ use crate::process::{free_address, ready, serve, trusting};
 pub struct Apart {
     pub gateway: SocketAddr,
     pub door: SocketAddr,
+    pub scim: SocketAddr,
     /// Where their homes are, and their log.
     pub directory: PathBuf,
     variables: Vec<(&'static str, String)>,
@@ -36,8 +37,8 @@ impl Apart {
         let inside = [(); 3].map(|()| free_address()).map(|address| (address.to_string(), format!("http://{address}")));
         let [(gateway_inside, gateway_url), (directory_inside, directory_url), (filtering_inside, filtering_url)] =
             inside;
-        let (gateway, door) = (free_address(), free_address());
-        let mut apart = Self { gateway, door, directory, variables, processes: Vec::new() };
+        let [gateway, door, scim] = [free_address(), free_address(), free_address()];
+        let mut apart = Self { gateway, door, scim, directory, variables, processes: Vec::new() };
 
         let listens = |inside, role| {
             [
@@ -49,7 +50,7 @@ impl Apart {
         let filtering = listens(filtering_inside, Role::Filtering);
         apart.run(Role::Filtering, "filtering", door, database, &filtering).await;
         let directory = listens(directory_inside, Role::Directory);
-        apart.run(Role::Directory, "directory", free_address(), database, &directory).await;
+        apart.run(Role::Directory, "directory", scim, database, &directory).await;
         let listens = [
             ("WARDLOG_INTERNAL_LISTEN", gateway_inside),
             ("WARDLOG_SERVICES", format!("directory={directory_url},filtering={filtering_url}")),
