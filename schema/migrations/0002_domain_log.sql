@@ -96,6 +96,11 @@ BEGIN
         RAISE EXCEPTION 'append needs READ COMMITTED, not %', upper(current_setting('transaction_isolation'))
             USING ERRCODE = 'WL002';
     END IF;
+    -- The role that faces the filters decides about what they send, and gives nobody a role or a login.
+    IF coalesce(nullif(current_setting('role'), 'none'), session_user) = 'wardlog_filtering'
+       AND p_stream !~ '^(opening|pseudonym)-' THEN
+        RAISE EXCEPTION 'wardlog_filtering appends to streams of its own alone' USING ERRCODE = 'insufficient_privilege';
+    END IF;
 
     SELECT h.partition INTO home FROM log.home h WHERE h.owner_id = p_owner;
     IF NOT FOUND THEN

@@ -18,8 +18,6 @@ const HOST: usize = 253;
 const NAME: usize = 256;
 const LABEL: usize = 128;
 
-const SEARCH: usize = 1024;
-
 /// The most labels of one event.
 const LABELS: usize = 16;
 
@@ -47,6 +45,9 @@ pub fn check(event: &FilterEvent<'_>, now: DateTime<Utc>) -> Result<(), Refusal>
     if event.labels.iter().any(|label| has_control(label)) {
         return Err(Refusal::new("category", "expected no control characters"));
     }
+    if event.url.as_deref().is_some_and(has_control) {
+        return Err(Refusal::new("url", "expected no control characters"));
+    }
     if event.policy.as_deref().is_some_and(has_control) {
         return Err(Refusal::new("policy", "expected no control characters"));
     }
@@ -54,7 +55,6 @@ pub fn check(event: &FilterEvent<'_>, now: DateTime<Utc>) -> Result<(), Refusal>
     bounded("user", event.user.as_ref(), NAME, "expected 1 to 256 bytes")?;
     bounded("device", event.device.as_ref(), NAME, "expected 1 to 256 bytes")?;
     bounded("address", event.address.as_ref(), NAME, "expected 1 to 256 bytes")?;
-    bounded("search", event.search.as_ref(), SEARCH, "expected 1 to 1024 bytes")?;
     bounded("policy", event.policy.as_ref(), NAME, "expected 1 to 256 bytes")
 }
 
@@ -120,7 +120,6 @@ mod tests {
         assert_eq!(refused(&|e| e.host = long.clone()), "host");
         assert_eq!(refused(&|e| e.user = Some(long.clone())), "user");
         assert_eq!(refused(&|e| e.device = Some("".into())), "device");
-        assert_eq!(refused(&|e| e.search = Some("x".repeat(1025).into())), "search");
         assert_eq!(refused(&|e| e.labels = vec![long.clone()]), "category");
         assert_eq!(refused(&|e| e.labels = vec!["a".into(); 17]), "category");
     }
@@ -136,5 +135,6 @@ mod tests {
         assert_eq!(refused(&|e| e.host = "a\0.org".into()), "host");
         assert_eq!(refused(&|e| e.labels = vec!["Gambling\0".into()]), "category");
         assert_eq!(refused(&|e| e.policy = Some("\u{1b}[2J".into())), "policy");
+        assert_eq!(refused(&|e| e.url = Some("https://a.org/\u{1}".into())), "url");
     }
 }

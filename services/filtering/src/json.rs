@@ -12,6 +12,9 @@ use crate::{FilterEvent, Refusal, host_of};
 /// The longest URL, in bytes.
 const URL: usize = 8 * 1024;
 
+/// The most that is kept of what was searched for, in bytes: its end says less than its beginning.
+const SEARCH: usize = 1024;
+
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -67,7 +70,7 @@ pub fn parse(object: &str) -> Result<FilterEvent<'_>, Refusal> {
         })?,
         host,
         url,
-        search: wire.search.map(|text| text.0),
+        search: wire.search.map(|text| beginning(text.0, SEARCH)).filter(|text| !text.is_empty()),
         labels: wire.category.into_iter().flatten().map(|text| text.0).collect(),
         user: wire.user.map(|text| text.0),
         group: match wire.group {
@@ -80,6 +83,17 @@ pub fn parse(object: &str) -> Result<FilterEvent<'_>, Refusal> {
         address: wire.address.map(|text| text.0),
         policy: wire.policy.map(|text| text.0),
     })
+}
+
+fn beginning(text: Cow<'_, str>, most: usize) -> Cow<'_, str> {
+    let end = text.floor_char_boundary(most);
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
+        Cow::Owned(mut text) => {
+            text.truncate(end);
+            Cow::Owned(text)
+        }
+    }
 }
 
 fn host_in<'a>(url: &Cow<'a, str>) -> Result<Cow<'a, str>, Refusal> {
@@ -152,6 +166,17 @@ mod tests {
             parse(r#"{"time":"2026-11-20T09:14:03Z","action":"allowed","host":"a.org","user":"o\u0027hara"}"#).unwrap();
         assert!(matches!(event.host, Cow::Borrowed(_)));
         assert_eq!(event.user.as_deref(), Some("o'hara"));
+    }
+
+    #[test]
+    fn a_long_search_is_kept_by_its_beginning_and_an_empty_one_is_none() {
+        let of = |search: &str| {
+            format!(r#"{{"time":"2026-11-20T09:14:03Z","action":"blocked","host":"a.org","search":"{search}"}}"#)
+        };
+        let long = format!("a{}", "é".repeat(600));
+        let line = of(&long);
+        assert_eq!(parse(&line).unwrap().search.as_deref(), Some(&long[..1023]));
+        assert_eq!(parse(&of("")).unwrap().search, None);
     }
 
     #[test]

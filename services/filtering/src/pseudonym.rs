@@ -144,7 +144,9 @@ impl Pseudonyms {
                 known.insert(hash, pseudonym);
             }
         }
-        Ok(hashes.iter().map(|hash| known[hash]).collect())
+        // A name that is forgotten between being met and being looked up is met anew when it is sent again.
+        let pseudonyms = hashes.iter().map(|hash| known.get(hash).copied().ok_or(sqlx::Error::RowNotFound));
+        Ok(pseudonyms.collect::<Result<_, _>>()?)
     }
 
     /// The pseudonyms of all these, given to those that have none.

@@ -222,6 +222,16 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_before_anything_was_sealed_reads_as_one_in_which_nothing_is() {
+        let mut before = Record { sealed: Vec::new(), ..record() };
+        let mut plain = postcard::to_stdvec(&before).unwrap();
+        assert_eq!(plain.pop(), Some(0), "the last column, of no values");
+        let bytes = [[WITHOUT_SEALED].as_slice(), &zstd::bulk::compress(&plain, LEVEL).unwrap()].concat();
+        before.sealed = vec![None, None];
+        assert_eq!(Record::decode(&bytes).unwrap(), before);
+    }
+
+    #[test]
     fn a_damaged_or_foreign_record_is_an_error_and_no_panic() {
         let bytes = record().encode().unwrap();
         assert!(matches!(Record::decode(&[]), Err(RecordError::Shape)));

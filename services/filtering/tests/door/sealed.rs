@@ -218,3 +218,17 @@ async fn a_name_is_its_schools_own_to_forget() {
         assert!(matches!(refused, Err(CommandError::Refused(ForgettingRefusal::Unknown))), "{refused:?}");
     }
 }
+
+/// The role that faces the filters can give nobody a role or a login, whatever it is made to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_role_of_the_door_appends_to_its_own_streams_alone() {
+    let house = House::build().await;
+    let owner = Owner::School(house.filter().await.sender.school);
+    for (name, may) in [("pseudonym-1", true), ("staffing-1", false), ("person-1", false), ("a-pseudonym-1", false)] {
+        let stream = Stream { owner, name: name.to_owned() };
+        let propose = PseudonymCommand { by: "one".into(), step: Step::Propose(ForgettingGround::ErasureRequest) };
+        let cause = Origin::Sender(Sent::here("one").cause);
+        let done = execute::<Pseudonym, ForgettingRefusal>(&house.filtering, stream, propose, now(), cause).await;
+        assert_eq!(done.is_ok(), may, "{name}");
+    }
+}

@@ -8,8 +8,9 @@ use web::clock;
 
 use crate::{forgetting::nowhere_on_disk, people::tell, town::Town};
 
-const LIST: &str = "query($id: UUID!, $day: NaiveDate!, $only: FlaggedEventsOnly, $before: UUID, $first: Int!) {
-    school(id: $id) { flaggedEvents(from: $day, to: $day, only: $only, before: $before, first: $first) {
+const LIST: &str =
+    "query($id: UUID!, $from: NaiveDate!, $day: NaiveDate!, $only: FlaggedEventsOnly, $before: UUID, $first: Int!) {
+    school(id: $id) { flaggedEvents(from: $from, to: $day, only: $only, before: $before, first: $first) {
         id category action group host user device address hasMore } } }";
 const OPEN: &str =
     "mutation($id: String!, $input: OpenFlaggedEventsInput!) { openFlaggedEvents(commandId: $id, input: $input) {
@@ -34,6 +35,11 @@ fn event(ago: i64, action: &str, category: &str, more: &Value) -> Value {
     event
 }
 
+/// An event of some seconds ago may be yesterday's.
+fn yesterday() -> String {
+    (schema::london_day(clock::now()) - chrono::Days::new(1)).to_string()
+}
+
 fn today() -> String {
     schema::london_day(clock::now()).to_string()
 }
@@ -43,7 +49,7 @@ pub async fn an_opening_and_a_proposal(town: &Town, school: SchoolId, key: &str)
     let dsl = HeldRole::dsl(school);
     town.send(key, "flagged-1", &[event(-1, "warned", "games", &json!({ "host": "a.example", "user": "jsmith" }))])
         .await;
-    let seen = town.ask(dsl, LIST, json!({ "id": school, "day": today(), "first": 1 })).await;
+    let seen = town.ask(dsl, LIST, json!({ "id": school, "from": yesterday(), "day": today(), "first": 1 })).await;
     let event = &seen["school"]["flaggedEvents"][0];
     let input = json!({ "schoolId": school, "eventIds": [event["id"]], "purpose": "FILTER_REVIEW" });
     tell(town, dsl, OPEN, "a-5", input).await;
@@ -75,7 +81,7 @@ async fn a_dsl_finds_what_the_filter_flagged_and_opens_it_and_every_opening_is_o
     town.send(&key, "b-1", &events).await;
 
     let asked = |more: Value| {
-        let mut all = json!({ "id": ash, "day": today(), "first": 50 });
+        let mut all = json!({ "id": ash, "from": yesterday(), "day": today(), "first": 50 });
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         all
     };
@@ -142,7 +148,7 @@ async fn an_event_of_another_school_is_opened_by_nobody_and_looks_like_none() {
     let (ash, beech) = (town.records.school(100_001).await, town.records.school(100_002).await);
     let key = town.records.filter(100_001).await;
     town.send(&key, "b-1", &[event(5, "blocked", "gambling", &json!({ "url": "https://bets.example/a" }))]).await;
-    let variables = json!({ "id": ash, "day": today(), "first": 50 });
+    let variables = json!({ "id": ash, "from": yesterday(), "day": today(), "first": 50 });
     let found = town.ask(HeldRole::dsl(ash), LIST, variables.clone()).await["school"]["flaggedEvents"][0]["id"].clone();
     assert!(found.is_string());
 
@@ -156,10 +162,15 @@ async fn an_event_of_another_school_is_opened_by_nobody_and_looks_like_none() {
     assert_eq!(outcome("o-3", ash, &found).await, outcome("o-4", ash, &absent).await);
     assert_eq!(outcome("o-5", ash, &found).await["refused"]["reason"], "NOT_FOUND");
     assert_eq!(town.ask(dsl, LIST, variables).await["school"], Value::Null);
-    let mut of_beech = json!({ "id": beech, "day": today(), "first": 50 });
-    let none = town.ask(dsl, LIST, of_beech.clone()).await;
+    let key = town.records.filter(100_002).await;
+    town.send(&key, "b-2", &[event(9, "blocked", "gambling", &json!({ "host": "b.example" }))]).await;
+    let mut of_beech = json!({ "id": beech, "from": yesterday(), "day": today(), "first": 50 });
+    assert_eq!(town.ask(dsl, LIST, of_beech.clone()).await["school"]["flaggedEvents"][0]["host"], "b.example");
     of_beech["before"] = found;
-    assert_eq!(town.ask(dsl, LIST, of_beech).await, none);
+    let after_anothers = town.ask(dsl, LIST, of_beech.clone()).await;
+    assert_eq!(after_anothers["school"]["flaggedEvents"], json!([]));
+    of_beech["before"] = absent;
+    assert_eq!(town.ask(dsl, LIST, of_beech).await, after_anothers);
 }
 
 /// R276, UK GDPR Art. 17.
@@ -171,7 +182,7 @@ async fn two_people_forget_a_pupil_and_nobody_can_say_any_more_who_it_was_or_wha
         |user: &str| event(5, "blocked", "gambling", &json!({ "url": "https://bets.example/a", "user": user }));
     town.send(&key, "b-1", &[blocked("pupil.one"), blocked("pupil.two")]).await;
     let dsl = HeldRole::dsl(ash);
-    let seen = town.ask(dsl, LIST, json!({ "id": ash, "day": today(), "first": 50 })).await;
+    let seen = town.ask(dsl, LIST, json!({ "id": ash, "from": yesterday(), "day": today(), "first": 50 })).await;
     let events = seen["school"]["flaggedEvents"].clone();
     let ids: Vec<&Value> = events.as_array().unwrap().iter().map(|event| &event["id"]).collect();
     let open = async |id: &str| {

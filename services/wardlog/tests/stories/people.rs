@@ -10,7 +10,7 @@ use crate::town::{STAFF, Town};
 pub const RECORD: &str =
     "mutation($id: String!, $input: RecordPersonInput!) { recordPerson(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";
-const GIVE: &str = "mutation($id: String!, $input: GiveRoleInput!) { giveRole(commandId: $id, input: $input) {
+pub const GIVE: &str = "mutation($id: String!, $input: GiveRoleInput!) { giveRole(commandId: $id, input: $input) {
     done { roleId } refused { reason field message } token } }";
 const END: &str = "mutation($id: String!, $input: EndRoleInput!) { endRole(commandId: $id, input: $input) {
     done { roleId } refused { reason field message } token } }";

@@ -91,9 +91,9 @@ async fn the_door_says_what_it_can_and_what_a_request_lacks() {
     let post = || town.client.post(town.scim("/Users")).bearer_auth(&entra.key);
     let xml = post().header("Content-Type", "text/xml").body("<user/>").send().await.unwrap();
     assert_eq!(xml.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    let half = post().header("Content-Type", "application/json; charset=utf-8").body("{").send().await.unwrap();
-    assert_eq!(half.status(), StatusCode::BAD_REQUEST);
-    assert_eq!(half.json::<Value>().await.unwrap()["scimType"], "invalidSyntax");
+    let cut_short = post().header("Content-Type", "application/json; charset=utf-8").body("{").send().await.unwrap();
+    assert_eq!(cut_short.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(cut_short.json::<Value>().await.unwrap()["scimType"], "invalidSyntax");
     let endless = post().json(&json!({ "userName": "x".repeat(1024 * 1024) })).send().await.unwrap();
     assert_eq!(endless.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Entra, user};
 use crate::{
-    people::tell,
+    people::{GIVE, tell},
     town::{STAFF, Town},
 };
 
@@ -33,9 +33,10 @@ async fn who_is_turned_off_is_out_within_five_seconds() {
         let entra = Entra::at_ash(&town).await;
         let Workplace::School(ash) = entra.at else { unreachable!() };
         let id = entra.user("zoe").await;
-        let add = json!([{ "op": "Add", "path": "members", "value": [{ "value": id }] }]);
-        entra.patch("/Groups/dsl", add).await.done();
         let (dsl, at) = (HeldRole::dsl(ash), json!({ "schoolId": ash }));
+        // A DSL since September: whoever was given the role today was none yet, and leaves no day without one.
+        let role = json!({ "at": at, "personId": id, "role": "DSL", "from": "2026-09-01" });
+        tell(&town, dsl, GIVE, "c-0", role).await;
         let login = json!({ "at": at, "personId": id, "issuer": STAFF, "subject": "zoe-7" });
         tell(&town, dsl, LOGIN, "c-1", login).await;
         until_roles(&town, "zoe-7", json!([{ "role": "DSL" }])).await;
@@ -52,6 +53,7 @@ async fn who_is_turned_off_is_out_within_five_seconds() {
         let today = schema::london_day(web::clock::now());
         let seen = town.ask(dsl, PEOPLE, json!({ "id": ash })).await["school"].clone();
         assert_eq!(seen["people"], json!([{ "id": id, "leftOn": today }]));
+        assert_eq!(seen["dslGaps"], json!([{ "from": today, "to": null }]));
     }
 }
 
