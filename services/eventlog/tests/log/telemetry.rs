@@ -180,12 +180,13 @@ async fn a_rebuild_holds_up_the_dropping_of_days_while_somebody_makes_it_and_no_
     assert!(dropped.iter().any(|table| table.starts_with("telemetry.payload_")), "{dropped:?}");
     assert!(dropped.iter().any(|table| table.starts_with("filtering_counts_2.seen_")), "{dropped:?}");
 
-    // What is kept to go back to keeps the ids that it will need.
+    // What is kept to go back to keeps the ids that it will need, and no event for longer than its payload.
     sqlx::raw_sql(kept).execute(&mut superuser).await.unwrap();
     sqlx::raw_sql("UPDATE telemetry.batch SET day = day + 5").execute(&mut superuser).await.unwrap();
     let dropped = drop_days(&pool, 0, 0).await.unwrap();
     assert!(dropped.iter().any(|table| table.starts_with("filtering_counts_1.seen_")), "{dropped:?}");
-    assert!(!dropped.iter().any(|table| table.starts_with("filtering_counts_2.")), "{dropped:?}");
+    assert!(!dropped.iter().any(|table| table.starts_with("filtering_counts_2.seen_")), "{dropped:?}");
+    assert!(dropped.iter().any(|table| table.starts_with("filtering_counts_2.flagged_event_")), "{dropped:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
