@@ -1,6 +1,9 @@
 //! The key store: makes keys, keeps them wrapped, finds them again, destroys them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
+    sync::Arc,
+};
 
 use aws_lc_rs::rand;
 use database::transact;
@@ -9,7 +12,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio::task::{JoinError, spawn_blocking};
 use uuid::Uuid;
 
-use crate::{DataKey, KeyFile, KeyFileError, key_file::Holder};
+use crate::{DataKey, KeyFile, KeyFileError, aead::Aead, key_file::Holder};
 
 /// Why a key cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -131,20 +134,20 @@ impl Vault {
                 // Whoever wraps anew waits for those who wrap or read, and they for it: between a row and its wrapping key,
                 // and between a version and what is wrapped under it, nobody destroys either.
                 sqlx::query!("SELECT pg_advisory_xact_lock_shared($1)", lock(of)).fetch_one(&mut *connection).await?;
-                if may_make {
-                    make(&mut *connection, &wrapping, of, &ids).await?;
+                let mut rows = rows(&mut *connection, of, &ids).await?;
+                if may_make && rows.len() < ids.len() {
+                    let known: HashSet<Uuid> = rows.iter().map(|row| row.key_id).collect();
+                    let new = ids.iter().copied().filter(|id| !known.contains(id)).collect();
+                    make(&mut *connection, &wrapping, of, new).await?;
+                    // Somebody else may have made one first.
+                    rows = self::rows(connection, of, &ids).await?;
                 }
-                let rows = sqlx::query_as!(
-                    Row,
-                    "SELECT key_id, version, wrapped FROM keys.data_key
-                     WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3)",
-                    of.context,
-                    of.owner,
-                    &ids,
-                );
-                let rows = rows.fetch_all(connection).await?;
-                let unwrap = move |row: &Row| row.wrapped.as_ref().map(|_| row.unwrap(&wrapping, of)).transpose();
-                blocking(move || rows.iter().map(|row| Ok((row.id(), unwrap(row)?))).collect()).await
+                blocking(move || {
+                    let mut wrapped = Unwrapping::new(&wrapping, of);
+                    let mut key = |row: &Row| row.wrapped.as_ref().map(|_| wrapped.open(row)).transpose();
+                    rows.iter().map(|row| Ok((row.id(), key(row)?))).collect()
+                })
+                .await
             })
         })
         .await?;
@@ -180,24 +183,26 @@ impl Vault {
     }
 }
 
-/// Makes the keys of these ids where there are none.
+async fn rows(connection: &mut PgConnection, of: Holder, ids: &[Uuid]) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as!(
+        Row,
+        "SELECT key_id, version, wrapped FROM keys.data_key
+         WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3)",
+        of.context,
+        of.owner,
+        ids,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Makes the keys of these ids, but of one that somebody else has made meanwhile.
 async fn make(
     connection: &mut PgConnection,
     wrapping: &Arc<KeyFile>,
     of: Holder,
-    ids: &[Uuid],
+    new: Vec<Uuid>,
 ) -> Result<(), VaultError> {
-    let known = sqlx::query_scalar!(
-        "SELECT key_id FROM keys.data_key WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3)",
-        of.context,
-        of.owner,
-        ids,
-    );
-    let known = known.fetch_all(&mut *connection).await?;
-    let new: Vec<Uuid> = ids.iter().copied().filter(|id| !known.contains(id)).collect();
-    if new.is_empty() {
-        return Ok(());
-    }
     let keys = Arc::clone(wrapping);
     let (version, new, wrapped) = blocking(move || {
         let (version, cipher) = keys.newest(of)?;
@@ -263,8 +268,9 @@ async fn wrap_anew_without(
     let keys = Arc::clone(wrapping);
     let (version, ids, wrapped) = blocking(move || {
         let mut opened = Vec::with_capacity(rows.len());
+        let mut unwrapping = Unwrapping::new(&keys, of);
         for row in &rows {
-            match row.unwrap(&keys, of) {
+            match unwrapping.open(row) {
                 Err(VaultError::KeyFile(KeyFileError::Lacking { .. })) => {}
                 key => opened.push((row, key?)),
             }
@@ -310,11 +316,28 @@ impl Row {
     fn id(&self) -> DataKeyId {
         self.key_id.into()
     }
+}
 
-    fn unwrap(&self, keys: &KeyFile, of: Holder) -> Result<[u8; 32], VaultError> {
-        let wrapped = self.wrapped.as_deref().ok_or(VaultError::Destroyed)?;
-        let key = keys.version(of, self.version)?.open(&bound_to(of, self.id()), wrapped);
-        key.map_err(|_| VaultError::Unwrapped)?.try_into().map_err(|_| VaultError::Unwrapped)
+/// Opens wrapped keys. Each version of the wrapping key is looked for once: the file is not asked for every key.
+struct Unwrapping<'k> {
+    keys: &'k KeyFile,
+    of: Holder,
+    versions: HashMap<i32, Aead>,
+}
+
+impl<'k> Unwrapping<'k> {
+    fn new(keys: &'k KeyFile, of: Holder) -> Self {
+        Self { keys, of, versions: HashMap::new() }
+    }
+
+    fn open(&mut self, row: &Row) -> Result<[u8; 32], VaultError> {
+        let wrapped = row.wrapped.as_deref().ok_or(VaultError::Destroyed)?;
+        let cipher = match self.versions.entry(row.version) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(self.keys.version(self.of, row.version)?),
+        };
+        let key = cipher.open(&bound_to(self.of, row.id()), wrapped).map_err(|_| VaultError::Unwrapped)?;
+        key.try_into().map_err(|_| VaultError::Unwrapped)
     }
 }
 
@@ -323,9 +346,13 @@ fn bound_to(of: Holder, id: DataKeyId) -> Vec<u8> {
     [b"wardlog wrapped 1".as_slice(), of.owner.as_bytes(), Uuid::from(id).as_bytes(), of.context.as_bytes()].concat()
 }
 
+/// Another for each context: whoever wraps one's keys anew holds up no other.
 fn lock(of: Holder) -> i64 {
-    let (high, low) = of.owner.as_u64_pair();
-    (high ^ low).cast_signed()
+    let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 locks of a holder's keys");
+    hash.update(of.owner.as_bytes()).update(of.context.as_bytes());
+    let mut lock = [0; 8];
+    hash.finalize_xof().fill(&mut lock);
+    i64::from_le_bytes(lock)
 }
 
 /// Runs what reads or writes the key file where it holds nobody up.
@@ -343,5 +370,18 @@ fn ended<T>(outcome: Result<Result<T, VaultError>, JoinError>) -> Result<T, Vaul
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(VaultError::Database(sqlx::Error::WorkerCrashed)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_context_and_each_owner_has_a_lock_of_its_own() {
+        let of = |context, owner| lock(Holder { context, owner: Uuid::from_u128(owner) });
+        assert_eq!(of("directory", 1), of("directory", 1));
+        assert_ne!(of("directory", 1), of("filtering", 1));
+        assert_ne!(of("directory", 1), of("directory", 2));
     }
 }
