@@ -9,13 +9,9 @@ pub mod trust;
 
 use std::error::Error;
 
-use eventlog::{AsOf, DomainLog, EventRecord, Offset, Projection, ProjectionError};
-use schema::{
-    DomainEvent,
-    directory::{SchoolEvent, SourceEvent, TrustEvent},
-};
-use sqlx::{PgConnection, postgres::PgQueryResult};
-use uuid::Uuid;
+use eventlog::{AsOf, At, DomainLog, EventRecord, Offset, Projection, ProjectionError};
+use schema::directory::{SchoolEvent, SourceEvent, TrustEvent};
+use sqlx::PgConnection;
 
 /// Folds the directory's events into its tables; events of other contexts pass by.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,42 +43,6 @@ impl Projection for DirectoryView {
 
 /// Each row comes of events of the one trust or school that it is of.
 impl AsOf for DirectoryView {}
-
-/// The record that is being folded.
-#[derive(Clone, Copy)]
-struct At<'a> {
-    offset: Offset,
-    record: &'a EventRecord,
-}
-
-impl At<'_> {
-    fn event<E: DomainEvent>(self) -> Result<Option<E>, ProjectionError> {
-        self.record.decode().map_err(|error| ProjectionError::undecodable(self.offset, &error))
-    }
-
-    /// The school's id or the trust's, of the one that owns the stream.
-    fn owner(self) -> (Option<Uuid>, Option<Uuid>) {
-        (self.record.school.map(Uuid::from), self.record.trust.map(Uuid::from))
-    }
-
-    /// What stands in the stream's name after what kind of stream it is.
-    fn id_in_stream(self, kind: &str) -> Result<Uuid, ProjectionError> {
-        let id = self.record.stream.strip_prefix(kind).and_then(|id| Uuid::try_parse(id).ok());
-        id.ok_or_else(|| self.poison(format!("expected a stream {kind}<id>")))
-    }
-
-    fn poison(self, reason: impl Into<String>) -> ProjectionError {
-        ProjectionError::Poison { offset: self.offset.number(), reason: reason.into() }
-    }
-
-    /// A write that did not find the one row it was for means that the view and the log have parted.
-    fn one_row(self, written: &PgQueryResult) -> Result<(), ProjectionError> {
-        match written.rows_affected() {
-            1 => Ok(()),
-            n => Err(self.poison(format!("expected the view to have one row for it, found {n}"))),
-        }
-    }
-}
 
 /// A stored value that does not parse.
 fn unreadable(error: impl Error + Send + Sync + 'static) -> sqlx::Error {

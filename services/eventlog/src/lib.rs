@@ -5,6 +5,7 @@
 
 mod append;
 mod as_of;
+mod at;
 mod command;
 pub mod doctor;
 mod domain;
@@ -23,6 +24,7 @@ mod wake;
 
 pub use append::{Append, AppendError, Appended, Cause, Occurred, Owner, append, join};
 pub use as_of::{AsOf, AsOfError, as_of};
+pub use at::At;
 pub use command::{Aggregate, CommandError, Done, Origin, Refuses, Stream, execute, execute_if};
 pub use domain::{DomainLog, EventRecord};
 pub use follow::{Behind, Log, Offset, PARTITIONS, Partition, Position};

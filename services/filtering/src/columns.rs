@@ -6,53 +6,58 @@ use schema::Vocabulary;
 
 use crate::{
     FilterEvent,
-    pseudonym::Key,
     record::{Record, RecordError},
+    secret::Key,
 };
 
 /// Events, each with what became of the names in it and of what was asked for.
-#[derive(Clone, Copy)]
 pub(crate) struct Columns<'a, 'b> {
     pub(crate) events: &'a [FilterEvent<'b>],
     /// The pseudonyms of user, device and address.
     pub(crate) people: &'a [[Option<i64>; 3]],
     /// What was asked for beyond the host, sealed.
-    pub(crate) sealed: &'a [Option<Vec<u8>>],
+    pub(crate) sealed: Vec<Option<Vec<u8>>>,
 }
 
 impl Columns<'_, '_> {
-    fn split_at(self, middle: usize) -> (Self, Self) {
+    fn split_at(mut self, middle: usize) -> (Self, Self) {
         let (events, more_events) = self.events.split_at(middle);
         let (people, more_people) = self.people.split_at(middle);
-        let (sealed, more_sealed) = self.sealed.split_at(middle);
-        (Self { events, people, sealed }, Self { events: more_events, people: more_people, sealed: more_sealed })
+        let more_sealed = self.sealed.split_off(middle);
+        (
+            Self { events, people, sealed: self.sealed },
+            Self { events: more_events, people: more_people, sealed: more_sealed },
+        )
     }
 }
 
 /// Encodes events into as many slices as their size needs.
 pub(crate) fn slices(batch: Columns<'_, '_>, vocabulary: Vocabulary, ids: &Key) -> Result<Vec<Vec<u8>>, RecordError> {
-    if batch.events.is_empty() {
+    let Columns { events, people, sealed } = batch;
+    if events.is_empty() {
         return Ok(Vec::new());
     }
-    let bytes = record(batch, vocabulary, ids).encode()?;
+    let record = Record { sealed, ..unsealed(events, people, vocabulary, ids) };
+    let bytes = record.encode()?;
     if bytes.len() <= SLICE_LIMIT {
         return Ok(vec![bytes]);
     }
-    if batch.events.len() == 1 {
+    if events.len() == 1 {
         return Err(RecordError::Shape);
     }
-    let (half, rest) = batch.split_at(batch.events.len() / 2);
+    let (half, rest) = Columns { events, people, sealed: record.sealed }.split_at(events.len() / 2);
     let mut both = slices(half, vocabulary, ids)?;
     both.extend(slices(rest, vocabulary, ids)?);
     Ok(both)
 }
 
-fn record(batch: Columns<'_, '_>, vocabulary: Vocabulary, ids: &Key) -> Record {
+/// All of a record but what is sealed.
+fn unsealed(events: &[FilterEvent<'_>], people: &[[Option<i64>; 3]], vocabulary: Vocabulary, ids: &Key) -> Record {
     let mut record = Record::new(vocabulary);
     let mut texts = Dictionary::default();
     let mut pseudonyms = Dictionary::default();
     let mut last = 0;
-    for (event, people) in batch.events.iter().zip(batch.people) {
+    for (event, people) in events.iter().zip(people) {
         let millis = event.time.timestamp_millis();
         record.ids.push(event.id.as_ref().map(|id| ids.short_hash(id.as_bytes())));
         record.times.push(millis - last);
@@ -66,7 +71,6 @@ fn record(batch: Columns<'_, '_>, vocabulary: Vocabulary, ids: &Key) -> Record {
     }
     record.texts = texts.values.into_iter().map(str::to_owned).collect();
     record.pseudonyms = pseudonyms.values;
-    record.sealed = batch.sealed.to_vec();
     record
 }
 

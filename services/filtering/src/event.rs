@@ -16,7 +16,7 @@ pub struct FilterEvent<'a> {
     pub action: Action,
     /// The host, lower-case and without port.
     pub host: Cow<'a, str>,
-    /// The whole URL, if there is more to it than a host: personal, kept sealed or not at all.
+    /// The whole URL: personal where it says more than a host, and kept sealed or not at all.
     pub url: Option<Cow<'a, str>>,
     /// What was searched for: as personal.
     pub search: Option<Cow<'a, str>>,

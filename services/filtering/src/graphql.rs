@@ -3,19 +3,20 @@
 mod flagged;
 mod forgetting;
 
-use async_graphql::SimpleObject;
+use async_graphql::{MergedObject, SimpleObject};
 use chrono::{DateTime, NaiveDate, Utc};
 
-pub use flagged::{FilterMutations, FlaggedEvent, FlaggedEventOpening, FlaggedEventsOnly};
-pub use forgetting::{NameForgetting, NameMutations};
+pub use flagged::{FlaggedEvent, FlaggedEventOpening, FlaggedEventsOnly};
+pub use forgetting::NameForgetting;
 
 use crate::views::{
     counts::{DayCell, UnmappedLabel},
     quarantine::QuarantinedLine,
 };
 
-/// What a mutation costs beside what is asked of its outcome.
-const COMMAND: usize = 500;
+/// What can be told filtering.
+#[derive(Debug, Clone, Copy, Default, MergedObject)]
+pub struct FilterMutations(flagged::FlaggedMutations, forgetting::NameMutations);
 
 /// A school's day, exactly; only the school's own staff see it.
 #[derive(Debug, Clone, SimpleObject)]

@@ -33,6 +33,14 @@ pub fn host_of(url: &str) -> Option<Cow<'_, str>> {
     (!host.contains(wrong)).then(|| Cow::Owned(host.to_lowercase()))
 }
 
+/// Whether a URL says nothing beyond its host and port, as that of a CONNECT does.
+pub(crate) fn is_host_alone(url: &str) -> bool {
+    let url = url.trim();
+    let (authority, _) = authority(url);
+    let rest = url.split_once(authority).map_or(url, |(_, rest)| rest);
+    !authority.contains('@') && matches!(rest, "" | "/")
+}
+
 /// What stands between the scheme and the path, and whether a scheme says that it is an authority for certain.
 fn authority(url: &str) -> (&str, bool) {
     // Browsers read `\` as `/`, and so must whoever is to see the host that they went to.
@@ -98,6 +106,31 @@ mod tests {
             ("https://XN--BCHER-KVA.example/", "xn--bcher-kva.example"),
             ("http://10.1.2.3:3128/", "10.1.2.3"),
         ]);
+    }
+
+    #[test]
+    fn a_url_without_a_path_says_no_more_than_its_host() {
+        for url in [
+            "example.org",
+            "example.org:443",
+            "https://example.org",
+            "https://example.org:8080/",
+            "//[::1]/",
+            " a.test ",
+        ] {
+            assert!(is_host_alone(url), "{url}");
+        }
+        for url in [
+            "https://example.org/a",
+            "https://example.org/?q",
+            "https://example.org#a",
+            "https://user@example.org/",
+            "https://a.test/a.test",
+            "example.org/a",
+            "//example.org//",
+        ] {
+            assert!(!is_host_alone(url), "{url}");
+        }
     }
 
     #[test]

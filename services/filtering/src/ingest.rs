@@ -20,9 +20,11 @@ use crate::{
     check::check,
     columns::{Columns, slices},
     fold::is_flagged,
-    pseudonym::{Kind, PseudonymError, Pseudonyms, Secret},
+    host::is_host_alone,
+    pseudonym::{Kind, PseudonymError, Pseudonyms},
     record::{RecordError, Whose},
     sealing::{Asked, Sealing, key_of, seal_asked},
+    secret::Secret,
 };
 
 /// How many refused lines of a batch are listed, in its answer and in the quarantine; a batch with more is not one of
@@ -127,7 +129,7 @@ impl Pipeline {
         let (events, rejected) = self.read(sender, body, shape, now)?;
         let people = self.pseudonymise(sender.school, &events, now).await?;
         let sealed = self.seal(sender, &events, &people, now).await?;
-        let columns = Columns { events: &events, people: &people, sealed: &sealed };
+        let columns = Columns { events: &events, people: &people, sealed };
         let slices = slices(columns, sender.vocabulary, &self.secret.ids(sender.source))?;
         let digest = *blake3::hash(body).as_bytes();
         let batch = NewBatch {
@@ -223,7 +225,9 @@ impl Pipeline {
         if !self.sealing.can_seal() {
             return Ok(sealed);
         }
-        let has_more = |event: &FilterEvent<'_>| event.url.is_some() || event.search.is_some();
+        let has_more = |event: &FilterEvent<'_>| {
+            event.search.is_some() || event.url.as_deref().is_some_and(|url| !is_host_alone(url))
+        };
         let kept: Vec<(usize, DataKeyId)> = (0..events.len())
             .filter(|&n| has_more(&events[n]) && is_looked_at(&events[n], sender.vocabulary))
             .map(|n| (n, key_of(Whose::of(people[n]), sender.source)))
@@ -246,5 +250,5 @@ impl Pipeline {
 /// Whether somebody may have to look at an event: for what the filter did, or for its category.
 fn is_looked_at(event: &FilterEvent<'_>, vocabulary: Vocabulary) -> bool {
     let category = |label: &Cow<'_, str>| CategoryMap::bundled().category(vocabulary, label);
-    is_flagged(event.action, event.labels.iter().filter_map(category).min())
+    is_flagged(event.action, None) || is_flagged(event.action, event.labels.iter().filter_map(category).min())
 }

@@ -17,6 +17,7 @@ mod json;
 mod pseudonym;
 pub mod record;
 pub mod sealing;
+mod secret;
 pub mod views;
 
 pub use admission::{Admission, Busy};
@@ -24,4 +25,4 @@ pub use body::Shape;
 pub use event::{FilterEvent, Refusal};
 pub use host::host_of;
 pub use ingest::{IngestError, Pipeline, Rejected, Sender, Sink, Taken};
-pub use pseudonym::Secret;
+pub use secret::Secret;

@@ -1,91 +1,21 @@
 //! Pseudonyms at the door: who somebody is gets further than this only sealed.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
-use schema::{SchoolId, SourceId};
+use schema::SchoolId;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 use vault::VaultError;
 
-use crate::sealing::{BELIEVED, Sealing, key_of_pseudonym, seal_name};
+use crate::{
+    sealing::{BELIEVED, Sealing, key_of_pseudonym, seal_name},
+    secret::Key,
+};
 
 /// How many pseudonyms are kept in memory.
 const CACHED: usize = 200_000;
-
-/// The secret under which names and ids are hashed; it is kept outside the database.
-#[derive(Clone)]
-pub struct Secret([u8; 32]);
-
-impl Secret {
-    /// From 256 random bits.
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Whether this is the secret that the database's hashes are keyed with; the first one to ask is.
-    pub async fn is_the_databases(&self, pool: &PgPool) -> Result<bool, sqlx::Error> {
-        let fingerprint = blake3::derive_key("Wardlog 2026 fingerprint of the secret", &self.0).to_vec();
-        database::transact(pool, move |connection| {
-            Box::pin(async move {
-                sqlx::query!(
-                    "INSERT INTO filtering.secret (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING",
-                    fingerprint
-                )
-                .execute(&mut *connection)
-                .await?;
-                let stored =
-                    sqlx::query_scalar!("SELECT fingerprint FROM filtering.secret").fetch_one(connection).await?;
-                Ok(stored == fingerprint)
-            })
-        })
-        .await
-    }
-
-    fn key(&self, purpose: &str, of: Uuid) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key(purpose);
-        hasher.update(&self.0).update(of.as_bytes());
-        *hasher.finalize().as_bytes()
-    }
-
-    /// The key of a school's names.
-    pub(crate) fn names(&self, school: SchoolId) -> Key {
-        Key(self.key("Wardlog 2026 names of a school", school.into()))
-    }
-
-    /// The key of a source's event ids.
-    pub(crate) fn ids(&self, source: SourceId) -> Key {
-        Key(self.key("Wardlog 2026 event ids of a source", source.into()))
-    }
-
-    /// The key of the lines that a school's filters sent and that could not be read.
-    pub(crate) fn lines(&self, school: SchoolId) -> Key {
-        Key(self.key("Wardlog 2026 quarantined lines of a school", school.into()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-/// A key for one purpose of one school or source.
-pub(crate) struct Key([u8; 32]);
-
-impl Key {
-    pub(crate) fn hash(&self, bytes: &[u8]) -> blake3::Hash {
-        blake3::keyed_hash(&self.0, bytes)
-    }
-
-    /// The first 64 bits of the hash.
-    pub(crate) fn short_hash(&self, bytes: &[u8]) -> [u8; 8] {
-        let mut short = [0; 8];
-        short.copy_from_slice(&self.hash(bytes).as_bytes()[..8]);
-        short
-    }
-}
 
 /// What a name is the name of; equal texts of different kinds have different pseudonyms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,7 +39,6 @@ pub struct Pseudonyms {
 }
 
 /// A name that nobody here has seen before, or not lately.
-#[derive(Clone)]
 struct Unseen {
     hash: [u8; 32],
     name: String,
@@ -130,23 +59,25 @@ impl Pseudonyms {
         now: DateTime<Utc>,
     ) -> Result<Vec<i64>, PseudonymError> {
         let hashes: Vec<[u8; 32]> = names.iter().map(|(kind, name)| name_hash(key, *kind, name)).collect();
-        let mut known: HashMap<[u8; 32], i64> = HashMap::with_capacity(hashes.len());
-        let mut unseen = Vec::new();
-        for (hash, (_, name)) in hashes.iter().zip(names) {
-            match self.cache.get(&(school, *hash)) {
-                Some((pseudonym, asked)) if now - asked < BELIEVED => drop(known.insert(*hash, pseudonym)),
-                Some(_) | None => unseen.push(Unseen { hash: *hash, name: (*name).to_owned() }),
+        let believed = |hash: &[u8; 32]| {
+            let (pseudonym, asked) = self.cache.get(&(school, *hash))?;
+            (now - asked < BELIEVED).then_some(pseudonym)
+        };
+        let mut pseudonyms: Vec<Option<i64>> = hashes.iter().map(believed).collect();
+        if pseudonyms.contains(&None) {
+            let unseen = hashes.iter().zip(names).zip(&pseudonyms).filter(|(_, known)| known.is_none());
+            let unseen = unseen.map(|((hash, (_, name)), _)| Unseen { hash: *hash, name: (*name).to_owned() });
+            let stored = self.stored(school, unseen.collect(), now).await?;
+            for (hash, pseudonym) in &stored {
+                self.cache.insert((school, *hash), (*pseudonym, now));
             }
-        }
-        if !unseen.is_empty() {
-            for (hash, pseudonym) in self.stored(school, unseen, now).await? {
-                self.cache.insert((school, hash), (pseudonym, now));
-                known.insert(hash, pseudonym);
+            for (pseudonym, hash) in pseudonyms.iter_mut().zip(&hashes) {
+                *pseudonym = pseudonym.or_else(|| stored.get(hash).copied());
             }
         }
         // A name that is forgotten between being met and being looked up is met anew when it is sent again.
-        let pseudonyms = hashes.iter().map(|hash| known.get(hash).copied().ok_or(sqlx::Error::RowNotFound));
-        Ok(pseudonyms.collect::<Result<_, _>>()?)
+        let all: Option<Vec<i64>> = pseudonyms.into_iter().collect();
+        Ok(all.ok_or(sqlx::Error::RowNotFound)?)
     }
 
     /// The pseudonyms of all these, given to those that have none.

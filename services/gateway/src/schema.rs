@@ -66,11 +66,7 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription>
 
 /// What can be told: each context adds its own.
 #[derive(Debug, Clone, Copy, Default, MergedObject)]
-pub struct Mutation(
-    directory::graphql::Mutations,
-    filtering::graphql::FilterMutations,
-    filtering::graphql::NameMutations,
-);
+pub struct Mutation(directory::graphql::Mutations, filtering::graphql::FilterMutations);
 
 /// Where a reader starts.
 #[derive(Debug, Clone, Copy)]

@@ -13,7 +13,7 @@ mod wire;
 use std::error::Error;
 
 use access::Facts;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{PgConnection, PgPool};
@@ -25,6 +25,9 @@ pub use client::Client;
 pub use endpoint::Service;
 pub use outcome::{Outcome, mutate};
 pub use wire::Refused;
+
+/// For how long after it was recorded something is shown again.
+const SHOWN_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// The events of a command's record.
 pub type EventOf<C> = <<C as Command>::Record as Aggregate>::Event;
@@ -142,17 +145,36 @@ impl Given {
     pub(crate) fn new(means: &Means, owner: Owner, sent: &Sent, at: DateTime<Utc>) -> Self {
         let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 ids of what commands bring into being");
         hash.update(owner.id().as_bytes()).update(sent.cause.command_id.as_str().as_bytes());
-        let mut id = [0; 16];
-        hash.finalize_xof().fill(&mut id);
         Self {
             owner,
-            id: uuid::Builder::from_custom_bytes(id).into_uuid(),
+            id: custom_id(&hash),
             random: sent.random,
             actor: sent.cause.actor.clone(),
             at,
             means: means.clone(),
         }
     }
+}
+
+impl Given {
+    /// The same for the same sender and command id alone: another's command is another, though they choose one id.
+    pub fn senders_id(&self, purpose: &str) -> Uuid {
+        let mut hash = blake3::Hasher::new_derive_key(purpose);
+        hash.update(self.id.as_bytes()).update(self.actor.as_bytes());
+        custom_id(&hash)
+    }
+
+    /// Whether what was recorded as shown may be shown for it: at once, and to whoever did not get the answer and asks again.
+    /// Later it would be shown without anybody's knowing of it.
+    pub fn may_show<E>(&self, done: &Done<E>) -> bool {
+        done.appended.as_ref().is_none_or(|appended| self.at - appended.recorded_at <= SHOWN_AGAIN)
+    }
+}
+
+fn custom_id(hash: &blake3::Hasher) -> Uuid {
+    let mut id = [0; 16];
+    hash.finalize_xof().fill(&mut id);
+    uuid::Builder::from_custom_bytes(id).into_uuid()
 }
 
 /// What the keys' failing means for a command: it was not carried out, and may be later.

@@ -1,9 +1,12 @@
-//! What resolvers of all contexts share: errors as a GraphQL client sees them.
+//! What resolvers of all contexts share: what a mutation costs, and errors as a GraphQL client sees them.
 
 use async_graphql::{Error, ErrorExtensions};
 use uuid::Uuid;
 
 use crate::ErrorCode;
+
+/// What a mutation costs, in the price of a document: few fit into one.
+pub const COMMAND: usize = 500;
 
 /// Ties together all that one request leads to.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,6 @@
 //! Showing who people are: recorded first, then opened.
 
 use access::Facts;
-use chrono::TimeDelta;
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use schema::{
     DataKeyId, PersonId, Sealed,
@@ -21,9 +20,6 @@ use crate::{
     },
     http::SERVICE,
 };
-
-/// For how long after it was recorded a reading is answered again.
-const ANSWERED_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// Shows who some people are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -84,12 +80,7 @@ impl Command for ReadIdentities {
     }
 
     fn stream(&self, given: &Given) -> String {
-        // Another reader's is another reading, though they choose the same id.
-        let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 ids of readings");
-        hash.update(given.id.as_bytes()).update(given.actor.as_bytes());
-        let mut id = [0; 16];
-        hash.finalize_xof().fill(&mut id);
-        format!("reading-{}", uuid::Builder::from_custom_bytes(id).into_uuid())
+        format!("reading-{}", given.senders_id("Wardlog 2026 ids of readings"))
     }
 
     async fn ask(&self, _: &Given) -> Result<IdentitiesRead, Error> {
@@ -104,9 +95,7 @@ impl Command for ReadIdentities {
     }
 
     async fn answer(&self, given: &Given, done: &Done<ReadingEvent>) -> Result<Vec<Shown>, Error> {
-        // Whoever did not get the answer asks again at once; later it would be a reading that nobody knows of.
-        let recorded_at = done.appended.as_ref().map(|appended| appended.recorded_at);
-        if recorded_at.is_some_and(|recorded_at| given.at - recorded_at > ANSWERED_AGAIN) {
+        if !given.may_show(done) {
             return Err(CommandError::CommandIdReused);
         }
         match done.events.as_slice() {

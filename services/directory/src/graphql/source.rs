@@ -6,10 +6,9 @@ use schema::{KeyId, SourceId};
 use uuid::Uuid;
 use web::{
     command::{Outcome, mutate},
-    graphql::bad_input,
+    graphql::{COMMAND, bad_input},
 };
 
-use super::COMMAND;
 use crate::{
     commands::{self, IssueKey, IssuedKey, RevokeKey},
     domain::name::Name,

@@ -2,7 +2,7 @@
 
 use access::KeyHash;
 use chrono::{DateTime, Utc};
-use eventlog::ProjectionError;
+use eventlog::{At, ProjectionError};
 use schema::{
     KeyId, SchoolId, SourceId, Vocabulary,
     directory::{KeyIssued, KeyRevoked, SourceEvent, SourceRegistered},
@@ -10,7 +10,7 @@ use schema::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{At, unreadable};
+use super::unreadable;
 use crate::domain::name::Name;
 
 pub(super) async fn apply(

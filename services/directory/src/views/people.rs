@@ -2,7 +2,7 @@
 //! who read who they are. Who they are is not here.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use eventlog::{DomainLog, EventRecord, Offset, Projection, ProjectionError};
+use eventlog::{At, DomainLog, EventRecord, Offset, Projection, ProjectionError};
 use schema::{
     DataKeyId, PersonId, SchoolId,
     people::{
@@ -14,7 +14,7 @@ use schema::{
 use sqlx::{PgConnection, postgres::PgQueryResult};
 use uuid::Uuid;
 
-use super::{At, unreadable};
+use super::unreadable;
 use crate::domain::workplace::Workplace;
 
 /// Folds people, their roles and readings into their tables; other events pass by.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use eventlog::ProjectionError;
+use eventlog::{At, ProjectionError};
 use schema::{
     SchoolId, TrustId, Urn,
     directory::{JoinedTrust, LeftTrust, SchoolDetails, SchoolEvent, SchoolRegistered, UrnChanged},
@@ -11,7 +11,7 @@ use schema::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{At, unreadable};
+use super::unreadable;
 
 pub(super) async fn apply(
     connection: &mut PgConnection,
@@ -180,6 +180,21 @@ pub async fn schools_of(connection: &mut PgConnection, trust: TrustId) -> Result
     let schools = sqlx::query_scalar!(
         r#"SELECT DISTINCT school_id AS "school!" FROM directory.membership WHERE trust_id = $1"#,
         Uuid::from(trust),
+    );
+    Ok(schools.fetch_all(connection).await?.into_iter().map(SchoolId::from).collect())
+}
+
+/// The schools that belong to a trust on a day.
+pub async fn schools_on(
+    connection: &mut PgConnection,
+    trust: TrustId,
+    on: NaiveDate,
+) -> Result<Vec<SchoolId>, sqlx::Error> {
+    let schools = sqlx::query_scalar!(
+        r#"SELECT school_id AS "school!" FROM directory.membership
+           WHERE trust_id = $1 AND from_day <= $2 AND (to_day IS NULL OR $2 < to_day)"#,
+        Uuid::from(trust),
+        on,
     );
     Ok(schools.fetch_all(connection).await?.into_iter().map(SchoolId::from).collect())
 }

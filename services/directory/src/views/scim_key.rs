@@ -1,7 +1,7 @@
 //! `directory.scim_key`: whose own directory may provision, and with which keys.
 
 use access::KeyHash;
-use eventlog::{DomainLog, EventRecord, Offset, Projection, ProjectionError};
+use eventlog::{At, DomainLog, EventRecord, Offset, Projection, ProjectionError};
 use schema::{
     KeyId,
     provisioning::{ProvisioningEvent, ScimKeyIssued, ScimKeyRevoked},
@@ -9,7 +9,7 @@ use schema::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{At, unreadable};
+use super::unreadable;
 use crate::domain::workplace::Workplace;
 
 /// Folds the keys into their table; other events pass by.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use eventlog::ProjectionError;
+use eventlog::{At, ProjectionError};
 use schema::{
     TrustId, TrustUid,
     directory::{TrustEvent, TrustRegistered, TrustRenamed},
@@ -10,7 +10,7 @@ use schema::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{At, unreadable};
+use super::unreadable;
 
 pub(super) async fn apply(connection: &mut PgConnection, at: At<'_>, event: TrustEvent) -> Result<(), ProjectionError> {
     let written = match event {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::TimeDelta;
 use eventlog::{CommandError, Done, Owner, telemetry};
 use schema::{
     DataKeyId, FlaggedEventId, SchoolId,
@@ -10,7 +9,7 @@ use schema::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use vault::{DataKey, Found};
+use vault::{DataKey, Found, VaultError};
 use web::command::{Command, Given, Refusal, Rule, unsealed};
 
 use super::SERVICE;
@@ -21,9 +20,6 @@ use crate::{
     sealing::{Asked, key_of, key_of_pseudonym, open_asked, open_name},
     views::flagged::{self, Kept},
 };
-
-/// For how long after it was recorded an opening is answered again.
-const ANSWERED_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// Shows what is sealed of some flagged events of a school.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -88,12 +84,7 @@ impl Command for OpenFlaggedEvents {
     }
 
     fn stream(&self, given: &Given) -> String {
-        // Another reader's is another opening, though they choose the same id.
-        let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 ids of openings");
-        hash.update(given.id.as_bytes()).update(given.actor.as_bytes());
-        let mut id = [0; 16];
-        hash.finalize_xof().fill(&mut id);
-        format!("opening-{}", uuid::Builder::from_custom_bytes(id).into_uuid())
+        format!("opening-{}", given.senders_id("Wardlog 2026 ids of openings"))
     }
 
     async fn ask(&self, _: &Given) -> Result<FlaggedEventsOpened, Error> {
@@ -108,9 +99,7 @@ impl Command for OpenFlaggedEvents {
     }
 
     async fn answer(&self, given: &Given, done: &Done<OpeningEvent>) -> Result<Vec<Opened>, Error> {
-        // Whoever did not get the answer asks again at once; later it would be an opening that nobody knows of.
-        let recorded_at = done.appended.as_ref().map(|appended| appended.recorded_at);
-        if recorded_at.is_some_and(|recorded_at| given.at - recorded_at > ANSWERED_AGAIN) {
+        if !given.may_show(done) {
             return Err(CommandError::CommandIdReused);
         }
         match done.events.as_slice() {
@@ -178,27 +167,29 @@ impl Sealed {
 
     fn asked(&self, event: &Kept) -> Result<Option<Asked<'static>>, Error> {
         let record = self.records.get(&event.place);
-        let sealed = record.and_then(|record| record.sealed.get(event.number)?.as_deref());
-        let key = self.key(key_of(Whose::of(event.people), event.source));
-        let (Some(sealed), Some(key)) = (sealed, key) else { return Ok(None) };
+        let Some(sealed) = record.and_then(|record| record.sealed.get(event.number)?.as_deref()) else {
+            return Ok(None);
+        };
+        let Some(key) = self.key(key_of(Whose::of(event.people), event.source))? else { return Ok(None) };
         let opened = open_asked(self.school, event.source, event.at.timestamp_millis(), key, sealed);
         opened.map(Some).map_err(|error| CommandError::Unprepared(Box::new(error)))
     }
 
     fn name(&self, pseudonym: Option<i64>) -> Result<Option<String>, Error> {
-        let Some(pseudonym) = pseudonym else { return Ok(None) };
-        let (Some(sealed), Some(key)) = (self.names.get(&pseudonym), self.key(key_of_pseudonym(pseudonym))) else {
+        let Some((pseudonym, sealed)) = pseudonym.and_then(|name| Some((name, self.names.get(&name)?))) else {
             return Ok(None);
         };
+        let Some(key) = self.key(key_of_pseudonym(pseudonym))? else { return Ok(None) };
         let opened = open_name(self.school, pseudonym, key, sealed);
         opened.map(Some).map_err(|error| CommandError::Unprepared(Box::new(error)))
     }
 
-    /// None for one that was destroyed, or never made.
-    fn key(&self, id: DataKeyId) -> Option<&DataKey> {
-        match self.keys.get(&id)? {
-            Found::Key(key) => Some(key),
-            Found::Destroyed => None,
+    /// None for one that was destroyed. Something was sealed under it, so one that is not there is lost, and may be found.
+    fn key(&self, id: DataKeyId) -> Result<Option<&DataKey>, Error> {
+        match self.keys.get(&id) {
+            Some(Found::Key(key)) => Ok(Some(key)),
+            Some(Found::Destroyed) => Ok(None),
+            None => Err(unsealed(VaultError::Lost)),
         }
     }
 }

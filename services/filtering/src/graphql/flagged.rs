@@ -6,10 +6,10 @@ use schema::{Category, FlaggedEventId, SchoolId, filtering as said};
 use uuid::Uuid;
 use web::{
     command::{Outcome, mutate},
-    graphql::bad_input,
+    graphql::{COMMAND, bad_input},
 };
 
-use super::{COMMAND, name_of_our_own, pseudonym};
+use super::{name_of_our_own, pseudonym};
 use crate::{
     commands::{OpenFlaggedEvents, Opened},
     domain::opening::MOST,
@@ -112,10 +112,10 @@ pub enum OpeningPurpose {
 
 /// What a school's own staff can tell of its filter events.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct FilterMutations;
+pub struct FlaggedMutations;
 
 #[Object]
-impl FilterMutations {
+impl FlaggedMutations {
     /// Shows who asked for what, and records that it was shown, to whom and what for.
     #[graphql(complexity = "COMMAND + child_complexity")]
     async fn open_flagged_events(

@@ -5,10 +5,10 @@ use schema::people as said;
 use uuid::Uuid;
 use web::{
     command::{Outcome, mutate},
-    graphql::bad_input,
+    graphql::{COMMAND, bad_input},
 };
 
-use super::{COMMAND, name_of_our_own, pseudonym};
+use super::{name_of_our_own, pseudonym};
 use crate::{
     commands::{ConfirmForgetting, Named, ProposeForgetting, WithdrawForgetting},
     views::decisions,

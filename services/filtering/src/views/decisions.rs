@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use eventlog::{DomainLog, EventRecord, Offset, Projection, ProjectionError};
+use eventlog::{At, DomainLog, EventRecord, Offset, Projection, ProjectionError};
 use schema::{
     SchoolId,
     filtering::{FlaggedEventsOpened, OpeningEvent, OpeningPurpose, PseudonymEvent},
@@ -28,50 +28,38 @@ impl Projection for Decisions {
         records: Vec<(Offset, EventRecord)>,
     ) -> Result<(), ProjectionError> {
         for (offset, record) in records {
-            let undecodable = |error| ProjectionError::undecodable(offset, &error);
-            let poison = |reason: &str| ProjectionError::Poison { offset: offset.number(), reason: reason.to_owned() };
-            let school = || record.school.map(Uuid::from).ok_or_else(|| poison("expected a school's stream"));
-            let opening: Option<OpeningEvent> = record.decode().map_err(undecodable)?;
-            let pseudonym: Option<PseudonymEvent> = record.decode().map_err(undecodable)?;
-            if let Some(OpeningEvent::Opened(opened)) = opening {
-                let id = record.stream.strip_prefix("opening-").and_then(|id| Uuid::try_parse(id).ok());
-                let id = id.ok_or_else(|| poison("expected a stream opening-<id>"))?;
-                open(connection, (id, school()?), &record, opened).await?;
-            } else if let Some(event) = pseudonym {
-                let name = record.stream.strip_prefix("pseudonym-");
-                let name = name.and_then(|digits| u64::from_str_radix(digits, 16).ok()).map(u64::cast_signed);
-                let name = name.ok_or_else(|| poison("expected a stream pseudonym-<16 hex digits>"))?;
-                forget(connection, (school()?, name), event).await?;
+            let at = At { offset, record: &record };
+            if let Some(OpeningEvent::Opened(opened)) = at.event()? {
+                open(connection, at, opened).await?;
+            } else if let Some(event) = at.event::<PseudonymEvent>()? {
+                forget(connection, at, event).await?;
             }
         }
         Ok(())
     }
 }
 
-async fn open(
-    c: &mut PgConnection,
-    (id, school): (Uuid, Uuid),
-    record: &EventRecord,
-    opened: FlaggedEventsOpened,
-) -> Result<(), sqlx::Error> {
+async fn open(c: &mut PgConnection, at: At<'_>, opened: FlaggedEventsOpened) -> Result<(), ProjectionError> {
     let events: Vec<Uuid> = opened.events.into_iter().map(Uuid::from).collect();
-    sqlx::query!(
+    let written = sqlx::query!(
         "INSERT INTO opening (opening_id, school_id, reader, opened_at, purpose, events)
          VALUES ($1, $2, $3, $4, $5, $6)",
-        id,
-        school,
-        record.actor,
-        record.recorded_at,
+        at.id_in_stream("opening-")?,
+        school(at)?,
+        at.record.actor,
+        at.record.recorded_at,
         opened.purpose.as_str(),
         &events,
-    )
-    .execute(c)
-    .await
-    .map(drop)
+    );
+    at.one_row(&written.execute(c).await?)
 }
 
-async fn forget(c: &mut PgConnection, (school, name): (Uuid, i64), event: PseudonymEvent) -> Result<(), sqlx::Error> {
-    match event {
+async fn forget(c: &mut PgConnection, at: At<'_>, event: PseudonymEvent) -> Result<(), ProjectionError> {
+    let digits = at.record.stream.strip_prefix("pseudonym-");
+    let name = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).map(u64::cast_signed);
+    let name = name.ok_or_else(|| at.poison("expected a stream pseudonym-<16 hex digits>"))?;
+    let school = school(at)?;
+    let written = match event {
         PseudonymEvent::ForgettingProposed(proposed) => {
             sqlx::query!(
                 "INSERT INTO forgetting (school_id, pseudonym, ground, proposer) VALUES ($1, $2, $3, $4)",
@@ -81,20 +69,24 @@ async fn forget(c: &mut PgConnection, (school, name): (Uuid, i64), event: Pseudo
                 proposed.by,
             )
             .execute(c)
-            .await
+            .await?
         }
         PseudonymEvent::ForgettingWithdrawn(_) => {
             sqlx::query!("DELETE FROM forgetting WHERE school_id = $1 AND pseudonym = $2", school, name)
                 .execute(c)
-                .await
+                .await?
         }
         PseudonymEvent::Forgotten(_) => {
             sqlx::query!("UPDATE forgetting SET forgotten = true WHERE school_id = $1 AND pseudonym = $2", school, name)
                 .execute(c)
-                .await
+                .await?
         }
-    }
-    .map(drop)
+    };
+    at.one_row(&written)
+}
+
+fn school(at: At<'_>) -> Result<Uuid, ProjectionError> {
+    at.owner().0.ok_or_else(|| at.poison("expected a school's stream"))
 }
 
 /// An opening.

@@ -4,7 +4,9 @@ use chrono::{DateTime, Days, TimeDelta, Utc};
 use eventlog::{CommandError, Origin, Owner, Stream, catch_up, execute};
 use filtering::{
     Shape,
-    commands::{ForgettingRefusal, Named, OpenFlaggedEvents, Opened, ProposeForgetting, destroy_left_over},
+    commands::{
+        ForgettingRefusal, Named, OpenFlaggedEvents, Opened, OpeningRefusal, ProposeForgetting, destroy_left_over,
+    },
     domain::pseudonym::{Pseudonym, PseudonymCommand, Step},
     record::Record,
     sealing::{Asked, key_of_pseudonym, open_asked, open_name, seal_asked, seal_name},
@@ -38,11 +40,20 @@ async fn flagged(house: &House, school: SchoolId) -> Vec<FlaggedEvent> {
 }
 
 async fn open(house: &House, vault: Vault, school: SchoolId, events: &[FlaggedEvent]) -> Vec<Opened> {
+    try_to_open(house, vault, school, events).await.unwrap()
+}
+
+async fn try_to_open(
+    house: &House,
+    vault: Vault,
+    school: SchoolId,
+    events: &[FlaggedEvent],
+) -> Result<Vec<Opened>, CommandError<OpeningRefusal>> {
     let means = Means { pool: house.filtering.clone(), vault };
     let events = events.iter().map(|event| event.event_id.into()).collect();
     let command = OpenFlaggedEvents { school, events, purpose: OpeningPurpose::Safeguarding };
     let sent = Sent::here("a test");
-    carry_out(&means, Owner::School(school), command, sent, now()).await.unwrap().answer
+    Ok(carry_out(&means, Owner::School(school), command, sent, now()).await?.answer)
 }
 
 async fn records(house: &House) -> Vec<Record> {
@@ -202,6 +213,30 @@ async fn what_a_crash_left_of_a_forgotten_name_is_destroyed_later_and_the_name_i
     let names: Vec<_> = opened.iter().map(|opened| opened.user.as_deref()).collect();
     assert_eq!(names, [Some("jsmith"), None, None]);
     assert!(opened[0].url.is_some() && opened[1].url.is_none());
+}
+
+/// What was forgotten is not there for anybody; what a key store lacks may be found in its backup.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_lost_is_not_taken_for_one_that_was_destroyed() {
+    let house = House::build().await;
+    let (filter, door) = (house.filter().await, house.open());
+    send(&house, &filter, &door, "b-1", &[event()]).await;
+    let events = flagged(&house, filter.sender.school).await;
+    let mut owner = PgConnection::connect_with(&house.database).await.unwrap();
+    sqlx::query!("DELETE FROM keys.data_key").execute(&mut owner).await.unwrap();
+    let lost = try_to_open(&house, house.vault.clone(), filter.sender.school, &events).await;
+    assert!(matches!(lost, Err(CommandError::Unprepared(_))), "{:?}", lost.map(|opened| opened.len()));
+}
+
+/// A tunnel's event says no more than where it led.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_url_that_is_a_host_alone_there_is_nothing_to_seal() {
+    let house = House::build().await;
+    let (filter, door) = (house.filter().await, house.open());
+    let mut tunnel = event();
+    tunnel["url"] = json!("casino.example:443");
+    send(&house, &filter, &door, "b-1", &[tunnel]).await;
+    assert!(!flagged(&house, filter.sender.school).await[0].is_sealed);
 }
 
 /// Another school's name, and one that no filter sent, are not there to be forgotten.

@@ -3,10 +3,13 @@
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 use schema::people as said;
 use uuid::Uuid;
-use web::command::{Outcome, mutate};
+use web::{
+    command::{Outcome, mutate},
+    graphql::COMMAND,
+};
 
 use super::mutations::{RecordedPerson, WorkplaceInput};
-use crate::{commands, graphql::COMMAND};
+use crate::commands;
 
 /// What can be told of forgetting a school's or trust's people.
 #[derive(Debug, Clone, Copy, Default)]

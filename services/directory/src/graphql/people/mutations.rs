@@ -7,14 +7,13 @@ use schema::{AppointmentId, IdError, PersonId};
 use uuid::Uuid;
 use web::{
     command::{Client, Outcome, mutate},
-    graphql::bad_input,
+    graphql::{COMMAND, bad_input},
 };
 
 use super::{PersonCategory, ReadingPurpose, StaffRole};
 use crate::{
     commands::{self, Shown},
     domain::{day::of_this_century, email::Email, name::Name, reading::MOST, workplace::Workplace},
-    graphql::COMMAND,
 };
 
 /// What a school's own staff can tell of its people, and a trust's lead of the trust's.
