@@ -1,4 +1,4 @@
-//! `authorise_p99`: what a decision costs. `point_read`: what deciding and row-level security add to a read.
+//! `authorise_p50`, `authorise_p99`: what a decision costs. `point_read`: what deciding and row-level security add to a read.
 
 use std::{
     hint::black_box,
@@ -7,7 +7,7 @@ use std::{
 
 use access::{Caller, Facts, HeldRole, HeldRoles, tenant};
 use anyhow::{Context, Result, ensure};
-use comparison::views::schools::school;
+use comparison::views::schools::{School, school};
 use database::{connect, scratch, transact};
 use directory::DirectoryView;
 use eventlog::{Owner, catch_up};
@@ -32,7 +32,7 @@ const DEARER: f64 = 0.2;
 const SCHOOLS: u32 = 6_400;
 
 /// Measures decisions about somebody with three roles, as the gateway asks for each field.
-pub fn decisions(effort: Effort) -> Result<Measurement> {
+pub fn decisions(effort: Effort) -> Result<[Measurement; 2]> {
     let school: SchoolId = Uuid::from_u128(1).into();
     let at = Owner::School(school);
     let roles: HeldRoles = [StaffRole::Headteacher, StaffRole::Dsl, StaffRole::Dpo]
@@ -41,17 +41,23 @@ pub fn decisions(effort: Effort) -> Result<Measurement> {
         .collect();
     let caller = Caller { roles, ..lead(school)? };
     ensure!(access::may(&caller, "read-days", at, &Facts::default()), "a DSL may read days");
-    let runs = (0..effort.runs).map(|_| {
+    let (mut medians, mut tails) = (Vec::new(), Vec::new());
+    for _ in 0..effort.runs {
         let (began, mut took) = (Instant::now(), Vec::new());
         while began.elapsed() < effort.window {
             let asked = Instant::now();
             black_box(access::may(&caller, "read-days", at, &Facts::default()));
             took.push(asked.elapsed());
         }
-        Ok(percentile(took, 99)?.as_secs_f64() * 1e6)
-    });
-    let limit = Limit { what: "a decision's promise", runs: vec![PROMISE] };
-    Ok(Measurement::new("authorise_p99", "µs (p99)", runs.collect::<Result<_>>()?, &limit).below(PROMISE))
+        took.sort_unstable();
+        medians.push(percentile(&took, 50)?.as_secs_f64() * 1e6);
+        tails.push(percentile(&took, 99)?.as_secs_f64() * 1e6);
+    }
+    let limit = || Limit { what: "a decision's promise", runs: vec![PROMISE] };
+    Ok([
+        Measurement::new("authorise_p50", "µs (p50)", medians, &limit()),
+        Measurement::new("authorise_p99", "µs (p99)", tails, &limit()).below(PROMISE),
+    ])
 }
 
 /// Measures one school's row, read by its DSL, beside the same by a login that no policy holds, asked of nobody.
@@ -85,9 +91,23 @@ async fn decided(gateway: &PgPool, id: SchoolId) -> Result<()> {
     Ok(())
 }
 
+/// The same row, by whoever may have every row.
 async fn undecided(owner: &PgPool, id: SchoolId) -> Result<()> {
-    let row = transact(owner, move |c| Box::pin(school(c, id))).await;
-    row.map_err(|error: sqlx::Error| error)?.context("expected the school")?;
+    let row = transact(owner, move |c| {
+        Box::pin(async move {
+            sqlx::query_as!(
+                School,
+                r#"SELECT school_id AS "school_id!", urn AS "urn!", name AS "name!", phase AS "phase!", status AS "status!",
+                          pupils,
+                          ARRAY(SELECT DISTINCT m.trust_id FROM published.membership_v1 m WHERE m.school_id = $1) AS "trusts!"
+                   FROM published.school_v1 WHERE school_id = $1"#,
+                Uuid::from(id),
+            )
+            .fetch_optional(c)
+            .await
+        })
+    });
+    row.await?.context("expected the school")?;
     Ok(())
 }
 
@@ -99,10 +119,10 @@ async fn median(effort: Effort, mut one: impl AsyncFnMut() -> Result<()>) -> Res
         one().await?;
         took.push(asked.elapsed());
     }
-    Ok(percentile(took, 50)?.as_secs_f64() * 1e3)
+    took.sort_unstable();
+    Ok(percentile(&took, 50)?.as_secs_f64() * 1e3)
 }
 
-fn percentile(mut took: Vec<Duration>, percent: usize) -> Result<Duration> {
-    took.sort_unstable();
-    took.get(took.len() * percent / 100).copied().context("nothing was measured")
+fn percentile(sorted: &[Duration], percent: usize) -> Result<Duration> {
+    sorted.get(sorted.len() * percent / 100).copied().context("nothing was measured")
 }

@@ -73,7 +73,7 @@ async fn run(options: &Options) -> Result<()> {
         seal::measure(effort).await?.into_iter().for_each(|measured| report.add(measured));
     }
     if options.wants("authorise") {
-        report.add(authorise::decisions(effort)?);
+        authorise::decisions(effort)?.into_iter().for_each(|measured| report.add(measured));
     }
     if options.wants("point_read") {
         report.add(authorise::reads(effort).await?);

@@ -30,7 +30,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it with every role, and waits until it says that it is ready.
+    /// Starts it with every role and a key store in the same database, and waits until it says that it is ready.
     pub async fn start(database: &PgConnectOptions) -> Result<Self> {
         let directory = std::env::temp_dir().join(format!("wardlog-bench-{}", clock::random_id()));
         let issuer = directory.join("issuer");
@@ -44,6 +44,7 @@ impl Process {
             .args(["serve", "--listen", &address.to_string(), "--issuers"])
             .arg(directory.join("issuers.json"))
             .env("DATABASE_URL", database.to_url_lossy().as_str())
+            .env("VAULT_DATABASE_URL", database.to_url_lossy().as_str())
             .env("WARDLOG_HOME", directory.join("home"))
             .env("WARDLOG_LOG", "warn")
             .stdin(Stdio::null())

@@ -8,7 +8,8 @@ use database::Logins;
 use filtering::Secret;
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::CancellationToken;
-use wardlog::serve::{self, Role, Running, Settings};
+use vault::KeyFile;
+use wardlog::serve::{self, KeyStore, Role, Running, Settings};
 use web::clock;
 
 use crate::door::MEMORY;
@@ -27,9 +28,10 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Starts them.
+    /// Starts them; the key store is in the same database.
     pub async fn start<const N: usize>(database: &PgConnectOptions, roles: [Role; N]) -> Result<Self> {
         let stop = CancellationToken::new();
+        database::migrate_key_store(database).await?;
         let keys = std::env::temp_dir().join(format!("wardlog-bench-{}", clock::random_id()));
         let issuer = DevIssuer::open(&keys, ISSUER.parse()?, "wardlog")?;
         let settings = Settings {
@@ -39,7 +41,10 @@ impl Serving {
             services: BTreeMap::new(),
             gateway_secret: Some(secret()),
             gateway_keys: None,
-            key_store: None,
+            key_store: Some(KeyStore {
+                database: Logins::of_their_own(database),
+                wrapping: Arc::new(KeyFile::open(&keys.join("wrapping.keys"))?),
+            }),
             roles: roles.into(),
             issuers: vec![issuer.config()],
             secret: Some(Secret::new([7; 32])),

@@ -11,7 +11,7 @@ use std::{
 use anyhow::Result;
 use database::{Role, connect};
 use sqlx::PgPool;
-use wardlog::serve::Role::{Filtering, Projections};
+use wardlog::serve::Role::{Filtering, Gateway, Projections};
 use web::clock;
 
 use crate::{
@@ -30,7 +30,7 @@ const BATCHES_PER_SECOND: u64 = 200;
 /// How often it is asked whether all have been counted.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Measures with the projections running in the door's process, as in `wardlog serve`.
+/// Measures with the projections running in the door's process, as in `wardlog serve`, and everything sealed.
 pub async fn measure(effort: Effort) -> Result<Measurement> {
     let bodies = Arc::new(Body::make_all(clock::now())?);
     let batches = BATCHES_PER_SECOND * effort.window.as_secs();
@@ -47,7 +47,7 @@ pub async fn measure(effort: Effort) -> Result<Measurement> {
 /// Sends `batches` and waits until all are counted; the rate, and the ids that counting them remembered.
 async fn count_all(bodies: &Arc<Vec<Body>>, batches: u64) -> Result<(f64, Remembered)> {
     let place = Place::make().await?;
-    let serving = Serving::start(&place.database, [Filtering, Projections]).await?;
+    let serving = Serving::start(&place.database, [Filtering, Gateway, Projections]).await?;
     let load = Load::new(serving.running.address, place.sources.clone(), Arc::clone(bodies));
     let projections = connect(&place.database, Role::Projections, 1).await?;
     let events = batches * EVENTS as u64;

@@ -41,7 +41,7 @@ pub async fn measure(effort: Effort) -> Result<Measurement> {
 
 async fn run(bodies: &Arc<Vec<Body>>, effort: Effort) -> Result<Vec<Duration>> {
     let place = Place::make().await?;
-    let serving = Serving::start(&place.database, [Role::Filtering, Role::Projections]).await?;
+    let serving = Serving::start(&place.database, [Role::Filtering, Role::Gateway, Role::Projections]).await?;
     let mut batches = JoinSet::new();
     let warm_up = u64::from(BATCHES) * effort.warm_up.as_secs();
     let all = warm_up + u64::from(BATCHES) * effort.window.as_secs() * 2;
