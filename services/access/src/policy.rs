@@ -247,6 +247,7 @@ mod tests {
         };
         for action in [
             "read-identities",
+            "disclose-record",
             "open-flagged-events",
             "change-login",
             "appoint",

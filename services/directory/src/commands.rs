@@ -1,6 +1,7 @@
 //! What the directory can be told, beyond what its aggregates decide: whose the record is, and what must hold elsewhere.
 
 mod account;
+mod disclosure;
 mod forgetting;
 mod people;
 mod provisioning;
@@ -21,6 +22,7 @@ use crate::{
     views,
 };
 pub use account::{AccountRefusal, Deprovision, Provision};
+pub use disclosure::DiscloseRecord;
 pub use forgetting::{
     ConfirmForgetting, LiftHold, PlaceHold, ProposeForgetting, WithdrawForgetting, destroy_left_over,
 };

@@ -8,9 +8,11 @@ use async_graphql::MergedObject;
 pub use people::{DslGap, HeldRole, IdentityReading, Person, StaffRole, people};
 pub use source::{Key, Source, Vocabulary};
 
-/// What a mutation costs, in the price of a document: few fit into one.
-const COMMAND: usize = 500;
-
 /// What can be told the directory.
 #[derive(Debug, Clone, Copy, Default, MergedObject)]
-pub struct Mutations(source::SourceMutations, people::PeopleMutations, people::ForgettingMutations);
+pub struct Mutations(
+    source::SourceMutations,
+    people::PeopleMutations,
+    people::ForgettingMutations,
+    people::DisclosureMutations,
+);

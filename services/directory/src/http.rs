@@ -4,8 +4,9 @@ use ::web::command::{Service, endpoint::take};
 use actix_web::web::{Data, ServiceConfig};
 
 use crate::commands::{
-    AmendPerson, Appoint, ChangeLogin, ConfirmForgetting, EndAppointment, IssueKey, LiftHold, PlaceHold,
-    ProposeForgetting, ReadIdentities, RecordLeaving, RecordPerson, RegisterSource, RevokeKey, WithdrawForgetting,
+    AmendPerson, Appoint, ChangeLogin, ConfirmForgetting, DiscloseRecord, EndAppointment, IssueKey, LiftHold,
+    PlaceHold, ProposeForgetting, ReadIdentities, RecordLeaving, RecordPerson, RegisterSource, RevokeKey,
+    WithdrawForgetting,
 };
 
 /// The service's name: the audience of the tokens that it believes.
@@ -29,4 +30,5 @@ pub fn routes(cfg: &mut ServiceConfig, service: Service) {
     take::<Appoint>(cfg, &service);
     take::<EndAppointment>(cfg, &service);
     take::<ReadIdentities>(cfg, &service);
+    take::<DiscloseRecord>(cfg, &service);
 }

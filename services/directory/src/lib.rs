@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod commands;
+pub mod disclosure;
 pub mod domain;
 pub mod graphql;
 pub mod http;

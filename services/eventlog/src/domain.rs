@@ -46,6 +46,11 @@ impl EventRecord {
         Builder::from_custom_bytes(position.to_be_bytes()).into_uuid()
     }
 
+    /// What kind of event it is, such as `role-given`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The event, if it is of family `E`.
     pub fn decode<E: DomainEvent>(&self) -> Result<Option<E>, DecodeError> {
         if E::knows(&self.name) { E::decode(&self.name, self.type_version, &self.payload).map(Some) } else { Ok(None) }
@@ -53,6 +58,34 @@ impl EventRecord {
 }
 
 impl DomainLog {
+    /// Every event of `owners` that has to do with somebody, the oldest first: those of a stream, those that `actors` led to,
+    /// and those in which one of `texts` stands. It reads as much of the log as the owners have written.
+    pub async fn concerning(
+        connection: &mut PgConnection,
+        owners: &[Uuid],
+        stream: &str,
+        actors: &[String],
+        texts: &[String],
+    ) -> Result<Vec<EventRecord>, sqlx::Error> {
+        let rows = sqlx::query_as!(
+            Row,
+            r#"SELECT e.partition, e."offset", e.stream, e.version, e.trust_id, e.school_id, e.type AS name, e.type_version,
+                      e.occurred_at, e.recorded_at, e.actor, e.correlation_id, e.payload
+               FROM log.event e JOIN log.home h ON h.partition = e.partition AND h.owner_id = e.owner_id
+               WHERE h.owner_id = ANY ($1)
+                 AND (e.stream = $2 OR e.actor = ANY ($3)
+                      OR EXISTS (SELECT FROM unnest($4::text[]) t WHERE position(convert_to(t, 'UTF8') IN e.payload) > 0))
+               ORDER BY e.recorded_at, e.partition, e."offset""#,
+            owners,
+            stream,
+            actors,
+            texts,
+        )
+        .fetch_all(connection)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.record().1).collect())
+    }
+
     /// The same as [`Log::read`], of `owners` alone and of what had been recorded by `at`; other offsets are left out.
     pub(crate) async fn read_recorded_by(
         connection: &mut PgConnection,

@@ -1,5 +1,6 @@
 //! The people of a school or trust, and the roles that they hold.
 
+mod disclosure;
 mod forgetting;
 mod mutations;
 
@@ -11,6 +12,7 @@ use schema::{PersonId, people as said};
 use uuid::Uuid;
 
 use crate::{domain::person, views::people};
+pub use disclosure::DisclosureMutations;
 pub use forgetting::{ForgettingMutations, HoldReason, ProposedForgetting};
 pub use mutations::PeopleMutations;
 

@@ -6,8 +6,9 @@ use chrono::{Days, NaiveDate, TimeDelta};
 use directory::{
     PeopleView,
     commands::{
-        AmendPerson, Appoint, ChangeLogin, ConfirmForgetting, EndAppointment, PersonRefusal, ProposeForgetting,
-        ReadIdentities, ReadingRefusal, RecordLeaving, RecordPerson, Shown, StaffingRefusal, destroy_left_over,
+        AmendPerson, Appoint, ChangeLogin, ConfirmForgetting, DiscloseRecord, EndAppointment, PersonRefusal,
+        ProposeForgetting, ReadIdentities, ReadingRefusal, RecordLeaving, RecordPerson, Shown, StaffingRefusal,
+        destroy_left_over,
     },
     domain::{
         name::Name,
@@ -196,6 +197,27 @@ async fn a_reading_is_answered_again_to_its_reader_alone_and_for_a_minute() {
     for (actor, later) in [("a-person", TimeDelta::seconds(70)), ("another", TimeDelta::zero())] {
         let again = read(actor, later).await;
         assert!(matches!(again, Err(CommandError::CommandIdReused)), "{actor}: {again:?}");
+    }
+    assert_eq!(room.house.events().await, events);
+}
+
+#[tokio::test]
+async fn a_disclosure_is_answered_again_to_its_reader_alone_and_for_a_minute() {
+    let room = Staffroom::new().await;
+    let (at, person) = (room.at(), room.record("Zoë Quillfeather").await);
+    let disclose = async |actor: &str, id: &str, later: TimeDelta| {
+        let cause = Cause { actor: actor.into(), ..because(id) };
+        let sent = Sent { cause, random: rand::random() };
+        let command = DiscloseRecord { at, person };
+        carry_out(&room.house.means(), at.owner(), command, sent, clock::now() + later).await
+    };
+    assert!(disclose("a-person", "disclose", TimeDelta::zero()).await.is_ok());
+    assert!(disclose("a-person", "disclose", TimeDelta::seconds(50)).await.is_ok());
+    room.read(&[person], "read").await.unwrap();
+    let events = room.house.events().await;
+    for (actor, id, later) in [("a-person", "disclose", 70), ("another", "disclose", 0), ("a-person", "read", 0)] {
+        let again = disclose(actor, id, TimeDelta::seconds(later)).await.map(|done| done.answer.entries.len());
+        assert!(matches!(again, Err(CommandError::CommandIdReused)), "{actor} {id}: {again:?}");
     }
     assert_eq!(room.house.events().await, events);
 }

@@ -7,6 +7,7 @@ mod cancel;
 mod commands;
 mod comparison;
 mod demo;
+mod disclosure;
 mod files;
 mod flagged;
 mod forgetting;

@@ -12,12 +12,12 @@ pub const RECORD: &str =
     done { personId } refused { reason field message } token } }";
 pub const GIVE: &str = "mutation($id: String!, $input: GiveRoleInput!) { giveRole(commandId: $id, input: $input) {
     done { roleId } refused { reason field message } token } }";
-const END: &str = "mutation($id: String!, $input: EndRoleInput!) { endRole(commandId: $id, input: $input) {
+pub const END: &str = "mutation($id: String!, $input: EndRoleInput!) { endRole(commandId: $id, input: $input) {
     done { roleId } refused { reason field message } token } }";
 pub const LEAVE: &str =
     "mutation($id: String!, $input: RecordLeavingInput!) { recordLeaving(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";
-const LOGIN: &str = "mutation($id: String!, $input: LinkLoginInput!) { linkLogin(commandId: $id, input: $input) {
+pub const LOGIN: &str = "mutation($id: String!, $input: LinkLoginInput!) { linkLogin(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";
 const UNLINK: &str = "mutation($id: String!, $input: UnlinkLoginInput!) { unlinkLogin(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";

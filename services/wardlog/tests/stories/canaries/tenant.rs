@@ -100,6 +100,8 @@ impl Tenant {
         assert!(self.tell(town, "amendPerson", "personId", amend).await.is_object());
         let shown = self.tell(town, "readIdentities", "people { name email }", read).await;
         assert_eq!(shown["people"][0]["email"], json!(email), "its own are shown who it is");
+        let disclosed = self.tell(town, "discloseRecord", "entries { details { value } } page", of(json!({}))).await;
+        assert!(disclosed["page"].as_str().unwrap().contains(&email), "and may give it to whoever it is");
         // What is refused by a rule: the role is given already, the person has not left, nothing is proposed.
         for (name, done, input) in [
             ("giveRole", "roleId", role),
@@ -167,6 +169,8 @@ impl Tenant {
         for at in [other.input(), self.at.input()] {
             let read = json!({ "at": at, "personIds": [person], "purpose": "DATA_PROTECTION" });
             assert!(self.tell(town, "readIdentities", "people { name email }", read).await.is_null());
+            let of_another = json!({ "at": at, "personId": person });
+            assert!(self.tell(town, "discloseRecord", "page", of_another).await.is_null());
         }
     }
 

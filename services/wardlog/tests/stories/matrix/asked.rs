@@ -62,6 +62,7 @@ pub const MUTATIONS: &[(&str, &str, &str)] = &[
     ("proposeNameForgetting", "", "ProposeNameForgettingInput"),
     ("confirmNameForgetting", "", "NameForgettingInput"),
     ("withdrawNameForgetting", "", "NameForgettingInput"),
+    ("discloseRecord", "", "DiscloseRecordInput"),
     ("readIdentities", "(STAFFING)", "ReadIdentitiesInput"),
     ("readIdentities", "(DATA_PROTECTION)", "ReadIdentitiesInput"),
 ];
@@ -163,7 +164,9 @@ pub fn input(mutation: &str, way: &str, place: &Place) -> Option<Value> {
         "unlinkLogin" => json!({ "at": at, "personId": person, "login": "f".repeat(32) }),
         "recordLeaving" => json!({ "at": at, "personId": person, "on": LEFT }),
         "proposeForgetting" => json!({ "at": at, "personId": person, "ground": "RETENTION_OVER" }),
-        "confirmForgetting" | "withdrawForgetting" | "liftHold" => json!({ "at": at, "personId": person }),
+        "confirmForgetting" | "withdrawForgetting" | "liftHold" | "discloseRecord" => {
+            json!({ "at": at, "personId": person })
+        }
         "placeHold" => json!({ "at": at, "personId": person, "reason": "REGULATOR" }),
         "giveRole" => json!({ "at": at, "personId": person, "role": "DPO", "from": "2026-11-01" }),
         "endRole" => json!({ "at": at, "roleId": place.role, "to": LEFT }),
