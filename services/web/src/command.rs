@@ -129,7 +129,7 @@ impl Means {
 pub struct Given {
     /// Whose the record is.
     pub owner: Owner,
-    /// An id for what the command brings into being: the same when the command is sent again.
+    /// An id for what the command brings into being: the same when its sender sends it again.
     pub id: Uuid,
     /// 256 random bits: others each time.
     pub random: [u8; 32],
@@ -144,24 +144,18 @@ pub struct Given {
 impl Given {
     pub(crate) fn new(means: &Means, owner: Owner, sent: &Sent, at: DateTime<Utc>) -> Self {
         let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 ids of what commands bring into being");
-        hash.update(owner.id().as_bytes()).update(sent.cause.command_id.as_str().as_bytes());
+        hash.update(owner.id().as_bytes()).update(sent.cause.actor.as_bytes());
+        hash.update(&[0]).update(sent.cause.command_id.as_str().as_bytes());
+        let mut id = [0; 16];
+        hash.finalize_xof().fill(&mut id);
         Self {
             owner,
-            id: custom_id(&hash),
+            id: uuid::Builder::from_custom_bytes(id).into_uuid(),
             random: sent.random,
             actor: sent.cause.actor.clone(),
             at,
             means: means.clone(),
         }
-    }
-}
-
-impl Given {
-    /// The same for the same sender and command id alone: another's command is another, though they choose one id.
-    pub fn senders_id(&self, purpose: &str) -> Uuid {
-        let mut hash = blake3::Hasher::new_derive_key(purpose);
-        hash.update(self.id.as_bytes()).update(self.actor.as_bytes());
-        custom_id(&hash)
     }
 
     /// Whether what was recorded as shown may be shown for it: at once, and to whoever did not get the answer and asks again.
@@ -169,12 +163,6 @@ impl Given {
     pub fn may_show<E>(&self, done: &Done<E>) -> bool {
         done.appended.as_ref().is_none_or(|appended| self.at - appended.recorded_at <= SHOWN_AGAIN)
     }
-}
-
-fn custom_id(hash: &blake3::Hasher) -> Uuid {
-    let mut id = [0; 16];
-    hash.finalize_xof().fill(&mut id);
-    uuid::Builder::from_custom_bytes(id).into_uuid()
 }
 
 /// What the keys' failing means for a command: it was not carried out, and may be later.

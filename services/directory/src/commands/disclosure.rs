@@ -43,7 +43,7 @@ impl Command for DiscloseRecord {
     }
 
     fn stream(&self, given: &Given) -> String {
-        format!("reading-{}", given.senders_id("Wardlog 2026 ids of disclosures"))
+        format!("reading-{}", given.id)
     }
 
     async fn ask(&self, _: &Given) -> Result<IdentitiesRead, Error> {

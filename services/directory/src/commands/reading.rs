@@ -80,7 +80,7 @@ impl Command for ReadIdentities {
     }
 
     fn stream(&self, given: &Given) -> String {
-        format!("reading-{}", given.senders_id("Wardlog 2026 ids of readings"))
+        format!("reading-{}", given.id)
     }
 
     async fn ask(&self, _: &Given) -> Result<IdentitiesRead, Error> {

@@ -84,7 +84,7 @@ impl Command for OpenFlaggedEvents {
     }
 
     fn stream(&self, given: &Given) -> String {
-        format!("opening-{}", given.senders_id("Wardlog 2026 ids of openings"))
+        format!("opening-{}", given.id)
     }
 
     async fn ask(&self, _: &Given) -> Result<FlaggedEventsOpened, Error> {

@@ -22,3 +22,4 @@ mod tenancy;
 mod timing;
 mod town;
 mod walls;
+mod worlds;

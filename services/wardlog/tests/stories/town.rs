@@ -30,6 +30,7 @@ use schema::{KeyId, SchoolId, TrustId, Urn, Vocabulary};
 use serde_json::{Value, json};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 use vault::KeyFile;
 use wardlog::serve::{self, KeyStore, Settings};
 use web::{
@@ -80,20 +81,27 @@ enum Running {
 }
 
 impl Records {
-    pub async fn import(database: PgConnectOptions, on: &str) -> Self {
+    /// With nothing imported yet.
+    pub async fn open(database: PgConnectOptions) -> Self {
         let directory = connect(&database, Role::Directory, 4).await.unwrap();
         let projections = connect(&database, Role::Projections, 4).await.unwrap();
-        let records = Self { database, directory, projections };
+        Self { database, directory, projections }
+    }
+
+    pub async fn import(database: PgConnectOptions, on: &str) -> Self {
+        let records = Self::open(database).await;
         records.import_more(REGISTER, on).await;
         records
     }
 
     pub async fn import_more(&self, register: &str, on: &str) {
-        let on: NaiveDate = on.parse().unwrap();
-        let mut ids = clock::random_id;
-        directory::import(&self.directory, &self.projections, register.as_bytes(), on, clock::now(), &mut ids, |_| {})
-            .await
-            .unwrap();
+        self.import_by(register, on, &mut clock::random_id).await;
+    }
+
+    /// What is imported has these ids.
+    pub async fn import_by(&self, register: &str, on: &str, ids: &mut impl FnMut() -> Uuid) {
+        let (on, now): (NaiveDate, _) = (on.parse().unwrap(), clock::now());
+        directory::import(&self.directory, &self.projections, register.as_bytes(), on, now, ids, |_| {}).await.unwrap();
     }
 
     pub async fn school(&self, urn: u32) -> SchoolId {

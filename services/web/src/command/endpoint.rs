@@ -1,6 +1,6 @@
 //! The service's side: `POST /<service>/commands/<name>` on the internal listener.
 
-use access::{Caller, Decision, Verifier};
+use access::{Caller, Decision, Subject, Verifier};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::HeaderMap,
@@ -60,7 +60,7 @@ async fn answer<C: Command>(
     Ok(HttpResponse::Ok().json(Answered { answer: done.answer, position: done.position.map(Into::into) }))
 }
 
-/// A sender's id is one of its own: it can never be one that a reactor or an import makes.
+/// What comes with a command, by the id that its sender chose.
 fn sent(headers: &HeaderMap, caller: &Caller) -> Result<Sent, Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let bad = |detail| Problem::new(ErrorCode::BadRequest).detail(detail);
@@ -68,13 +68,23 @@ fn sent(headers: &HeaderMap, caller: &Caller) -> Result<Sent, Problem> {
     let id = id.ok_or_else(|| bad("expected an Idempotency-Key of 1 to 100 visible ASCII characters"))?;
     let correlation = text(CORRELATION_ID).and_then(|id| Uuid::try_parse(id).ok());
     let cause = Cause {
-        command_id: format!("app-{id}").parse().map_err(|_| bad("expected a shorter Idempotency-Key"))?,
+        command_id: senders_own(&caller.subject, &id),
         actor: caller.subject.as_str().to_owned(),
         correlation_id: correlation.unwrap_or_else(clock::ordered_id),
         causation_id: None,
         traceparent: trace_context::received(headers),
     };
     Ok(Sent { cause, random: rand::random() })
+}
+
+/// The id under which the log keeps a command. It can never be one that another sender, a reactor or an import makes, so nobody
+/// is told that somebody else has used theirs; and what a sender writes into an id is not kept.
+fn senders_own(sender: &Subject, id: &CommandId) -> CommandId {
+    let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 ids of senders' commands");
+    hash.update(sender.as_str().as_bytes()).update(&[0]).update(id.as_str().as_bytes());
+    let mut own = [0; 16];
+    hash.finalize_xof().fill(&mut own);
+    uuid::Builder::from_custom_bytes(own).into_uuid().into()
 }
 
 fn problem<R: Refusal>(error: CommandError<R>) -> Problem {

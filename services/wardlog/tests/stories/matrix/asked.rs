@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use chrono::Days;
 use serde_json::{Map, Value, json};
 
+use super::rules;
 use crate::{
-    places::{At, LEFT, LINKED, Place},
+    places::{At, LEFT, LINKED, Place, root},
     town::{STAFF, Town, this_month},
 };
 
@@ -70,6 +71,9 @@ pub const MUTATIONS: &[(&str, &str, &str)] = &[
 /// How many mutations one document can pay for.
 const AT_ONCE: usize = 6;
 
+/// How many fields, each whole.
+const READ_AT_ONCE: usize = 3;
+
 /// The fields that are asked, as `Type.field`.
 pub fn fields() -> BTreeSet<String> {
     let of = |kind: &'static str, fields: &'static [(&str, &str)]| {
@@ -79,19 +83,68 @@ pub fn fields() -> BTreeSet<String> {
     of("School", SCHOOL).chain(of("Trust", TRUST)).chain(mutations).collect()
 }
 
+/// A document, and the fields that it asks for, each as the rules name it.
+pub struct Document {
+    pub query: String,
+    pub variables: Value,
+    fields: Vec<String>,
+}
+
+impl Document {
+    /// One that asks for nothing that a rule names.
+    pub fn of(query: &str, variables: Value) -> Self {
+        Self { query: query.to_owned(), variables, fields: Vec::new() }
+    }
+}
+
+/// Every field of a place, and as much of each as shows whether it is there.
+pub fn read(place: &Place) -> Document {
+    let (kind, fields) = fields_of(place);
+    document(place, kind, fields, |_, rest| rest.to_owned())
+}
+
+/// Every field of a place, whole; as few to a document as it can pay for.
+pub fn read_whole(place: &Place) -> Vec<Document> {
+    let (kind, fields) = fields_of(place);
+    let arguments = |rest: &str| rest.split_once(')').map(|(arguments, _)| format!("{arguments})")).unwrap_or_default();
+    let selected = |field: &str, rest: &str| arguments(rest) + &rules::whole(kind, field);
+    fields.chunks(READ_AT_ONCE).map(|fields| document(place, kind, fields, selected)).collect()
+}
+
+fn fields_of(place: &Place) -> (&'static str, &'static [(&'static str, &'static str)]) {
+    match place.at {
+        At::School(_) => ("School", SCHOOL),
+        At::Trust(_) => ("Trust", TRUST),
+    }
+}
+
+fn document(place: &Place, kind: &str, fields: &[(&str, &str)], selected: impl Fn(&str, &str) -> String) -> Document {
+    let selection = fields.iter().map(|(field, rest)| format!("{field} {}", selected(field, rest)));
+    let selection = selection.collect::<Vec<_>>().join(" ");
+    let today = ::schema::london_day(web::clock::now());
+    let all = [
+        ("id", "UUID", json!(place.at.id())),
+        ("month", "String", json!(this_month())),
+        ("from", "NaiveDate", json!(today - Days::new(30))),
+        ("to", "NaiveDate", json!(today)),
+    ];
+    let asked = all.into_iter().filter(|(name, ..)| *name == "id" || selection.contains(&format!("${name}")));
+    let (mut declared, mut variables) = (Vec::new(), Map::new());
+    for (name, kind, value) in asked {
+        declared.push(format!("${name}: {kind}!"));
+        variables.insert(name.to_owned(), value);
+    }
+    let query = format!("query({}) {{ place: {}(id: $id) {{ {selection} }} }}", declared.join(", "), root(place.at));
+    let fields = fields.iter().map(|(field, _)| format!("{kind}.{field}")).collect();
+    Document { query, variables: Value::Object(variables), fields }
+}
+
 /// What somebody reads at a place, by field: null of what they may not.
 pub async fn reads(town: &Town, subject: &str, place: &Place) -> Vec<(String, Value)> {
-    let (kind, root, fields) = match place.at {
-        At::School(_) => ("School", "school", SCHOOL),
-        At::Trust(_) => ("Trust", "trust", TRUST),
-    };
-    let selection = fields.iter().map(|(field, rest)| format!("{field} {rest}")).collect::<Vec<_>>().join(" ");
-    let days = if matches!(place.at, At::School(_)) { ", $from: NaiveDate!, $to: NaiveDate!" } else { "" };
-    let query = format!("query($id: UUID!, $month: String!{days}) {{ {root}(id: $id) {{ {selection} }} }}");
-    let today = ::schema::london_day(web::clock::now());
-    let variables = json!({ "id": place.at.id(), "month": this_month(), "from": today - Days::new(30), "to": today });
+    let Document { query, variables, fields } = read(place);
     let answer = town.ask_as(subject, &query, variables, &Value::Null).await;
-    fields.iter().map(|(field, _)| (format!("{kind}.{field}"), answer[root][field].clone())).collect()
+    let found = |field: &String| answer["place"][field.split_once('.').unwrap().1].clone();
+    fields.iter().map(|field| (field.clone(), found(field))).collect()
 }
 
 /// What is seen of a field, as the rules write it.
@@ -104,31 +157,40 @@ pub fn seen(value: &Value) -> &'static str {
     }
 }
 
+/// Every mutation that can be told of a place, as few to a document as it can pay for. `id` makes a command's id of its name.
+pub fn tell(place: &Place, id: impl Fn(&str) -> String) -> Vec<Document> {
+    let asked: Vec<_> = MUTATIONS.iter().filter_map(|asked| Some((asked, input(asked.0, asked.1, place)?))).collect();
+    let document = |some: &[(&(&str, &str, &str), Value)]| {
+        let mut variables = Map::new();
+        let (mut declared, mut selection, mut fields) = (Vec::new(), Vec::new(), Vec::new());
+        for (n, ((name, way, kind), input)) in some.iter().enumerate() {
+            declared.push(format!("$i{n}: {kind}!"));
+            let id = id(&format!("{name}{way}"));
+            selection.push(format!("m{n}: {name}(commandId: \"{id}\", input: $i{n}) {{ refused {{ reason }} token }}"));
+            variables.insert(format!("i{n}"), input.clone());
+            fields.push(format!("Mutation.{name}{way}"));
+        }
+        let query = format!("mutation({}) {{ {} }}", declared.join(" "), selection.join(" "));
+        Document { query, variables: Value::Object(variables), fields }
+    };
+    asked.chunks(AT_ONCE).map(document).collect()
+}
+
 /// What somebody may tell of a place, by mutation: not so where it is answered that there is no such record, and not yet where
 /// it needs a second factor. `who` is part of the commands' ids.
 pub async fn mutations(town: &Town, token: &str, who: &str, place: &Place) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let asked: Vec<_> = MUTATIONS.iter().filter_map(|asked| Some((asked, input(asked.0, asked.1, place)?))).collect();
-    for some in asked.chunks(AT_ONCE) {
-        let mut variables = Map::new();
-        let (mut declared, mut selection) = (Vec::new(), Vec::new());
-        for (n, ((name, way, kind), input)) in some.iter().enumerate() {
-            declared.push(format!("$i{n}: {kind}!"));
-            let id = format!("{who}-{}-{name}{way}", place.name);
-            selection.push(format!("m{n}: {name}(commandId: \"{id}\", input: $i{n}) {{ refused {{ reason }} }}"));
-            variables.insert(format!("i{n}"), input.clone());
-        }
-        let query = format!("mutation({}) {{ {} }}", declared.join(" "), selection.join(" "));
-        let answer = town.ask_with(token, &query, Value::Object(variables), &Value::Null).await;
-        for (n, ((name, way, _), _)) in some.iter().enumerate() {
+    for Document { query, variables, fields } in tell(place, |name| format!("{who}-{}-{name}", place.name)) {
+        let answer = town.ask_with(token, &query, variables, &Value::Null).await;
+        for (n, field) in fields.into_iter().enumerate() {
             let outcome = &answer[format!("m{n}")];
-            assert!(outcome.is_object(), "{name}: {answer}");
+            assert!(outcome.is_object(), "{field}: {answer}");
             let seen = match outcome["refused"]["reason"].as_str() {
                 Some("NOT_FOUND") => "-",
                 Some("SECOND_FACTOR_NEEDED") => "second-factor",
                 _ => "yes",
             };
-            found.push((format!("Mutation.{name}{way}"), seen.to_owned()));
+            found.push((field, seen.to_owned()));
         }
     }
     found

@@ -132,6 +132,28 @@ pub fn fields() -> BTreeSet<String> {
     found
 }
 
+/// All that is asked of a field of a deciding type to see it whole: nothing of a scalar, and of what decides for itself again
+/// no more than which it is.
+pub fn whole(kind: &str, field: &str) -> String {
+    let body = types().find_map(|(known, body)| (known == kind).then_some(body)).expect("a type of the schema");
+    let of = kind_of(body, field);
+    let Some((_, shown)) = types().find(|(known, _)| *known == of) else { return String::new() };
+    if DECIDING.contains(&of) {
+        return " { id }".to_owned();
+    }
+    let fields: Vec<_> = names(shown).map(|name| format!("{name}{}", whole(of, name))).collect();
+    format!(" {{ {} }}", fields.join(" "))
+}
+
+/// The type of a field, without what says that it is a list or always there.
+fn kind_of(body: &'static str, field: &str) -> &'static str {
+    let (_, rest) = body.split_once(&format!("\t{field}(")).map_or_else(
+        || body.split_once(&format!("\t{field}: ")).expect("a field of the type"),
+        |(before, with_arguments)| (before, with_arguments.split_once("): ").expect("the arguments end").1),
+    );
+    rest.lines().next().unwrap_or_default().trim_matches(['[', ']', '!'])
+}
+
 /// The routes of the filters' door, as method and path.
 pub fn door_routes() -> Vec<(String, String)> {
     routes(DOOR)
