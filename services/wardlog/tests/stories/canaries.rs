@@ -2,7 +2,7 @@
 //! looked for everywhere. They are found where they belong, and nowhere else.
 
 mod collector;
-mod everywhere;
+pub mod everywhere;
 mod tenant;
 mod wrong;
 

@@ -8,18 +8,18 @@ use web::clock;
 
 use crate::{forgetting::nowhere_on_disk, people::tell, town::Town};
 
-const LIST: &str =
+pub const LIST: &str =
     "query($id: UUID!, $from: NaiveDate!, $day: NaiveDate!, $only: FlaggedEventsOnly, $before: UUID, $first: Int!) {
     school(id: $id) { flaggedEvents(from: $from, to: $day, only: $only, before: $before, first: $first) {
         id category action group host user device address hasMore } } }";
-const OPEN: &str =
+pub const OPEN: &str =
     "mutation($id: String!, $input: OpenFlaggedEventsInput!) { openFlaggedEvents(commandId: $id, input: $input) {
     done { events { id url search user device address } } refused { reason field } token } }";
 const OPENINGS: &str = "query($id: UUID!) { school(id: $id) { flaggedEventOpenings { reader at purpose eventIds } } }";
-const PROPOSE: &str =
+pub const PROPOSE: &str =
     "mutation($id: String!, $input: ProposeNameForgettingInput!) { proposeNameForgetting(commandId: $id, input: $input) {
     done { name } refused { reason field } token } }";
-const CONFIRM: &str =
+pub const CONFIRM: &str =
     "mutation($id: String!, $input: NameForgettingInput!) { confirmNameForgetting(commandId: $id, input: $input) {
     done { name } refused { reason field } token } }";
 const WITHDRAW: &str =
@@ -28,7 +28,7 @@ const WITHDRAW: &str =
 const FORGETTINGS: &str = "query($id: UUID!) { school(id: $id) { nameForgettings { name ground by forgotten } } }";
 
 /// An event of a pupil, so many seconds ago.
-fn event(ago: i64, action: &str, category: &str, more: &Value) -> Value {
+pub fn event(ago: i64, action: &str, category: &str, more: &Value) -> Value {
     let at = clock::now() - chrono::TimeDelta::seconds(ago);
     let mut event = json!({ "time": at.to_rfc3339(), "action": action, "category": [category], "group": "learner" });
     event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -36,11 +36,11 @@ fn event(ago: i64, action: &str, category: &str, more: &Value) -> Value {
 }
 
 /// An event of some seconds ago may be yesterday's.
-fn yesterday() -> String {
+pub fn yesterday() -> String {
     (schema::london_day(clock::now()) - chrono::Days::new(1)).to_string()
 }
 
-fn today() -> String {
+pub fn today() -> String {
     schema::london_day(clock::now()).to_string()
 }
 

@@ -18,15 +18,15 @@ const PEOPLE: &str = "query($id: UUID!) { school(id: $id) {
     people { id forgotten hold logins disposalDue forgetting { ground by } } dueForDisposal { id } } }";
 
 /// One of a school's DSLs, by a login of their own.
-struct Dsl<'t> {
-    town: &'t Town,
-    school: SchoolId,
-    subject: &'static str,
+pub struct Dsl<'t> {
+    pub town: &'t Town,
+    pub school: SchoolId,
+    pub subject: &'static str,
 }
 
 impl Dsl<'_> {
     /// Sends a mutation about somebody; its outcome, or its errors.
-    async fn tell(&self, name: &str, kind: &str, id: &str, person: &Value, more: Value) -> Value {
+    pub async fn tell(&self, name: &str, kind: &str, id: &str, person: &Value, more: Value) -> Value {
         let mut input = json!({ "at": { "schoolId": self.school }, "personId": person });
         input.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
         let query = format!(

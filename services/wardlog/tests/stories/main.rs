@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that does not get what it starts from has failed")]
 
+mod backups;
 mod canaries;
 mod cancel;
 mod commands;

@@ -11,7 +11,7 @@ use sqlx::ConnectOptions;
 use crate::town::{Town, event};
 
 /// Runs `wardlog` on the town's database.
-fn wardlog(town: &Town, arguments: &[&str]) -> Output {
+pub fn wardlog(town: &Town, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_wardlog"))
         .args(arguments)
         .env_clear()
@@ -23,7 +23,7 @@ fn wardlog(town: &Town, arguments: &[&str]) -> Output {
 }
 
 /// What it printed, if it did what it was told.
-fn printed(output: &Output) -> String {
+pub fn printed(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap().trim().to_owned()
 }

@@ -150,16 +150,27 @@ impl Town {
 
     pub async fn start_on(records: Records) -> Self {
         let issuer = issuer();
-        let apart = std::env::var("WARDLOG_STORIES").is_ok_and(|shape| shape == "apart");
-        let (gateway, door, scim, running) = if apart {
+        if std::env::var("WARDLOG_STORIES").is_ok_and(|shape| shape == "apart") {
             let apart = Apart::start(&records.database, &issuer, Vec::new()).await;
-            (apart.gateway, apart.door, apart.scim, Running::Apart(apart))
-        } else {
-            let (running, stop) = together(&records.database, &issuer).await;
-            let address = running.address;
-            (address, address, address, Running::Together { until_dropped: (running, stop.drop_guard()) })
-        };
-        Self { records, issuer, client: Client::new(), gateway, door, scim, running }
+            return Self::of(records, issuer, apart);
+        }
+        let settings = settings(&records.database, &issuer);
+        Self::together(records, issuer, settings).await
+    }
+
+    /// With keys of its own, and every role in this process.
+    pub async fn start_with(records: Records, key_store: KeyStore) -> Self {
+        let issuer = issuer();
+        let settings = Settings { key_store: Some(key_store), ..settings(&records.database, &issuer) };
+        Self::together(records, issuer, settings).await
+    }
+
+    async fn together(records: Records, issuer: DevIssuer, settings: Settings) -> Self {
+        let stop = CancellationToken::new();
+        let running = serve::start(settings, stop.clone()).await.unwrap();
+        let address = running.address;
+        let running = Running::Together { until_dropped: (running, stop.drop_guard()) };
+        Self { records, issuer, client: Client::new(), gateway: address, door: address, scim: address, running }
     }
 
     /// With each role in a process of its own, which somebody else has started.
@@ -295,11 +306,6 @@ impl Town {
         };
         tokio::time::timeout(std::time::Duration::from_secs(30), counted).await.expect("counted within 30 s");
     }
-}
-
-async fn together(database: &PgConnectOptions, issuer: &DevIssuer) -> (serve::Running, CancellationToken) {
-    let stop = CancellationToken::new();
-    (serve::start(settings(database, issuer), stop.clone()).await.unwrap(), stop)
 }
 
 /// Every role, each by a login of its own.
