@@ -32,6 +32,11 @@ pub enum VaultError {
     /// A wrapped key does not open.
     #[error("a key of the store does not open under its wrapping key")]
     Unwrapped,
+    /// The store is from before a wrapping key was renewed.
+    #[error(
+        "the key store is an older one than the wrapping keys: restore its newest dump, until then no key is destroyed"
+    )]
+    Outdated,
     /// The wrapping keys cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -239,8 +244,11 @@ struct Wrapped {
     oldest: Option<i32>,
 }
 
-/// Destroys keys in the store. The others are wrapped anew, if there was any to destroy, but for those that nothing opens
-/// any more, such as an old backup's.
+/// Destroys keys in the store, and wraps the others anew if any could have been opened still. A key that nothing opens any
+/// more, such as an old backup's, needs no more than its row.
+///
+/// Where some of the others cannot be opened, the store is not the newest that there was: with the wrapping key of today
+/// the newest would be lost for good, and so nothing is done.
 async fn wrap_anew_without(
     connection: &mut PgConnection,
     wrapping: &Arc<KeyFile>,
@@ -248,15 +256,6 @@ async fn wrap_anew_without(
     without: Vec<DataKeyId>,
 ) -> Result<Wrapped, VaultError> {
     sqlx::query!("SELECT pg_advisory_xact_lock($1)", lock(of)).fetch_one(&mut *connection).await?;
-    let ids: Vec<Uuid> = without.into_iter().map(Uuid::from).collect();
-    let destroyed = sqlx::query!(
-        "UPDATE keys.data_key SET wrapped = NULL, destroyed_at = clock_timestamp()
-         WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3) AND wrapped IS NOT NULL",
-        of.context,
-        of.owner,
-        &ids,
-    );
-    let destroyed = destroyed.execute(&mut *connection).await?.rows_affected();
     let rows = sqlx::query_as!(
         Row,
         "SELECT key_id, version, wrapped FROM keys.data_key
@@ -265,28 +264,35 @@ async fn wrap_anew_without(
         of.owner,
     );
     let rows = rows.fetch_all(&mut *connection).await?;
+    let (gone, kept): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| without.contains(&row.id()));
+    let ids: Vec<Uuid> = gone.iter().map(|row| row.key_id).collect();
     let keys = Arc::clone(wrapping);
-    let (version, ids, wrapped) = blocking(move || {
-        let mut opened = Vec::with_capacity(rows.len());
+    let (version, anew, wrapped) = blocking(move || {
         let mut unwrapping = Unwrapping::new(&keys, of);
-        for row in &rows {
-            match unwrapping.open(row) {
-                Err(VaultError::KeyFile(KeyFileError::Lacking { .. })) => {}
-                key => opened.push((row, key?)),
-            }
+        let (gone, kept) = (unwrapping.open_all(&gone)?, unwrapping.open_all(&kept)?);
+        if gone.opened.is_empty() {
+            return Ok((kept.opened.iter().map(|(row, _)| row.version).min(), Vec::new(), Vec::new()));
         }
-        if destroyed == 0 {
-            return Ok((opened.iter().map(|(row, _)| row.version).min(), Vec::new(), Vec::new()));
+        if kept.lacking {
+            return Err(VaultError::Outdated);
         }
         let (version, cipher) = keys.renew(of)?;
-        let mut anew = (Vec::with_capacity(opened.len()), Vec::with_capacity(opened.len()));
-        for (row, key) in opened {
+        let mut anew = (Vec::with_capacity(kept.opened.len()), Vec::with_capacity(kept.opened.len()));
+        for (row, key) in kept.opened {
             anew.0.push(row.key_id);
             anew.1.push(cipher.seal(&bound_to(of, row.id()), key.to_vec()).map_err(|_| VaultError::Cipher)?);
         }
         Ok((Some(version), anew.0, anew.1))
     })
     .await?;
+    let destroyed = sqlx::query!(
+        "UPDATE keys.data_key SET wrapped = NULL, destroyed_at = clock_timestamp()
+         WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3)",
+        of.context,
+        of.owner,
+        &ids,
+    );
+    let destroyed = destroyed.execute(&mut *connection).await?.rows_affected();
     let written = sqlx::query!(
         "UPDATE keys.data_key k SET version = $3, wrapped = n.wrapped
          FROM unnest($4::uuid[], $5::bytea[]) n (key_id, wrapped)
@@ -294,12 +300,12 @@ async fn wrap_anew_without(
         of.context,
         of.owner,
         version,
-        &ids,
+        &anew,
         &wrapped,
     );
     let written = written.execute(connection).await?.rows_affected();
     // Fewer would be lost with the old version.
-    if usize::try_from(written).is_ok_and(|written| written == ids.len()) {
+    if usize::try_from(written).is_ok_and(|written| written == anew.len()) {
         Ok(Wrapped { destroyed, oldest: version })
     } else {
         Err(VaultError::Unwrapped)
@@ -325,9 +331,27 @@ struct Unwrapping<'k> {
     versions: HashMap<i32, Aead>,
 }
 
+/// Some rows' keys.
+struct OpenedRows<'r> {
+    opened: Vec<(&'r Row, [u8; 32])>,
+    /// Whether there are others, whose version the file does not have.
+    lacking: bool,
+}
+
 impl<'k> Unwrapping<'k> {
     fn new(keys: &'k KeyFile, of: Holder) -> Self {
         Self { keys, of, versions: HashMap::new() }
+    }
+
+    fn open_all<'r>(&mut self, rows: &'r [Row]) -> Result<OpenedRows<'r>, VaultError> {
+        let mut all = OpenedRows { opened: Vec::with_capacity(rows.len()), lacking: false };
+        for row in rows {
+            match self.open(row) {
+                Err(VaultError::KeyFile(KeyFileError::Lacking { .. })) => all.lacking = true,
+                key => all.opened.push((row, key?)),
+            }
+        }
+        Ok(all)
     }
 
     fn open(&mut self, row: &Row) -> Result<[u8; 32], VaultError> {

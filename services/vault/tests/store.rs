@@ -51,6 +51,22 @@ impl Home {
         let rows = rows.fetch_all(&mut connection).await.unwrap();
         rows.into_iter().map(|row| (row.key_id, row.version, row.wrapped)).collect()
     }
+
+    /// Makes these rows what they were.
+    async fn restore(&self, rows: Vec<(Uuid, i32, Option<Vec<u8>>)>) {
+        let mut connection = PgConnection::connect_with(&self.options).await.unwrap();
+        for (key, version, wrapped) in rows {
+            let row = sqlx::query!(
+                "UPDATE keys.data_key SET version = $2, wrapped = $3,
+                        destroyed_at = CASE WHEN $3::bytea IS NULL THEN clock_timestamp() END
+                 WHERE key_id = $1",
+                key,
+                version,
+                wrapped,
+            );
+            assert_eq!(row.execute(&mut connection).await.unwrap().rows_affected(), 1);
+        }
+    }
 }
 
 impl Drop for Home {
@@ -139,29 +155,39 @@ async fn an_old_backup_of_the_key_store_does_not_bring_a_destroyed_key_back() {
     }
     let backup = home.rows().await;
     home.vault.destroy(SCHOOL, &[gone.into()]).await.unwrap();
-    let mut owner = PgConnection::connect_with(&home.options).await.unwrap();
-    for (key, version, wrapped) in backup {
-        sqlx::query!(
-            "UPDATE keys.data_key SET version = $2, wrapped = $3, destroyed_at = NULL WHERE key_id = $1",
-            key,
-            version,
-            wrapped
-        )
-        .execute(&mut owner)
-        .await
-        .unwrap();
-    }
+    home.restore(backup).await;
     for vault in [home.vault.clone(), home.another().await] {
         let lacking = vault.find(SCHOOL, &[gone.into()]).await;
         assert!(matches!(lacking, Err(VaultError::KeyFile(KeyFileError::Lacking { version: 1, .. }))), "{lacking:?}");
     }
-    // The same store has what it had destroyed again: it is destroyed once more, and asking costs no version.
+    // The same store has what it had destroyed again: it is destroyed once more, and that costs no version.
     let file = || fs::read_to_string(home.directory.join("wrapping.keys")).unwrap();
+    let before = file();
     assert_eq!(home.vault.destroy(SCHOOL, &[gone.into()]).await.unwrap(), 1);
-    let after = file();
     assert_eq!(home.vault.destroy(SCHOOL, &[gone.into()]).await.unwrap(), 0);
-    assert_eq!(file(), after);
+    assert_eq!(file(), before);
     assert!(matches!(home.vault.find(SCHOOL, &[gone.into()]).await.unwrap()[&gone.into()], Found::Destroyed));
+}
+
+/// By mistake: the wrapping key of today is what the newest dump needs.
+#[tokio::test]
+async fn in_an_older_key_store_no_wrapping_key_is_destroyed_that_the_newest_needs() {
+    let home = Home::new().await;
+    let (gone, stays, new) = (DataKeyId::from(id()), DataKeyId::from(id()), DataKeyId::from(id()));
+    home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
+    let older = home.rows().await;
+    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    let newest = home.rows().await;
+    home.restore(older).await;
+    // What is left over is destroyed by itself; then somebody comes and is forgotten.
+    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    home.vault.make(SCHOOL, new).await.unwrap();
+    let refused = home.vault.destroy(SCHOOL, &[new]).await;
+    assert!(matches!(refused, Err(VaultError::Outdated)), "{refused:?}");
+    assert!(matches!(home.vault.find(SCHOOL, &[new]).await.unwrap()[&new], Found::Key(_)), "nothing was done");
+    home.restore(newest).await;
+    assert!(matches!(home.vault.find(SCHOOL, &[stays]).await.unwrap()[&stays], Found::Key(_)));
+    assert_eq!(home.vault.destroy(SCHOOL, &[new]).await.unwrap(), 1);
 }
 
 #[tokio::test]
