@@ -22,7 +22,9 @@ pub struct Tenant {
     pub pupil: String,
     /// What was sent wrongly, whatever it was.
     pub wrong: String,
-    /// No secret: the name of a filter, the host that was asked for, a command's id; kept, and not another tenant's to see.
+    /// What its apps write into the ids of commands, whatever it is.
+    pub command: String,
+    /// No secret: the name of a filter, the host that was asked for; kept, and not another tenant's to see.
     pub public: String,
     /// All that it was answered.
     pub answers: Vec<Kept>,
@@ -40,6 +42,7 @@ impl Tenant {
             subject: canary("subject"),
             pupil: canary("pupil"),
             wrong: canary("wrong"),
+            command: canary("command"),
             public: canary("public"),
             answers: Vec::new(),
             person: Value::Null,
@@ -47,8 +50,8 @@ impl Tenant {
     }
 
     /// What nobody may find anywhere, but in answers to the tenant itself.
-    pub fn secrets(&self) -> [&str; 5] {
-        [&self.name, &self.email, &self.subject, &self.pupil, &self.wrong]
+    pub fn secrets(&self) -> [&str; 6] {
+        [&self.name, &self.email, &self.subject, &self.pupil, &self.wrong, &self.command]
     }
 
     /// Asks as the tenant's head; the answer is remembered, whatever it is.
@@ -68,7 +71,7 @@ impl Tenant {
              done {{ {done} }} refused {{ reason field message }} token }} }}"
         );
         let answer = self
-            .ask(town, &query, json!({ "id": format!("{}-{}", self.public, web::clock::random_id()), "input": input }))
+            .ask(town, &query, json!({ "id": format!("{}-{}", self.command, web::clock::random_id()), "input": input }))
             .await;
         answer["data"]["told"]["done"].clone()
     }
