@@ -101,13 +101,53 @@ pub(crate) struct Subject {
     pub(crate) person: PersonId,
     /// The stream of their record.
     pub(crate) stream: String,
-    /// How they ever logged in.
-    pub(crate) logins: Vec<String>,
+    /// How they ever logged in, and for how long each is recorded as theirs: before and after it may be somebody else's.
+    pub(crate) logins: Vec<Login>,
     /// The roles that they hold or held.
     pub(crate) appointments: Vec<AppointmentId>,
 }
 
+/// A login while it is a person's.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    pub(crate) name: String,
+    linked: DateTime<Utc>,
+    unlinked: Option<DateTime<Utc>>,
+}
+
+impl Login {
+    /// Those of a person's own record.
+    pub(crate) fn of_record(record: &[EventRecord]) -> Result<Vec<Self>, DecodeError> {
+        let mut logins: Vec<Self> = Vec::new();
+        for event in record {
+            match event.decode()? {
+                Some(PersonEvent::LoginLinked(LoginLinked { login })) => {
+                    logins.push(Self { name: login.into(), linked: event.recorded_at, unlinked: None });
+                }
+                Some(PersonEvent::LoginUnlinked(LoginUnlinked { login })) => {
+                    if let Some(known) = logins.iter_mut().rev().find(|known| known.name == login.as_str()) {
+                        known.unlinked = Some(event.recorded_at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(logins)
+    }
+
+    fn did(&self, record: &EventRecord) -> bool {
+        record.actor == self.name
+            && self.linked <= record.recorded_at
+            && self.unlinked.is_none_or(|unlinked| record.recorded_at < unlinked)
+    }
+}
+
 impl Subject {
+    /// Whether they did it.
+    pub(crate) fn did(&self, record: &EventRecord) -> bool {
+        self.logins.iter().any(|login| login.did(record))
+    }
+
     /// The roles of theirs that these events give them.
     pub(crate) fn appointed(&mut self, records: &[EventRecord]) -> Result<(), DecodeError> {
         for record in records {
@@ -123,12 +163,12 @@ impl Subject {
     /// What stands in events that name them.
     pub(crate) fn names(&self) -> Vec<String> {
         let appointments = self.appointments.iter().map(ToString::to_string);
-        [self.person.to_string()].into_iter().chain(appointments).chain(self.logins.iter().cloned()).collect()
+        [self.person.to_string()].into_iter().chain(appointments).collect()
     }
 
     /// What an event says of them.
     pub(crate) fn entry(&self, record: &EventRecord, opening: &Opening<'_>) -> Result<Entry, Unreadable> {
-        let by_the_person = self.logins.contains(&record.actor);
+        let by_the_person = self.did(record);
         let (concern, details) = match self.said(record, opening)? {
             Some(said) => said,
             None if by_the_person => (Concern::Act, vec![]),

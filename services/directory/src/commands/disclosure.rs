@@ -1,26 +1,28 @@
 //! Giving somebody all that is held about them: recorded first, as a reading, then opened (UK GDPR Art. 15).
 
+use std::collections::BTreeMap;
+
 use eventlog::{Aggregate, CommandError, DomainLog, Done, Owner};
 use schema::{
     PersonId, london_day,
-    people::{IdentitiesRead, LoginLinked, PersonEvent, ReadingEvent, ReadingPurpose},
+    people::{IdentitiesRead, PersonEvent, ReadingEvent, ReadingPurpose},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
-use vault::{Found, VaultError};
+use vault::{DataKey, Found, VaultError};
 use web::command::{Command, Given, unsealed};
 
 use super::{ReadingRefusal, person_stream};
 use crate::{
-    disclosure::{Disclosure, Opening, Subject, Unreadable},
+    disclosure::{Disclosure, Login, Opening, Subject, Unreadable},
     domain::{person::Person, reading::Reading, workplace::Workplace},
     http::SERVICE,
     views::school::schools_on,
 };
 
 /// Puts together all that is held about somebody: their record as it ever was, their roles, who was shown who they are,
-/// and what they did; at a trust, at its schools of today too.
+/// and what they did; at a trust, where its schools of today name them too.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DiscloseRecord {
     /// Where the person is recorded.
@@ -79,46 +81,51 @@ impl DiscloseRecord {
     }
 
     async fn disclose(&self, given: &Given) -> Result<Disclosure, Error> {
-        let (subject, records) = {
+        let (subject, records, is_forgotten) = {
             let mut connection = given.means.pool.acquire().await?;
-            let mut subject = self.subject(self.record(given.owner, &mut connection).await?);
-            let owners = self.owners(given, &mut connection).await?;
             let c = &mut *connection;
-            let named = DomainLog::concerning(c, &owners, &subject.stream, &[], &subject.names()).await?;
+            let is_forgotten = matches!(Person::after(&self.record(given.owner, c).await?), Person::Forgotten);
+            let (own, schools) = ([given.owner.id()], self.schools(given, c).await?);
+            let all: Vec<Uuid> = own.into_iter().chain(schools.iter().copied()).collect();
+            let stream = person_stream(self.person);
+            let mut subject = Subject { person: self.person, stream, logins: Vec::new(), appointments: Vec::new() };
+            let named = DomainLog::concerning(c, &all, &subject.stream, &[], &subject.names()).await?;
             subject.appointed(&named).map_err(unreadable)?;
-            let records = DomainLog::concerning(c, &owners, &subject.stream, &subject.logins, &subject.names()).await?;
-            (subject, records)
+            let record: Vec<_> = named.into_iter().filter(|record| record.stream == subject.stream).collect();
+            subject.logins = Login::of_record(&record).map_err(unreadable)?;
+            let actors: Vec<_> = subject.logins.iter().map(|login| login.name.clone()).collect();
+            // What somebody does at a trust's school is the school's to know, and to give.
+            let acts = DomainLog::concerning(c, &own, &subject.stream, &actors, &[]).await?;
+            let named = DomainLog::concerning(c, &all, &subject.stream, &[], &subject.names()).await?;
+            let records = acts.into_iter().filter(|record| subject.did(record)).chain(named);
+            let records = records.map(|record| ((record.recorded_at, record.partition, record.offset), record));
+            let records: BTreeMap<_, _> = records.collect();
+            (subject, records, is_forgotten)
         };
-        let keys = given.means.vault.find(given.owner.id(), &[self.person.into()]).await.map_err(unsealed)?;
-        let key = match keys.get(&self.person.into()) {
-            Some(Found::Key(key)) => Some(key),
-            Some(Found::Destroyed) => None,
-            None => return Err(unsealed(VaultError::Lost)),
-        };
-        let opening = Opening { owner: given.owner, stream: &subject.stream, key };
-        let entries = records.iter().map(|record| subject.entry(record, &opening)).collect::<Result<_, _>>();
+        let key = if is_forgotten { None } else { Some(self.key(given).await?) };
+        let opening = Opening { owner: given.owner, stream: &subject.stream, key: key.as_ref() };
+        let entries = records.values().map(|record| subject.entry(record, &opening)).collect::<Result<_, _>>();
         let entries = entries.map_err(unreadable::<Unreadable>)?;
         Ok(Disclosure { person: self.person, made_at: given.at, entries })
     }
 
-    fn subject(&self, record: Vec<PersonEvent>) -> Subject {
-        let login = |event| match event {
-            PersonEvent::LoginLinked(LoginLinked { login }) => Some(String::from(login)),
-            _ => None,
-        };
-        let mut logins: Vec<_> = record.into_iter().filter_map(login).collect();
-        logins.sort();
-        logins.dedup();
-        Subject { person: self.person, stream: person_stream(self.person), logins, appointments: Vec::new() }
+    /// The key of who they are. Nobody has destroyed it: they are not forgotten.
+    async fn key(&self, given: &Given) -> Result<DataKey, Error> {
+        let id = self.person.into();
+        match given.means.vault.find(given.owner.id(), &[id]).await.map_err(unsealed)?.remove(&id) {
+            Some(Found::Key(key)) => Ok(key),
+            Some(Found::Destroyed) => Err(unsealed(VaultError::Destroyed)),
+            None => Err(unsealed(VaultError::Lost)),
+        }
     }
 
-    /// Whose logs may have something of the person.
-    async fn owners(&self, given: &Given, connection: &mut PgConnection) -> Result<Vec<Uuid>, Error> {
+    /// The schools in whose logs the person may be named.
+    async fn schools(&self, given: &Given, connection: &mut PgConnection) -> Result<Vec<Uuid>, Error> {
         let schools = match self.at {
             Workplace::School(_) => Vec::new(),
             Workplace::Trust(trust) => schools_on(connection, trust, london_day(given.at)).await?,
         };
-        Ok([given.owner.id()].into_iter().chain(schools.into_iter().map(Uuid::from)).collect())
+        Ok(schools.into_iter().map(Uuid::from).collect())
     }
 }
 

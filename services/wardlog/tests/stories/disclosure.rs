@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    people::{END, GIVE, LEAVE, LOGIN, READ, RECORD, tell},
+    people::{END, GIVE, LEAVE, LOGIN, READ, RECORD, UNLINK, tell},
     town::Town,
 };
 
@@ -138,10 +138,30 @@ async fn what_a_trusts_schools_hold_about_its_own_people_is_in_it() {
     let person = &tell(&town, lead, RECORD, "c-1", input).await["done"]["personId"];
     let role = json!({ "at": { "schoolId": ash }, "personId": person, "role": "DEPUTY_DSL", "from": "2026-11-01" });
     tell(&town, HeldRole::dsl(ash), GIVE, "c-2", role).await;
+    // What they did at the school is the school's to give, and what a login did that was not theirs is somebody else's.
+    let login = json!({ "at": at, "personId": person, "issuer": ISSUER, "subject": "bo-1" });
+    let record = async |id: &str, by: HeldRole, at: Value| {
+        let one = json!({ "at": at, "category": "VOLUNTEER", "name": "Ada Third" });
+        town.ask_by("bo-1", by, RECORD, json!({ "id": id, "input": one })).await
+    };
+    record("c-3", lead, at.clone()).await;
+    let linked = tell(&town, lead, LOGIN, "c-4", login).await;
+    record("c-5", lead, at.clone()).await;
+    record("c-6", HeldRole::dsl(ash), json!({ "schoolId": ash })).await;
+    let people = "query($id: UUID!) { trust(id: $id) { people { id logins } } }";
+    let seen = town.ask_after(lead, people, json!({ "id": north }), &linked["token"]).await;
+    let people = seen["trust"]["people"].as_array().unwrap();
+    let known = people.iter().find(|known| known["id"] == *person).unwrap();
+    let unlink = json!({ "at": at, "personId": person, "login": known["logins"][0] });
+    tell(&town, lead, UNLINK, "c-7", unlink).await;
+    record("c-8", lead, at.clone()).await;
     let disclosed = tell(&town, lead, DISCLOSE, "d-1", json!({ "at": at, "personId": person })).await;
     let expected = [
         "RECORD person-recorded category=employee name=Bo Vantongeren",
         "ROLE role-given role=deputy-dsl from=2026-11-01",
+        "RECORD person-login-linked",
+        "ACT person-recorded by them",
+        "RECORD person-login-unlinked",
         "READING identities-read purpose=data-protection",
     ];
     assert_eq!(lines(&disclosed), expected);

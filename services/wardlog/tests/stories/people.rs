@@ -19,7 +19,8 @@ pub const LEAVE: &str =
     done { personId } refused { reason field message } token } }";
 pub const LOGIN: &str = "mutation($id: String!, $input: LinkLoginInput!) { linkLogin(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";
-const UNLINK: &str = "mutation($id: String!, $input: UnlinkLoginInput!) { unlinkLogin(commandId: $id, input: $input) {
+pub const UNLINK: &str =
+    "mutation($id: String!, $input: UnlinkLoginInput!) { unlinkLogin(commandId: $id, input: $input) {
     done { personId } refused { reason field message } token } }";
 pub const READ: &str =
     "mutation($id: String!, $input: ReadIdentitiesInput!) { readIdentities(commandId: $id, input: $input) {
