@@ -264,6 +264,7 @@ async fn wrap_anew_without(
         of.owner,
     );
     let rows = rows.fetch_all(&mut *connection).await?;
+    let without: HashSet<DataKeyId> = without.into_iter().collect();
     let (gone, kept): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| without.contains(&row.id()));
     let ids: Vec<Uuid> = gone.iter().map(|row| row.key_id).collect();
     let keys = Arc::clone(wrapping);
