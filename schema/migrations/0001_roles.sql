@@ -44,3 +44,13 @@ GRANT USAGE ON SCHEMA published TO wardlog_gateway, wardlog_filtering, wardlog_d
 -- schools) or people (schools and trusts of a data protection officer). Told nothing, NULL: no id is any of them.
 CREATE FUNCTION published.scope(p_kind text) RETURNS uuid[] LANGUAGE sql STABLE PARALLEL SAFE
 RETURN string_to_array(nullif(current_setting('wardlog.' || p_kind, true), ''), ',')::uuid[];
+
+-- Whether the reader may know of what was done for a matter: whoever is recused from it may not, nor who is told by no login
+-- (R130). It is asked of rows that name one. Bound late: the view of people comes later.
+CREATE FUNCTION published.may_know(p_matter uuid) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN nullif(current_setting('wardlog.asker', true), '') IS NOT NULL
+        AND NOT EXISTS (SELECT FROM published.recused_login_v1 r
+                        WHERE r.matter_id = p_matter AND r.login = current_setting('wardlog.asker', true));
+END
+$$;

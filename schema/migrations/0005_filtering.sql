@@ -180,7 +180,8 @@ BEGIN
         reader      text NOT NULL,
         opened_at   timestamptz NOT NULL,
         purpose     text NOT NULL,
-        events      uuid[] NOT NULL
+        events      uuid[] NOT NULL,
+        matter_id   uuid                -- for which it was done, and from which some are recused (R130)
     );
     CREATE INDEX ON opening (school_id, opened_at);
 
@@ -203,6 +204,9 @@ BEGIN
             USING (school_id = ANY (published.scope('schools') || published.scope('people')))$policy$, t);
         EXECUTE format('GRANT SELECT ON %I TO wardlog_gateway', t);
     END LOOP;
+    -- No policy that permits gives back what this one takes.
+    CREATE POLICY not_recused ON opening AS RESTRICTIVE FOR SELECT TO wardlog_gateway
+        USING (matter_id IS NULL OR published.may_know(matter_id));
     GRANT UPDATE, DELETE ON forgetting TO wardlog_projections;
 
     -- The service asks which are forgotten.

@@ -61,12 +61,33 @@ BEGIN
         reader      text NOT NULL,
         read_at     timestamptz NOT NULL,
         purpose     text NOT NULL,
-        people      uuid[] NOT NULL
+        people      uuid[] NOT NULL,
+        matter_id   uuid                -- for which it was done, and from which some are recused (R130)
     );
     CREATE INDEX ON identity_reading (school_id, read_at);
     CREATE INDEX ON identity_reading (trust_id, read_at);
 
-    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading'] LOOP
+    -- Whom a matter is kept from, and by which names of our own they ever logged in: a login that is taken from a person stays
+    -- recused, and one that is given to them is.
+    CREATE TABLE recusal (
+        matter_id   uuid NOT NULL,
+        person_id   uuid NOT NULL,
+        school_id   uuid,
+        trust_id    uuid,
+        recused_at  timestamptz NOT NULL,
+        recuser     text NOT NULL,
+        PRIMARY KEY (matter_id, person_id)
+    );
+    CREATE INDEX ON recusal (school_id);
+    CREATE INDEX ON recusal (trust_id);
+    CREATE INDEX ON recusal (person_id);
+    CREATE TABLE recused_login (
+        matter_id  uuid NOT NULL,
+        login      text NOT NULL,
+        PRIMARY KEY (matter_id, login)
+    );
+
+    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused_login'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
@@ -81,7 +102,7 @@ BEGIN
     GRANT SELECT ON person TO wardlog_directory;
 
     -- A school's own staff see its people, and a trust's lead those of the trust itself; a DPO those of either.
-    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'identity_reading'] LOOP
+    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'identity_reading', 'recusal'] LOOP
         EXECUTE format($policy$CREATE POLICY own_people ON %I FOR SELECT TO wardlog_gateway
             USING (school_id = ANY (published.scope('schools') || published.scope('people'))
                    OR trust_id = ANY (published.scope('trusts') || published.scope('people')))$policy$, t);
@@ -96,6 +117,15 @@ BEGIN
                                  WHERE l.login = nullif(current_setting('wardlog.login', true), '')))$policy$, t);
     END LOOP;
 
+    -- No policy that permits gives back what these take: a matter is kept from whoever is recused from it.
+    FOREACH t IN ARRAY ARRAY['identity_reading', 'recusal'] LOOP
+        EXECUTE format($policy$CREATE POLICY not_recused ON %I AS RESTRICTIVE FOR SELECT TO wardlog_gateway
+            USING (matter_id IS NULL OR published.may_know(matter_id))$policy$, t);
+    END LOOP;
+    CREATE POLICY own_login ON recused_login FOR SELECT TO wardlog_gateway
+        USING (login = nullif(current_setting('wardlog.asker', true), ''));
+    GRANT SELECT ON recused_login TO wardlog_gateway;
+
     CREATE POLICY own_people ON dsl_gap FOR SELECT TO wardlog_gateway
         USING (school_id = ANY (published.scope('schools')));
     GRANT SELECT ON dsl_gap TO wardlog_gateway;
@@ -105,7 +135,7 @@ $make$;
 CREATE FUNCTION log.show_people(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log.show_table('directory', t, p_schema)
-    FROM unnest(ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading']) t;
+    FROM unnest(ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused_login']) t;
 END
 $$;
 
@@ -117,6 +147,7 @@ SET LOCAL ROLE wardlog_owner;
 GRANT SELECT, INSERT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap
     TO wardlog_projections;
 GRANT INSERT ON directory.identity_reading TO wardlog_projections;
+GRANT SELECT, INSERT ON directory.recusal, directory.recused_login TO wardlog_projections;
 GRANT UPDATE ON directory.person, directory.appointment TO wardlog_projections;
 GRANT DELETE ON directory.person_login, directory.dsl_gap TO wardlog_projections;
 GRANT SELECT ON directory.person TO wardlog_directory;
@@ -137,9 +168,14 @@ CREATE VIEW published.held_role_v1 WITH (security_invoker = true) AS
 CREATE VIEW published.dsl_gap_v1 WITH (security_invoker = true) AS
     SELECT school_id, from_day, to_day FROM directory.dsl_gap;
 CREATE VIEW published.identity_reading_v1 WITH (security_invoker = true) AS
-    SELECT reading_id, school_id, trust_id, reader, read_at, purpose, people FROM directory.identity_reading;
+    SELECT reading_id, school_id, trust_id, reader, read_at, purpose, people, matter_id FROM directory.identity_reading;
+CREATE VIEW published.recusal_v1 WITH (security_invoker = true) AS
+    SELECT matter_id, person_id, school_id, trust_id, recused_at, recuser FROM directory.recusal;
+-- Of whoever asks alone.
+CREATE VIEW published.recused_login_v1 WITH (security_invoker = true) AS
+    SELECT matter_id, login FROM directory.recused_login;
 GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap,
-    directory.identity_reading TO wardlog_gateway;
-GRANT SELECT ON published.held_role_v1, published.person_v1, published.person_login_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1
-    TO wardlog_gateway;
+    directory.identity_reading, directory.recusal, directory.recused_login TO wardlog_gateway;
+GRANT SELECT ON published.held_role_v1, published.person_v1, published.person_login_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1,
+    published.recusal_v1, published.recused_login_v1 TO wardlog_gateway;
 RESET ROLE;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FlaggedEventId, envelope::family, people::ForgettingGround, vocabulary::vocabulary};
+use crate::{FlaggedEventId, MatterId, envelope::family, people::ForgettingGround, vocabulary::vocabulary};
 
 vocabulary!(
     /// What somebody opens flagged events for. A closed list: words of the reader's own could name a child.
@@ -22,7 +22,7 @@ family!(
     /// An opening of what is sealed of flagged events (R133); stream `opening-<id>`, owned by the school whose they are.
     OpeningEvent {
         /// Somebody was shown who asked for what.
-        Opened(FlaggedEventsOpened) = "flagged-events-opened" 1,
+        Opened(FlaggedEventsOpened) = "flagged-events-opened" 2 from { 1: FlaggedEventsOpenedV1 },
     }
 );
 
@@ -33,6 +33,23 @@ pub struct FlaggedEventsOpened {
     pub events: Vec<FlaggedEventId>,
     /// What for.
     pub purpose: OpeningPurpose,
+    /// The matter that it was done for, from which some are recused (R130).
+    pub matter: Option<MatterId>,
+}
+
+/// A [`FlaggedEventsOpened`] from before there were matters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlaggedEventsOpenedV1 {
+    /// Which, each once.
+    pub events: Vec<FlaggedEventId>,
+    /// What for.
+    pub purpose: OpeningPurpose,
+}
+
+impl From<FlaggedEventsOpenedV1> for FlaggedEventsOpened {
+    fn from(FlaggedEventsOpenedV1 { events, purpose }: FlaggedEventsOpenedV1) -> Self {
+        Self { events, purpose, matter: None }
+    }
 }
 
 family!(

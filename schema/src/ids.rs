@@ -83,6 +83,11 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// A matter that some people must not know of, such as a concern about one of them (R130).
+    MatterId
+);
+
+uuid_id!(
     /// An account that a directory of a school's or trust's own provisions: the `id` of a SCIM user.
     AccountId
 );

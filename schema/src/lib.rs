@@ -11,14 +11,15 @@ mod ids;
 pub mod people;
 pub mod policies;
 pub mod provisioning;
+pub mod recusal;
 mod sealed;
 mod vocabulary;
 
 pub use calendar::{Month, london_day, london_day_bounds};
 pub use envelope::{DecodeError, DomainEvent};
 pub use ids::{
-    AccountId, AppointmentId, CommandId, DataKeyId, FlaggedEventId, IdError, KeyId, PersonId, SchoolId, SourceId,
-    TrustId, TrustUid, Urn,
+    AccountId, AppointmentId, CommandId, DataKeyId, FlaggedEventId, IdError, KeyId, MatterId, PersonId, SchoolId,
+    SourceId, TrustId, TrustUid, Urn,
 };
 pub use sealed::Sealed;
 pub use vocabulary::{Action, Category, RiskArea, UnknownWord, UserGroup, Vocabulary};

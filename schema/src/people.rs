@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppointmentId, IdError, PersonId, Sealed,
+    AppointmentId, IdError, MatterId, PersonId, Sealed,
     envelope::family,
     provisioning::{PersonDeprovisioned, PersonProvisioned},
     vocabulary::vocabulary,
@@ -191,6 +191,11 @@ impl From<LoginName> for String {
     }
 }
 
+/// The stream of what is known of a person, by its name: its owner is whoever records the person.
+pub fn person_stream(person: PersonId) -> String {
+    format!("person-{person}")
+}
+
 family!(
     /// What is known of a person; stream `person-<id>`, owned by the school or trust that records it.
     PersonEvent {
@@ -345,7 +350,7 @@ family!(
     /// A reading of what is sealed (R133); stream `reading-<id>`, owned by the school or trust whose it is.
     ReadingEvent {
         /// Somebody was shown who people are.
-        IdentitiesRead(IdentitiesRead) = "identities-read" 1,
+        IdentitiesRead(IdentitiesRead) = "identities-read" 2 from { 1: IdentitiesReadV1 },
     }
 );
 
@@ -356,4 +361,21 @@ pub struct IdentitiesRead {
     pub people: Vec<PersonId>,
     /// What for.
     pub purpose: ReadingPurpose,
+    /// The matter that it was done for, from which some are recused (R130).
+    pub matter: Option<MatterId>,
+}
+
+/// An [`IdentitiesRead`] from before there were matters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentitiesReadV1 {
+    /// Whose identity, each person once.
+    pub people: Vec<PersonId>,
+    /// What for.
+    pub purpose: ReadingPurpose,
+}
+
+impl From<IdentitiesReadV1> for IdentitiesRead {
+    fn from(IdentitiesReadV1 { people, purpose }: IdentitiesReadV1) -> Self {
+        Self { people, purpose, matter: None }
+    }
 }

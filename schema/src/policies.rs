@@ -8,4 +8,5 @@ pub const POLICIES: &str = concat!(
     include_str!("../policies/school.cedar"),
     include_str!("../policies/trust.cedar"),
     include_str!("../policies/second_factor.cedar"),
+    include_str!("../policies/recusal.cedar"),
 );

@@ -8,12 +8,13 @@ use schema::{
     filtering::{OpeningEvent, PseudonymEvent},
     people::{PersonEvent, ReadingEvent, StaffingEvent},
     provisioning::ProvisioningEvent,
+    recusal::MatterEvent,
 };
 
 use crate::corpus::below;
 
 /// Every family of the crate.
-pub const FAMILIES: [Family; 9] = [
+pub const FAMILIES: [Family; 10] = [
     family::<TrustEvent>(),
     family::<SchoolEvent>(),
     family::<SourceEvent>(),
@@ -23,6 +24,7 @@ pub const FAMILIES: [Family; 9] = [
     family::<OpeningEvent>(),
     family::<PseudonymEvent>(),
     family::<ProvisioningEvent>(),
+    family::<MatterEvent>(),
 ];
 
 /// A family, without its type.

@@ -7,6 +7,7 @@ mod held;
 pub mod identity;
 mod ingest_key;
 mod policy;
+pub mod recusal;
 mod roles;
 mod scim_key;
 mod secret_key;

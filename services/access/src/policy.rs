@@ -20,6 +20,9 @@ pub struct Facts {
     pub trusts: Vec<TrustId>,
     /// What the action is done for.
     pub purpose: Option<&'static str>,
+    /// Whether it is done for a matter that the caller is recused from (R130), or that there is not: which of the two, the
+    /// caller is not told.
+    pub recused: bool,
 }
 
 /// What is decided of something that somebody wants to do.
@@ -122,7 +125,8 @@ impl Rules {
             facts.trusts.iter().map(|&trust| self.types.place(Owner::Trust(trust))).collect(),
         );
         let purpose = facts.purpose.map(|purpose| RestrictedExpression::new_string(purpose.to_owned()));
-        let context = [("secondFactor", Some(RestrictedExpression::new_bool(second_factor))), ("purpose", purpose)];
+        let known = |fact| Some(RestrictedExpression::new_bool(fact));
+        let context = [("secondFactor", known(second_factor)), ("recused", known(facts.recused)), ("purpose", purpose)];
         let context = context.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let action = uid(&self.types.action, action);
         let policies = self.policies.get(&action).ok_or("the policies know no such action")?;

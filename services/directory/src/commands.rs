@@ -6,12 +6,14 @@ mod forgetting;
 mod people;
 mod provisioning;
 mod reading;
+mod recusal;
 mod source;
 mod staffing;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use eventlog::{Cause, CommandError, Done, Origin, Owner, Stream, execute};
-use schema::{PersonId, SchoolId, TrustId, Urn, directory::SchoolEvent};
+pub(crate) use schema::people::person_stream;
+use schema::{SchoolId, TrustId, Urn, directory::SchoolEvent};
 use sqlx::PgPool;
 
 use crate::{
@@ -29,6 +31,7 @@ pub use forgetting::{
 pub use people::{AmendPerson, ChangeLogin, PersonRefusal, RecordLeaving, RecordPerson};
 pub use provisioning::{IssueScimKey, ProvisioningRefusal, RevokeScimKey};
 pub use reading::{ReadIdentities, ReadingRefusal, Shown};
+pub use recusal::{RecusalRefusal, Recuse};
 pub use source::{IssueKey, IssuedKey, RegisterSource, RevokeKey, SourceRefusal};
 pub use staffing::{Appoint, EndAppointment, StaffingRefusal};
 
@@ -95,11 +98,6 @@ pub(crate) fn trust_stream(trust: TrustId) -> Stream {
 
 pub(crate) fn school_stream(school: SchoolId) -> Stream {
     Stream { owner: Owner::School(school), name: format!("school-{school}") }
-}
-
-/// The stream of what is known of a person, by its name: its owner is whoever records the person.
-pub(crate) fn person_stream(person: PersonId) -> String {
-    format!("person-{person}")
 }
 
 /// The stream of the roles held at a school or trust.

@@ -4,10 +4,12 @@ use chrono::{DateTime, Utc};
 use eventlog::{EventRecord, Owner};
 use schema::{
     AppointmentId, DecodeError, PersonId, Sealed,
+    filtering::OpeningEvent,
     people::{
         Appointed, Identity, LoginLinked, LoginUnlinked, PersonCategory, PersonEvent, ReadingEvent, StaffingEvent,
     },
     provisioning::Account,
+    recusal::MatterEvent,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use vault::{DataKey, Place, Unopened};
@@ -208,6 +210,14 @@ impl Subject {
         details.insert(0, known("roleId", &appointment));
         self.appointments.contains(&appointment).then_some(details)
     }
+}
+
+/// Whether an event is of a matter, or of what was done for one. Whom a matter is about would learn of it by what is disclosed to
+/// them (R086), and so would whoever discloses it and is recused: it is left out, for whoever asks to decide on by hand.
+pub(crate) fn is_for_a_matter(record: &EventRecord) -> Result<bool, DecodeError> {
+    let reading = record.decode::<ReadingEvent>()?.and_then(|ReadingEvent::IdentitiesRead(read)| read.matter);
+    let opening = record.decode::<OpeningEvent>()?.and_then(|OpeningEvent::Opened(opened)| opened.matter);
+    Ok(reading.or(opening).is_some() || record.decode::<MatterEvent>()?.is_some())
 }
 
 fn of_record(event: PersonEvent, opening: &Opening<'_>) -> Result<Vec<Detail>, Unreadable> {

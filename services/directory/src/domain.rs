@@ -3,6 +3,7 @@
 pub mod day;
 pub mod email;
 pub mod keys;
+pub mod matter;
 pub mod name;
 pub mod person;
 pub mod provisioning;

@@ -5,7 +5,7 @@ mod source;
 
 use async_graphql::MergedObject;
 
-pub use people::{DslGap, HeldRole, IdentityReading, Person, StaffRole, people};
+pub use people::{DslGap, HeldRole, IdentityReading, Person, Recusal, StaffRole, people};
 pub use source::{Key, Source, Vocabulary};
 
 /// What can be told the directory.
@@ -15,4 +15,5 @@ pub struct Mutations(
     people::PeopleMutations,
     people::ForgettingMutations,
     people::DisclosureMutations,
+    people::RecusalMutations,
 );

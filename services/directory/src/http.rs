@@ -5,7 +5,7 @@ use actix_web::web::{Data, ServiceConfig};
 
 use crate::commands::{
     AmendPerson, Appoint, ChangeLogin, ConfirmForgetting, DiscloseRecord, EndAppointment, IssueKey, LiftHold,
-    PlaceHold, ProposeForgetting, ReadIdentities, RecordLeaving, RecordPerson, RegisterSource, RevokeKey,
+    PlaceHold, ProposeForgetting, ReadIdentities, RecordLeaving, RecordPerson, Recuse, RegisterSource, RevokeKey,
     WithdrawForgetting,
 };
 
@@ -31,4 +31,5 @@ pub fn routes(cfg: &mut ServiceConfig, service: Service) {
     take::<EndAppointment>(cfg, &service);
     take::<ReadIdentities>(cfg, &service);
     take::<DiscloseRecord>(cfg, &service);
+    take::<Recuse>(cfg, &service);
 }

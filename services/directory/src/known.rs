@@ -41,7 +41,7 @@ pub(crate) async fn who_they_are(
     let mut shown = Vec::with_capacity(people.len());
     for some in people.chunks(MOST) {
         let people = some.iter().map(|known| known.person).collect();
-        let read = ReadIdentities { at, people, purpose: ReadingPurpose::Staffing };
+        let read = ReadIdentities { at, people, purpose: ReadingPurpose::Staffing, matter: None };
         shown.extend(carry_out(means, at.owner(), read, sent(), now).await?.answer);
     }
     let known = people.iter().zip(shown).map(|(known, shown)| Known {

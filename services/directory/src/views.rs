@@ -3,6 +3,7 @@
 pub mod ingest_key;
 pub mod people;
 pub mod record;
+pub mod recusals;
 pub mod school;
 pub mod scim_key;
 pub mod trust;

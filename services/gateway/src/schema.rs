@@ -16,11 +16,11 @@ use comparison::{
 use directory::{
     DirectoryView, PeopleView,
     domain::workplace::Workplace,
-    graphql::{IdentityReading, Person, StaffRole, people},
+    graphql::{IdentityReading, Person, Recusal, StaffRole, people},
     views,
 };
 use eventlog::{Owner, Projection};
-use schema::{Month, SchoolId, TrustId};
+use schema::{Month, SchoolId, TrustId, people::LoginName};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -49,6 +49,9 @@ const PEOPLE: usize = 100;
 
 /// How many readings one answer shows.
 const READINGS: i64 = 100;
+
+/// How many recusals one answer shows.
+const RECUSALS: i64 = 500;
 
 /// Assembles the schema over a pool of the role `Gateway`; commands go out by `client`.
 pub fn build(pool: PgPool, client: Client) -> Schema {
@@ -169,6 +172,14 @@ impl Trust {
         readings_of(context, Workplace::Trust(trust)).await.map(Some)
     }
 
+    /// Who is recused from matters of the trust itself, the latest 500; not of those that the caller is recused from. Null unless
+    /// the caller leads the trust's safeguarding, or is its DPO.
+    #[graphql(complexity = "READ + PEOPLE * child_complexity")]
+    async fn recusals(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Recusal>>> {
+        let Some(trust) = self.may(context, "read-recusals")? else { return Ok(None) };
+        recusals_of(context, Workplace::Trust(trust)).await.map(Some)
+    }
+
     /// The schools that were the trust's on the last day of a month (`YYYY-MM`), with that month's figures, by name. Null
     /// unless the caller leads the trust's safeguarding.
     #[graphql(complexity = "READ + SCHOOLS * child_complexity")]
@@ -221,8 +232,19 @@ async fn due_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<V
 }
 
 async fn readings_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<Vec<IdentityReading>> {
-    let rows = read(context, &[PeopleView::NAME], move |c| Box::pin(views::people::readings(c, at, READINGS))).await?;
-    Ok(rows.into_iter().map(IdentityReading::from).collect())
+    let asker = asker(context)?;
+    let rows = read(context, &[PeopleView::NAME], move |c| {
+        Box::pin(async move { views::people::readings(c, at, &asker, READINGS).await })
+    });
+    Ok(rows.await?.into_iter().map(IdentityReading::from).collect())
+}
+
+async fn recusals_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<Vec<Recusal>> {
+    let asker = asker(context)?;
+    let rows = read(context, &[PeopleView::NAME], move |c| {
+        Box::pin(async move { views::recusals::of(c, at, &asker, RECUSALS).await })
+    });
+    Ok(rows.await?.into_iter().map(Recusal::from).collect())
 }
 
 fn parse_month(text: &str) -> async_graphql::Result<Month> {
@@ -232,6 +254,12 @@ fn parse_month(text: &str) -> async_graphql::Result<Month> {
 /// Whether the caller may.
 fn may(context: &Context<'_>, action: &str, at: Owner, facts: &Facts) -> async_graphql::Result<bool> {
     Ok(access::may(context.data::<Caller>()?, action, at, facts))
+}
+
+/// Who asks, as recusals know them.
+fn asker(context: &Context<'_>) -> async_graphql::Result<LoginName> {
+    let caller = context.data::<Caller>()?;
+    Ok(context.data::<Client>()?.login(&caller.issuer, &caller.subject))
 }
 
 /// Reads as the caller, once the views of the domain log that `work` reads show what the request's token stands for.
@@ -246,5 +274,6 @@ async fn read<T: Send + 'static>(
     if let Some(after) = context.data_opt::<After>() {
         after.wait(pool, views).await?;
     }
-    tenant::read(pool, context.data::<Caller>()?.roles.scopes(), work).await.map_err(|error| internal(&error))
+    let scopes = context.data::<Caller>()?.roles.scopes();
+    tenant::read(pool, scopes, Some(asker(context)?), work).await.map_err(|error| internal(&error))
 }

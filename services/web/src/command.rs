@@ -15,6 +15,7 @@ use std::error::Error;
 use access::Facts;
 use chrono::{DateTime, TimeDelta, Utc};
 use eventlog::{Aggregate, CommandError, Done, Owner};
+use schema::MatterId;
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -52,6 +53,11 @@ pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What else that rests on.
     fn facts(&self) -> Facts {
         Facts::default()
+    }
+
+    /// The matter that it is done for: whoever is recused from it (R130) is answered as if there were no such matter.
+    fn matter(&self) -> Option<MatterId> {
+        None
     }
 
     /// The record's stream.

@@ -15,7 +15,7 @@ use web::command::{Command, Given, unsealed};
 
 use super::{ReadingRefusal, person_stream};
 use crate::{
-    disclosure::{Disclosure, Login, Opening, Subject, Unreadable},
+    disclosure::{Disclosure, Login, Opening, Subject, Unreadable, is_for_a_matter},
     domain::{person::Person, reading::Reading, workplace::Workplace},
     http::SERVICE,
     views::school::schools_on,
@@ -49,7 +49,7 @@ impl Command for DiscloseRecord {
     }
 
     async fn ask(&self, _: &Given) -> Result<IdentitiesRead, Error> {
-        Ok(IdentitiesRead { people: vec![self.person], purpose: ReadingPurpose::DataProtection })
+        Ok(IdentitiesRead { people: vec![self.person], purpose: ReadingPurpose::DataProtection, matter: None })
     }
 
     async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
@@ -97,9 +97,12 @@ impl DiscloseRecord {
             // What somebody does at a trust's school is the school's to know, and to give.
             let acts = DomainLog::concerning(c, &own, &subject.stream, &actors, &[]).await?;
             let named = DomainLog::concerning(c, &all, &subject.stream, &[], &subject.names()).await?;
-            let records = acts.into_iter().filter(|record| subject.did(record)).chain(named);
-            let records = records.map(|record| ((record.recorded_at, record.partition, record.offset), record));
-            let records: BTreeMap<_, _> = records.collect();
+            let mut records = BTreeMap::new();
+            for record in acts.into_iter().filter(|record| subject.did(record)).chain(named) {
+                if !is_for_a_matter(&record).map_err(unreadable)? {
+                    records.insert((record.recorded_at, record.partition, record.offset), record);
+                }
+            }
             (subject, records, is_forgotten)
         };
         let key = if is_forgotten { None } else { Some(self.key(given).await?) };

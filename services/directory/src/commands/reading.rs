@@ -3,7 +3,7 @@
 use access::Facts;
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use schema::{
-    DataKeyId, PersonId, Sealed,
+    DataKeyId, MatterId, PersonId, Sealed,
     people::{IdentitiesRead, Identity, PersonEvent, ReadingEvent, ReadingPurpose},
 };
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,8 @@ pub struct ReadIdentities {
     pub people: Vec<PersonId>,
     /// What for.
     pub purpose: ReadingPurpose,
+    /// The matter that it is done for, if it is kept from some (R130).
+    pub matter: Option<MatterId>,
 }
 
 /// Who somebody is.
@@ -79,12 +81,16 @@ impl Command for ReadIdentities {
         Facts { purpose: Some(self.purpose.as_str()), ..Facts::default() }
     }
 
+    fn matter(&self) -> Option<MatterId> {
+        self.matter
+    }
+
     fn stream(&self, given: &Given) -> String {
         format!("reading-{}", given.id)
     }
 
     async fn ask(&self, _: &Given) -> Result<IdentitiesRead, Error> {
-        Ok(IdentitiesRead { people: self.people.clone(), purpose: self.purpose })
+        Ok(self.reading())
     }
 
     async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
@@ -99,11 +105,15 @@ impl Command for ReadIdentities {
             return Err(CommandError::CommandIdReused);
         }
         match done.events.as_slice() {
-            [ReadingEvent::IdentitiesRead(read)] if read.people == self.people && read.purpose == self.purpose => {
-                open(given, &self.people).await
-            }
+            [ReadingEvent::IdentitiesRead(read)] if *read == self.reading() => open(given, &self.people).await,
             _ => Err(CommandError::CommandIdReused),
         }
+    }
+}
+
+impl ReadIdentities {
+    fn reading(&self) -> IdentitiesRead {
+        IdentitiesRead { people: self.people.clone(), purpose: self.purpose, matter: self.matter }
     }
 }
 

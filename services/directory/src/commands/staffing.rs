@@ -1,7 +1,7 @@
 //! Who holds which role.
 
 use chrono::NaiveDate;
-use eventlog::{Aggregate, CommandError, Done, Owner};
+use eventlog::{Aggregate, CommandError, Done, Owner, StreamError};
 use schema::{
     AppointmentId, PersonId,
     people::{Appointed, AppointmentEnded, PersonEvent, StaffRole, StaffingEvent},
@@ -107,7 +107,8 @@ impl Command for Appoint {
     }
 
     async fn check(&self, _: &Given, connection: &mut PgConnection) -> Result<(), Error> {
-        let known = self.person_there(connection).await?;
+        let found = recorded_at(connection, self.at, self.person, self.from).await?;
+        let (_, known) = found.ok_or(CommandError::Refused(StaffingRefusal::PersonUnknown))?;
         match known.left {
             Some(left) if left <= self.from => Err(CommandError::Refused(StaffingRefusal::HasLeft)),
             Some(left) if self.role.is_sole() && self.to.is_none_or(|to| left < to) => {
@@ -133,23 +134,26 @@ impl Command for Appoint {
     }
 }
 
-impl Appoint {
-    /// The person, as recorded at the workplace or at a trust that the school belongs to.
-    async fn person_there(&self, connection: &mut PgConnection) -> Result<Known, Error> {
-        let mut owners = vec![self.at.owner()];
-        if let Workplace::School(school) = self.at {
-            let trusts = trusts_of(&mut *connection, school, self.from).await?;
-            owners.extend(trusts.into_iter().map(Owner::Trust));
-        }
-        for owner in owners {
-            let events = eventlog::load::<PersonEvent>(connection, owner, &person_stream(self.person)).await?;
-            match Person::after(events.iter().map(|stored| &stored.event)) {
-                Person::Known(known) => return Ok(known),
-                Person::Unknown | Person::Forgotten => {}
-            }
-        }
-        Err(CommandError::Refused(StaffingRefusal::PersonUnknown))
+/// Who has the person's record, and what it says: the workplace itself, or a trust that the school belongs to on a day.
+pub(super) async fn recorded_at(
+    connection: &mut PgConnection,
+    at: Workplace,
+    person: PersonId,
+    on: NaiveDate,
+) -> Result<Option<(Owner, Known)>, StreamError> {
+    let mut owners = vec![at.owner()];
+    if let Workplace::School(school) = at {
+        let trusts = trusts_of(&mut *connection, school, on).await?;
+        owners.extend(trusts.into_iter().map(Owner::Trust));
     }
+    for owner in owners {
+        let events = eventlog::load::<PersonEvent>(&mut *connection, owner, &person_stream(person)).await?;
+        match Person::after(events.iter().map(|stored| &stored.event)) {
+            Person::Known(known) => return Ok(Some((owner, known))),
+            Person::Unknown | Person::Forgotten => {}
+        }
+    }
+    Ok(None)
 }
 
 impl Command for EndAppointment {

@@ -63,7 +63,7 @@ mod tests {
 
     fn of(people: impl IntoIterator<Item = u128>) -> IdentitiesRead {
         let people = people.into_iter().map(|person| Uuid::from_u128(person).into()).collect();
-        IdentitiesRead { people, purpose: ReadingPurpose::Staffing }
+        IdentitiesRead { people, purpose: ReadingPurpose::Staffing, matter: None }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod disclosure;
 mod forgetting;
 mod mutations;
+mod recusal;
 
 use std::collections::HashMap;
 
@@ -15,6 +16,7 @@ use crate::{domain::person, views::people};
 pub use disclosure::DisclosureMutations;
 pub use forgetting::{ForgettingMutations, HoldReason, ProposedForgetting};
 pub use mutations::PeopleMutations;
+pub use recusal::{Recusal, RecusalMutations};
 
 /// Somebody of a school's or trust's people. Who it is, `readIdentities` shows.
 #[derive(Debug, Clone, SimpleObject)]
@@ -100,6 +102,8 @@ pub struct IdentityReading {
     purpose: ReadingPurpose,
     /// Whose identity.
     person_ids: Vec<Uuid>,
+    /// The matter that it was done for; null if it was done for none. Whoever is recused from the matter is not shown the reading.
+    matter_id: Option<Uuid>,
 }
 
 /// The people of a place, each with the roles that they hold there; who holds one and is recorded elsewhere has none here.
@@ -136,7 +140,8 @@ impl From<said::DslGap> for DslGap {
 
 impl From<people::Reading> for IdentityReading {
     fn from(row: people::Reading) -> Self {
-        Self { reader: row.reader, at: row.at, purpose: row.purpose.into(), person_ids: row.people }
+        let (reader, at, purpose) = (row.reader, row.at, row.purpose.into());
+        Self { reader, at, purpose, person_ids: row.people, matter_id: row.matter }
     }
 }
 

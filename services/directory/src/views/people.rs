@@ -1,5 +1,5 @@
 //! `directory.person`, `person_login`, `appointment`, `dsl_gap` and `identity_reading`: who works where, in which roles, and
-//! who read who they are. Who they are is not here.
+//! who read who they are. Who they are is not here; who is recused from what, [`super::recusals`] has.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use eventlog::{At, DomainLog, EventRecord, Offset, Projection, ProjectionError};
@@ -7,14 +7,15 @@ use schema::{
     DataKeyId, PersonId, SchoolId,
     people::{
         Appointed, AppointmentEnded, DslGap, ForgettingGround, ForgettingProposed, HoldPlaced, HoldReason,
-        IdentitiesRead, LoginLinked, LoginUnlinked, PersonAmended, PersonCategory, PersonEvent, PersonLeft,
+        IdentitiesRead, LoginLinked, LoginName, LoginUnlinked, PersonAmended, PersonCategory, PersonEvent, PersonLeft,
         PersonRecorded, ReadingEvent, ReadingPurpose, StaffRole, StaffingEvent,
     },
+    recusal::MatterEvent,
 };
 use sqlx::{PgConnection, postgres::PgQueryResult};
 use uuid::Uuid;
 
-use super::unreadable;
+use super::{recusals, unreadable};
 use crate::domain::workplace::Workplace;
 
 /// Folds people, their roles and readings into their tables; other events pass by.
@@ -39,6 +40,8 @@ impl Projection for PeopleView {
                 staffing(connection, at, event).await?;
             } else if let Some(ReadingEvent::IdentitiesRead(read)) = at.event::<ReadingEvent>()? {
                 reading(connection, at, read).await?;
+            } else if let Some(MatterEvent::PersonRecused(recused)) = at.event::<MatterEvent>()? {
+                recusals::apply(connection, at, recused.person.into()).await?;
             }
         }
         Ok(())
@@ -68,6 +71,7 @@ async fn person(c: &mut PgConnection, at: At<'_>, event: PersonEvent) -> Result<
         // Who keeps an account of the person is read from the stream, as who they are.
         PersonEvent::Provisioned(_) | PersonEvent::Deprovisioned(_) => return Ok(()),
         PersonEvent::LoginLinked(LoginLinked { login }) => {
+            recusals::login(&mut *c, person, login.as_str()).await?;
             sqlx::query!(
                 "INSERT INTO person_login (person_id, login, school_id, trust_id) VALUES ($1, $2, $3, $4)",
                 person,
@@ -161,8 +165,8 @@ async fn reading(c: &mut PgConnection, at: At<'_>, read: IdentitiesRead) -> Resu
     let (school, trust) = at.owner();
     let people: Vec<Uuid> = read.people.into_iter().map(Uuid::from).collect();
     let written = sqlx::query!(
-        "INSERT INTO identity_reading (reading_id, school_id, trust_id, reader, read_at, purpose, people)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO identity_reading (reading_id, school_id, trust_id, reader, read_at, purpose, people, matter_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         at.id_in_stream("reading-")?,
         school,
         trust,
@@ -170,6 +174,7 @@ async fn reading(c: &mut PgConnection, at: At<'_>, read: IdentitiesRead) -> Resu
         at.record.recorded_at,
         read.purpose.as_str(),
         &people,
+        read.matter.map(Uuid::from),
     );
     at.one_row(&written.execute(c).await?)
 }
@@ -219,6 +224,8 @@ pub struct Reading {
     pub purpose: ReadingPurpose,
     /// Whose identity.
     pub people: Vec<Uuid>,
+    /// The matter that it was done for.
+    pub matter: Option<Uuid>,
 }
 
 /// Everybody who is recorded there, whether or not they have left.
@@ -278,36 +285,45 @@ pub async fn dsl_gaps(connection: &mut PgConnection, school: SchoolId) -> Result
     Ok(rows.fetch_all(connection).await?.into_iter().map(|row| DslGap { from: row.from_day, to: row.to_day }).collect())
 }
 
-/// The latest readings of who its people are, the latest first.
-pub async fn readings(connection: &mut PgConnection, at: Workplace, limit: i64) -> Result<Vec<Reading>, sqlx::Error> {
+/// The latest readings of who its people are, the latest first; of those done for a matter, none that `asker` is recused from.
+pub async fn readings(
+    connection: &mut PgConnection,
+    at: Workplace,
+    asker: &LoginName,
+    limit: i64,
+) -> Result<Vec<Reading>, sqlx::Error> {
     // Each has an index in its own order; for both at once there is none.
     let rows = match at {
-        Workplace::School(school) => {
-            sqlx::query_as!(
-                ReadingRow,
-                r#"SELECT reader AS "reader!", read_at AS "read_at!", purpose AS "purpose!", people AS "people!"
-                   FROM published.identity_reading_v1 WHERE school_id = $1 ORDER BY read_at DESC LIMIT $2"#,
-                Uuid::from(school),
-                limit,
-            )
-            .fetch_all(connection)
-            .await?
-        }
-        Workplace::Trust(trust) => {
-            sqlx::query_as!(
-                ReadingRow,
-                r#"SELECT reader AS "reader!", read_at AS "read_at!", purpose AS "purpose!", people AS "people!"
-                   FROM published.identity_reading_v1 WHERE trust_id = $1 ORDER BY read_at DESC LIMIT $2"#,
-                Uuid::from(trust),
-                limit,
-            )
-            .fetch_all(connection)
-            .await?
-        }
+        Workplace::School(school) => sqlx::query_as!(
+            ReadingRow,
+            r#"SELECT reader AS "reader!", read_at AS "read_at!", purpose AS "purpose!", people AS "people!", matter_id
+                   FROM published.identity_reading_v1 i WHERE school_id = $1
+                     AND (matter_id IS NULL OR NOT EXISTS (SELECT FROM published.recused_login_v1 r
+                                                           WHERE r.matter_id = i.matter_id AND r.login = $2))
+                   ORDER BY read_at DESC LIMIT $3"#,
+            Uuid::from(school),
+            asker.as_str(),
+            limit,
+        )
+        .fetch_all(connection)
+        .await?,
+        Workplace::Trust(trust) => sqlx::query_as!(
+            ReadingRow,
+            r#"SELECT reader AS "reader!", read_at AS "read_at!", purpose AS "purpose!", people AS "people!", matter_id
+                   FROM published.identity_reading_v1 i WHERE trust_id = $1
+                     AND (matter_id IS NULL OR NOT EXISTS (SELECT FROM published.recused_login_v1 r
+                                                           WHERE r.matter_id = i.matter_id AND r.login = $2))
+                   ORDER BY read_at DESC LIMIT $3"#,
+            Uuid::from(trust),
+            asker.as_str(),
+            limit,
+        )
+        .fetch_all(connection)
+        .await?,
     };
     let reading = |row: ReadingRow| {
         let purpose = row.purpose.parse().map_err(unreadable)?;
-        Ok(Reading { reader: row.reader, at: row.read_at, purpose, people: row.people })
+        Ok(Reading { reader: row.reader, at: row.read_at, purpose, people: row.people, matter: row.matter_id })
     };
     rows.into_iter().map(reading).collect()
 }
@@ -317,4 +333,5 @@ struct ReadingRow {
     read_at: DateTime<Utc>,
     purpose: String,
     people: Vec<Uuid>,
+    matter_id: Option<Uuid>,
 }

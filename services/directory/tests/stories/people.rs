@@ -45,6 +45,11 @@ struct Staffroom {
     trust: TrustId,
 }
 
+/// Somebody who asks and is recused from nothing.
+fn somebody() -> LoginName {
+    [0; 16].into()
+}
+
 type Told<C> = Result<CarriedOut<<C as Command>::Answer>, CommandError<<C as Command>::Refusal>>;
 
 impl Staffroom {
@@ -94,7 +99,8 @@ impl Staffroom {
     }
 
     async fn read(&self, people: &[PersonId], id: &str) -> Result<Vec<Shown>, CommandError<ReadingRefusal>> {
-        let command = ReadIdentities { at: self.at(), people: people.to_vec(), purpose: ReadingPurpose::Staffing };
+        let command =
+            ReadIdentities { at: self.at(), people: people.to_vec(), purpose: ReadingPurpose::Staffing, matter: None };
         Ok(self.tell_at(self.at(), id, command).await?.answer)
     }
 
@@ -106,7 +112,7 @@ impl Staffroom {
             .await
             .unwrap();
         let c: &mut PgConnection = &mut transaction;
-        let readings = readings(c, self.at(), 100).await.unwrap().len();
+        let readings = readings(c, self.at(), &somebody(), 100).await.unwrap().len();
         (
             people::of(c, self.at()).await.unwrap(),
             roles(c, self.at()).await.unwrap(),
@@ -174,7 +180,7 @@ async fn a_reading_is_recorded_before_anything_is_shown_and_the_school_can_ask_f
         .fetch_one(&mut *transaction)
         .await
         .unwrap();
-    let told = readings(&mut transaction, room.at(), 100).await.unwrap();
+    let told = readings(&mut transaction, room.at(), &somebody(), 100).await.unwrap();
     assert_eq!(told.len(), 1, "sent again with its id, it is the same reading");
     assert_eq!((told[0].reader.as_str(), told[0].purpose), ("a-person", ReadingPurpose::Staffing));
     assert_eq!(told[0].people, [Uuid::from(person)]);
@@ -187,7 +193,8 @@ async fn a_reading_is_answered_again_to_its_reader_alone_and_for_a_minute() {
     let person = room.record("Zoë Quillfeather").await;
     let read = async |actor: &str, later: TimeDelta| {
         let cause = Cause { actor: actor.into(), ..because("read") };
-        let command = ReadIdentities { at: room.at(), people: vec![person], purpose: ReadingPurpose::Staffing };
+        let command =
+            ReadIdentities { at: room.at(), people: vec![person], purpose: ReadingPurpose::Staffing, matter: None };
         let sent = Sent { cause, random: rand::random() };
         carry_out(&room.house.means(), room.at().owner(), command, sent, clock::now() + later).await
     };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use eventlog::{CommandError, Done, Owner, telemetry};
 use schema::{
-    DataKeyId, FlaggedEventId, SchoolId,
+    DataKeyId, FlaggedEventId, MatterId, SchoolId,
     filtering::{FlaggedEventsOpened, OpeningEvent, OpeningPurpose},
 };
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,8 @@ pub struct OpenFlaggedEvents {
     pub events: Vec<FlaggedEventId>,
     /// What for.
     pub purpose: OpeningPurpose,
+    /// The matter that it is done for, if it is kept from some (R130).
+    pub matter: Option<MatterId>,
 }
 
 /// What was sealed of an event; none of what the filter did not say, what is no longer kept, and of whoever is forgotten.
@@ -83,12 +85,16 @@ impl Command for OpenFlaggedEvents {
         Owner::School(self.school)
     }
 
+    fn matter(&self) -> Option<MatterId> {
+        self.matter
+    }
+
     fn stream(&self, given: &Given) -> String {
         format!("opening-{}", given.id)
     }
 
     async fn ask(&self, _: &Given) -> Result<FlaggedEventsOpened, Error> {
-        Ok(FlaggedEventsOpened { events: self.events.clone(), purpose: self.purpose })
+        Ok(self.opening())
     }
 
     async fn check(&self, _: &Given, connection: &mut PgConnection) -> Result<(), Error> {
@@ -103,11 +109,15 @@ impl Command for OpenFlaggedEvents {
             return Err(CommandError::CommandIdReused);
         }
         match done.events.as_slice() {
-            [OpeningEvent::Opened(opened)] if opened.events == self.events && opened.purpose == self.purpose => {
-                open(given, self.school, &self.events).await
-            }
+            [OpeningEvent::Opened(opened)] if *opened == self.opening() => open(given, self.school, &self.events).await,
             _ => Err(CommandError::CommandIdReused),
         }
+    }
+}
+
+impl OpenFlaggedEvents {
+    fn opening(&self) -> FlaggedEventsOpened {
+        FlaggedEventsOpened { events: self.events.clone(), purpose: self.purpose, matter: self.matter }
     }
 }
 

@@ -63,7 +63,7 @@ mod tests {
 
     fn of(events: impl IntoIterator<Item = u128>) -> FlaggedEventsOpened {
         let events = events.into_iter().map(|event| Uuid::from_u128(event).into()).collect();
-        FlaggedEventsOpened { events, purpose: OpeningPurpose::Safeguarding }
+        FlaggedEventsOpened { events, purpose: OpeningPurpose::Safeguarding, matter: None }
     }
 
     #[test]

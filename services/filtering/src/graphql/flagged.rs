@@ -76,6 +76,8 @@ pub struct FlaggedEventOpening {
     purpose: OpeningPurpose,
     /// Which events.
     event_ids: Vec<Uuid>,
+    /// The matter that it was done for; null if it was done for none. Whoever is recused from the matter is not shown the opening.
+    matter_id: Option<Uuid>,
 }
 
 /// What was sealed of a flagged event. Null is what the filter did not say, and what is no longer kept: of whoever is
@@ -132,6 +134,7 @@ impl FlaggedMutations {
             school: SchoolId::from(input.school_id),
             events: input.event_ids.into_iter().map(FlaggedEventId::from).collect(),
             purpose: input.purpose.into(),
+            matter: input.matter_id.map(Into::into),
         };
         mutate(context, command_id, command).await
     }
@@ -146,6 +149,8 @@ pub struct OpenFlaggedEventsInput {
     event_ids: Vec<Uuid>,
     /// What for.
     purpose: OpeningPurpose,
+    /// The matter that it is done for: whoever is recused from it is not shown that it was.
+    matter_id: Option<Uuid>,
 }
 
 /// What was shown.
@@ -189,6 +194,7 @@ impl From<flagged::FlaggedEvent> for FlaggedEvent {
 
 impl From<decisions::Opening> for FlaggedEventOpening {
     fn from(row: decisions::Opening) -> Self {
-        Self { reader: row.reader, at: row.at, purpose: row.purpose.into(), event_ids: row.events }
+        let (reader, at, purpose) = (row.reader, row.at, row.purpose.into());
+        Self { reader, at, purpose, event_ids: row.events, matter_id: row.matter }
     }
 }

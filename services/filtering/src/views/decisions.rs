@@ -8,7 +8,7 @@ use eventlog::{At, DomainLog, EventRecord, Offset, Projection, ProjectionError};
 use schema::{
     SchoolId,
     filtering::{FlaggedEventsOpened, OpeningEvent, OpeningPurpose, PseudonymEvent},
-    people::ForgettingGround,
+    people::{ForgettingGround, LoginName},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -42,14 +42,15 @@ impl Projection for Decisions {
 async fn open(c: &mut PgConnection, at: At<'_>, opened: FlaggedEventsOpened) -> Result<(), ProjectionError> {
     let events: Vec<Uuid> = opened.events.into_iter().map(Uuid::from).collect();
     let written = sqlx::query!(
-        "INSERT INTO opening (opening_id, school_id, reader, opened_at, purpose, events)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO opening (opening_id, school_id, reader, opened_at, purpose, events, matter_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         at.id_in_stream("opening-")?,
         school(at)?,
         at.record.actor,
         at.record.recorded_at,
         opened.purpose.as_str(),
         &events,
+        opened.matter.map(Uuid::from),
     );
     at.one_row(&written.execute(c).await?)
 }
@@ -100,14 +101,26 @@ pub struct Opening {
     pub purpose: OpeningPurpose,
     /// Which events.
     pub events: Vec<Uuid>,
+    /// The matter that it was done for.
+    pub matter: Option<Uuid>,
 }
 
-/// A school's openings, the latest first. Row-level security cuts them to the reader's school.
-pub async fn openings(connection: &mut PgConnection, school: SchoolId, most: i64) -> Result<Vec<Opening>, sqlx::Error> {
+/// A school's openings, the latest first; of those done for a matter, none that `asker` is recused from. Row-level security cuts
+/// them to the reader's school, and to such matters once more.
+pub async fn openings(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    asker: &LoginName,
+    most: i64,
+) -> Result<Vec<Opening>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT reader AS "reader!", opened_at AS "opened_at!", purpose AS "purpose!", events AS "events!"
-           FROM filtering.opening WHERE school_id = $1 ORDER BY opened_at DESC LIMIT $2"#,
+        r#"SELECT reader AS "reader!", opened_at AS "opened_at!", purpose AS "purpose!", events AS "events!", matter_id
+           FROM filtering.opening o WHERE school_id = $1
+             AND (matter_id IS NULL OR NOT EXISTS (SELECT FROM published.recused_login_v1 r
+                                                   WHERE r.matter_id = o.matter_id AND r.login = $2))
+           ORDER BY opened_at DESC LIMIT $3"#,
         Uuid::from(school),
+        asker.as_str(),
         most,
     )
     .fetch_all(connection)
@@ -115,7 +128,7 @@ pub async fn openings(connection: &mut PgConnection, school: SchoolId, most: i64
     rows.into_iter()
         .map(|row| {
             let purpose = row.purpose.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-            Ok(Opening { reader: row.reader, at: row.opened_at, purpose, events: row.events })
+            Ok(Opening { reader: row.reader, at: row.opened_at, purpose, events: row.events, matter: row.matter_id })
         })
         .collect()
 }

@@ -51,7 +51,7 @@ async fn try_to_open(
 ) -> Result<Vec<Opened>, CommandError<OpeningRefusal>> {
     let means = Means { pool: house.filtering.clone(), vault };
     let events = events.iter().map(|event| event.event_id.into()).collect();
-    let command = OpenFlaggedEvents { school, events, purpose: OpeningPurpose::Safeguarding };
+    let command = OpenFlaggedEvents { school, events, purpose: OpeningPurpose::Safeguarding, matter: None };
     let sent = Sent::here("a test");
     Ok(carry_out(&means, Owner::School(school), command, sent, now()).await?.answer)
 }

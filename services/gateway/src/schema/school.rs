@@ -11,7 +11,7 @@ use comparison::{
 use directory::{
     DirectoryView, PeopleView,
     domain::workplace::Workplace,
-    graphql::{DslGap, HeldRole, IdentityReading, Person, Source},
+    graphql::{DslGap, HeldRole, IdentityReading, Person, Recusal, Source},
     views::{self, ingest_key},
 };
 use eventlog::{Owner, Projection};
@@ -22,7 +22,7 @@ use filtering::{
 use schema::{FlaggedEventId, SchoolId};
 use uuid::Uuid;
 
-use super::{PEOPLE, READ, READINGS, due_of, may, parse_month, people_of, read, readings_of};
+use super::{PEOPLE, READ, READINGS, asker, due_of, may, parse_month, people_of, read, readings_of, recusals_of};
 
 /// The years that can be asked about.
 const YEARS: std::ops::Range<i32> = 2000..2100;
@@ -172,6 +172,14 @@ impl School {
         readings_of(context, Workplace::School(school)).await.map(Some)
     }
 
+    /// Who is recused from the school's matters, the latest 500; not of those that the caller is recused from. Null unless the
+    /// caller is of the school's safeguarding staff, or its DPO.
+    #[graphql(complexity = "READ + PEOPLE * child_complexity")]
+    async fn recusals(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Recusal>>> {
+        let Some(school) = self.may(context, "read-recusals")? else { return Ok(None) };
+        recusals_of(context, Workplace::School(school)).await.map(Some)
+    }
+
     /// The requests of London days, at most 31, that somebody may have to look at, the latest first: not simply let pass by the
     /// filter, or of a category of high concern. Kept for 90 days. Null unless the caller is of the school's safeguarding
     /// staff.
@@ -205,9 +213,11 @@ impl School {
         context: &Context<'_>,
     ) -> async_graphql::Result<Option<Vec<filter::FlaggedEventOpening>>> {
         let Some(school) = self.may(context, "read-openings")? else { return Ok(None) };
-        let rows =
-            read(context, &[Decisions::NAME], move |c| Box::pin(decisions::openings(c, school, READINGS))).await?;
-        Ok(Some(rows.into_iter().map(filter::FlaggedEventOpening::from).collect()))
+        let asker = asker(context)?;
+        let rows = read(context, &[Decisions::NAME], move |c| {
+            Box::pin(async move { decisions::openings(c, school, &asker, READINGS).await })
+        });
+        Ok(Some(rows.await?.into_iter().map(filter::FlaggedEventOpening::from).collect()))
     }
 
     /// The names that the school's filters sent and that are to be forgotten, or are. Null unless the caller is of the school's

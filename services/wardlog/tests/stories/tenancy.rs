@@ -201,7 +201,7 @@ async fn schools_in(gateway: &PgPool, role: Option<HeldRole>, table: &'static st
     let sql = format!("SELECT DISTINCT school_id FROM {table} ORDER BY school_id");
     let schools: Vec<Uuid> = match role {
         None => sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(gateway).await.unwrap(),
-        Some(role) => tenant::read(gateway, HeldRoles::from(role).scopes(), |c| {
+        Some(role) => tenant::read(gateway, HeldRoles::from(role).scopes(), None, |c| {
             Box::pin(async move { sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(c).await })
         })
         .await

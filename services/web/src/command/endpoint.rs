@@ -1,6 +1,6 @@
 //! The service's side: `POST /<service>/commands/<name>` on the internal listener.
 
-use access::{Caller, Decision, Subject, Verifier};
+use access::{Caller, Decision, Facts, Subject, Verifier, recusal};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::HeaderMap,
@@ -49,7 +49,8 @@ async fn answer<C: Command>(
         Problem::new(ErrorCode::BadRequest).detail(format!("expected the command {} as JSON, to column {at}", C::NAME))
     })?;
     let owner = command.owner();
-    match access::decide(&caller, C::NAME, owner, &command.facts()) {
+    let facts = Facts { recused: is_recused(&service.means, &command, &caller).await?, ..command.facts() };
+    match access::decide(&caller, C::NAME, owner, &facts) {
         Decision::Permitted => {}
         Decision::NeedsSecondFactor => return Err(refused(ErrorCode::Unprocessable, &Refused::needs_second_factor())),
         Decision::Forbidden => return Err(not_found()),
@@ -58,6 +59,16 @@ async fn answer<C: Command>(
     service.wake.all();
     let done = done.map_err(problem)?;
     Ok(HttpResponse::Ok().json(Answered { answer: done.answer, position: done.position.map(Into::into) }))
+}
+
+/// Whether it is done for a matter that the caller may not know of.
+async fn is_recused<C: Command>(means: &Means, command: &C, caller: &Caller) -> Result<bool, Problem> {
+    let Some(matter) = command.matter() else { return Ok(false) };
+    let may_know = recusal::may_know(&means.pool, command.owner(), matter, caller.subject.clone());
+    may_know.await.map(|may_know| !may_know).map_err(|error| {
+        tracing::error!(%error, "who is recused cannot be read");
+        Problem::new(ErrorCode::Unavailable).retry_after(1)
+    })
 }
 
 /// What comes with a command, by the id that its sender chose.

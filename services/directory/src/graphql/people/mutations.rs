@@ -142,8 +142,8 @@ impl PeopleMutations {
             return Err(bad_input("input.personIds", "expected 1 to 500 people"));
         }
         let people = input.person_ids.into_iter().map(PersonId::from).collect();
-        let (at, purpose) = (input.at.workplace()?, input.purpose.into());
-        mutate(context, command_id, commands::ReadIdentities { at, people, purpose }).await
+        let (at, purpose, matter) = (input.at.workplace()?, input.purpose.into(), input.matter_id.map(Into::into));
+        mutate(context, command_id, commands::ReadIdentities { at, people, purpose, matter }).await
     }
 }
 
@@ -280,6 +280,8 @@ pub struct ReadIdentitiesInput {
     person_ids: Vec<Uuid>,
     /// What for.
     purpose: ReadingPurpose,
+    /// The matter that it is done for: whoever is recused from it is not shown that it was.
+    matter_id: Option<Uuid>,
 }
 
 /// A person who is known.

@@ -1,0 +1,52 @@
+//! Recusal: whether somebody may know of a matter (R130).
+
+use std::collections::BTreeMap;
+
+use eventlog::{Owner, StreamError};
+use schema::{
+    MatterId,
+    people::{LoginLinked, PersonEvent, person_stream},
+    recusal::{MatterEvent, PersonRecused},
+};
+use sqlx::{PgConnection, PgPool};
+
+use crate::Subject;
+
+/// How many people can be recused from one matter: all of them are looked at to decide whether somebody is.
+pub const MOST: usize = 50;
+
+/// A matter's stream, by its name: its owner is the school or trust whose matter it is.
+pub fn matter_stream(matter: MatterId) -> String {
+    format!("matter-{matter}")
+}
+
+/// Whether a school or trust has such a matter, and nobody is recused from it who ever logged in by this name. It is asked of the
+/// log and not of a view: whoever is recused is so at once, by whichever login, and whatever role is given to them later.
+pub async fn may_know(pool: &PgPool, owner: Owner, matter: MatterId, login: Subject) -> Result<bool, StreamError> {
+    database::transact(pool, move |connection| {
+        Box::pin(async move { is_free(connection, owner, matter, login.as_str()).await })
+    })
+    .await
+}
+
+async fn is_free(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &str) -> Result<bool, StreamError> {
+    let events = eventlog::load::<MatterEvent>(&mut *c, owner, &matter_stream(matter)).await?;
+    let mut recused: BTreeMap<Owner, Vec<String>> = BTreeMap::new();
+    for stored in &events {
+        let MatterEvent::PersonRecused(PersonRecused { person, school, trust }) = &stored.event;
+        let of = school.map(Owner::School).or(trust.map(Owner::Trust)).unwrap_or(owner);
+        recused.entry(of).or_default().push(person_stream(*person));
+    }
+    let mut is_free = !recused.is_empty();
+    // Of what is not there as much is asked as of what somebody is recused from.
+    recused.entry(owner).or_default();
+    for (of, streams) in recused {
+        let records = eventlog::load_each::<PersonEvent>(&mut *c, of, &streams).await?;
+        is_free &= !records.values().flatten().any(|event| links(event, login));
+    }
+    Ok(is_free)
+}
+
+fn links(event: &PersonEvent, name: &str) -> bool {
+    matches!(event, PersonEvent::LoginLinked(LoginLinked { login }) if login.as_str() == name)
+}
