@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     people::{END, GIVE, LEAVE, LOGIN, READ, RECORD, UNLINK, tell},
-    town::Town,
+    town::{ISSUER, Town},
 };
 
 const AMEND: &str = "mutation($id: String!, $input: AmendPersonInput!) { amendPerson(commandId: $id, input: $input) {
@@ -17,9 +17,6 @@ const AMEND: &str = "mutation($id: String!, $input: AmendPersonInput!) { amendPe
 const DISCLOSE: &str =
     "mutation($id: String!, $input: DiscloseRecordInput!) { discloseRecord(commandId: $id, input: $input) {
     done { personId entries { concern event byThePerson details { name value } } page } refused { reason } token } }";
-
-/// The issuer of the stories' tokens.
-const ISSUER: &str = "https://town.invalid";
 
 /// Each entry as `concern event name=value …`, and by whom.
 fn lines(disclosed: &Value) -> Vec<String> {

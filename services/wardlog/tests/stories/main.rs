@@ -18,6 +18,7 @@ mod operator;
 mod people;
 mod places;
 mod process;
+mod recusal;
 mod scim;
 mod tenancy;
 mod timing;

@@ -18,7 +18,10 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::town::Town;
+use crate::{
+    places::{self, Place, tell},
+    town::Town,
+};
 use cast::{Actor, Cast, When};
 
 /// What an actor saw: of each field at each place.
@@ -36,6 +39,7 @@ async fn everybody_may_what_the_rules_say_and_nothing_else() {
     for (when, state) in [(When::Ended, "role ended"), (When::Future, "role to come")] {
         nothing(&town, &cast, when, state, &mut lines).await;
     }
+    recused(&town, &cast, &mut lines).await;
     cast.take_logins_away(&town).await;
     nothing(&town, &cast, When::Today, "login taken away", &mut lines).await;
     doors(&town, &cast, &mut lines).await;
@@ -60,7 +64,16 @@ async fn without_row_level_security_the_rules_hold_too() {
     let gateway = connect(&town.records.database, Role::Gateway, 1).await.unwrap();
     let schools = sqlx::query_scalar!("SELECT count(*) FROM published.school_v1").fetch_one(&gateway).await.unwrap();
     assert_eq!(schools, Some(6), "the gateway sees every school");
-    as_the_rules_say(&town, &cast).await;
+    let kept = "SELECT format('DROP POLICY %I ON %I.%I', p.polname, n.nspname, c.relname)
+                FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE NOT p.polpermissive";
+    let kept: Vec<String> = sqlx::query_scalar(kept).fetch_all(&mut owner).await.unwrap();
+    assert_eq!(kept.len(), 3, "{kept:?}");
+    for policy in kept {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(policy)).execute(&mut owner).await.unwrap();
+    }
+    let mut lines = as_the_rules_say(&town, &cast).await;
+    recused(&town, &cast, &mut lines).await;
 }
 
 /// Asks everything as everybody who holds a role today; the cells, or a panic that names those which are not as the rules.
@@ -121,6 +134,59 @@ async fn second_factors(town: &Town, cast: &Cast, lines: &mut Vec<String>) {
     );
     assert!(needed.iter().eq(&needing), "nobody was asked for what the rules say: {needed:?}");
     lines.push("everything else | everybody, without a second factor | - | as with one".to_owned());
+}
+
+/// Whoever is recused from a matter is shown nothing of it, nor told that there is such a matter, in any role; before, they may
+/// what the rules say (R130).
+async fn recused(town: &Town, cast: &Cast, lines: &mut Vec<String>) {
+    let every: BTreeSet<String> = cast.actors(When::Today).map(Actor::name).collect();
+    let rules = rules::expected(&every);
+    for place in cast.places.iter().filter(|place| ["own", "trust"].contains(&place.name)) {
+        let mut place = place.clone();
+        let recuse = json!({ "at": place.at.input(), "personId": place.person });
+        let outcome = tell(town, place.at, "recuse", "matterId", &format!("m-{}", place.name), recuse).await;
+        place.matter = outcome["done"]["matterId"].clone();
+        for state in ["to be recused", "recused"] {
+            let mut token = outcome["token"].clone();
+            for (n, actor) in cast.actors(When::Today).enumerate().filter(|_| state == "recused") {
+                let recuse = json!({ "at": place.at.input(), "personId": actor.person, "matterId": place.matter });
+                let id = format!("m-{}-{n}", place.name);
+                let done = tell(town, place.at, "recuse", "matterId", &id, recuse).await;
+                // A trust's people are not its schools', nor the other way round.
+                if done["token"].is_string() {
+                    token = done["token"].clone();
+                }
+            }
+            let actors = cast.actors(When::Today).map(|actor| of_a_matter(town, actor, &place, state, &token));
+            for (actor, field, found) in join_all(actors).await.concat() {
+                let rule = rules.get(&(field.clone(), actor.clone(), place.name.to_owned())).map(String::as_str);
+                let right = if state == "recused" { "-" } else { rule.unwrap_or("-") };
+                assert_eq!(found, right, "{field} as {actor}, {state} from a matter of {}", place.name);
+                lines.push(format!("{field} | {actor} | {}, {state} | {found}", place.name));
+            }
+        }
+    }
+}
+
+/// What somebody may do for a place's matter, and whether they are shown that there is one.
+async fn of_a_matter(
+    town: &Town,
+    actor: &Actor,
+    place: &Place,
+    state: &str,
+    after: &Value,
+) -> Vec<(String, String, String)> {
+    let token = town.staff_token(&actor.subject).await;
+    let id = format!("{}-{}", actor.subject, state.replace(' ', "-"));
+    let mut found = asked::mutations(town, &token, &id, place).await;
+    let of_matters = |field: &str| asked::OF_MATTERS.iter().any(|name| field.starts_with(&format!("Mutation.{name}")));
+    found.retain(|(field, _)| of_matters(field));
+    let (root, kind) = (places::root(place.at), if place.name == "own" { "School" } else { "Trust" });
+    let query = format!("query($id: UUID!) {{ {root}(id: $id) {{ recusals {{ matterId }} }} }}");
+    let seen = town.ask_as(&actor.subject, &query, json!({ "id": place.at.id() }), after).await;
+    let listed = seen[root]["recusals"].as_array().into_iter().flatten().any(|one| one["matterId"] == place.matter);
+    found.push((format!("{kind}.recusals"), if listed { "yes" } else { "-" }.to_owned()));
+    found.into_iter().map(|(field, found)| (actor.name(), field, found)).collect()
 }
 
 /// Every cell of every actor of one kind.

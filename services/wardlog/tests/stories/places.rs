@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::town::{STAFF, Town, event};
 
 /// A place that is asked about, and what stands there to be asked for.
+#[derive(Clone)]
 pub struct Place {
     pub name: &'static str,
     pub at: At,
@@ -19,6 +20,8 @@ pub struct Place {
     pub filter: Option<(Value, Value)>,
     /// The key that the filter sends with.
     pub key: Option<String>,
+    /// The matter for which something is done there, if it is for one.
+    pub matter: Value,
 }
 
 #[derive(Clone, Copy)]
@@ -62,14 +65,14 @@ pub async fn school(town: &Town, name: &'static str, urn: u32) -> Place {
     tell(town, at, "revokeIngestKey", "keyId", "k-2", revoke).await;
     tell(town, at, "issueIngestKey", "keyId", "k-3", issue).await;
     let (person, role) = leaver(town, at).await;
-    Place { name, at, person, role, filter: Some((source, revoked)), key: Some(key) }
+    Place { name, at, person, role, filter: Some((source, revoked)), key: Some(key), matter: Value::Null }
 }
 
 /// A trust.
 pub async fn trust(town: &Town, name: &'static str, uid: &str) -> Place {
     let at = At::Trust(town.records.trust(uid).await);
     let (person, role) = leaver(town, at).await;
-    Place { name, at, person, role, filter: None, key: None }
+    Place { name, at, person, role, filter: None, key: None, matter: Value::Null }
 }
 
 /// Somebody who was there and has left, with a role that they held.

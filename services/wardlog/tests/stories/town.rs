@@ -40,6 +40,9 @@ use web::{
 
 use apart::Apart;
 
+/// The issuer of tokens that state roles.
+pub const ISSUER: &str = "https://town.invalid";
+
 /// The issuer of the schools' staff.
 pub const STAFF: &str = "https://staff.invalid";
 
@@ -334,7 +337,7 @@ pub fn wrapping_keys() -> Arc<KeyFile> {
 /// A development issuer, whose key is the same for every story.
 pub fn issuer() -> DevIssuer {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stories-issuer");
-    DevIssuer::open(&directory, "https://town.invalid".parse().unwrap(), "wardlog").unwrap()
+    DevIssuer::open(&directory, ISSUER.parse().unwrap(), "wardlog").unwrap()
 }
 
 /// The issuer of the schools' staff, with the same key: it says who they are, and the record what they may read.

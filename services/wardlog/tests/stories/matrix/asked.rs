@@ -29,6 +29,7 @@ const SCHOOL: &[(&str, &str)] = &[
     ("roles", "{ id }"),
     ("dslGaps", "{ from }"),
     ("identityReadings", "{ reader }"),
+    ("recusals", "{ matterId }"),
     ("unmappedLabels", "{ label }"),
     ("quarantine", "{ line }"),
 ];
@@ -39,6 +40,7 @@ const TRUST: &[(&str, &str)] = &[
     ("people", "{ id }"),
     ("dueForDisposal", "{ id }"),
     ("identityReadings", "{ reader }"),
+    ("recusals", "{ matterId }"),
     ("schools", "(month: $month) { month }"),
 ];
 
@@ -66,7 +68,11 @@ pub const MUTATIONS: &[(&str, &str, &str)] = &[
     ("discloseRecord", "", "DiscloseRecordInput"),
     ("readIdentities", "(STAFFING)", "ReadIdentitiesInput"),
     ("readIdentities", "(DATA_PROTECTION)", "ReadIdentitiesInput"),
+    ("recuse", "", "RecuseInput"),
 ];
+
+/// Those that are done for a matter, where there is one.
+pub const OF_MATTERS: [&str; 3] = ["openFlaggedEvents", "readIdentities", "recuse"];
 
 /// How many mutations one document can pay for.
 const AT_ONCE: usize = 6;
@@ -196,8 +202,17 @@ pub async fn mutations(town: &Town, token: &str, who: &str, place: &Place) -> Ve
     found
 }
 
-/// What changes nothing, or is refused by a rule that whoever may not command is not told of.
+/// What changes nothing, or is refused by a rule that whoever may not command is not told of; for the place's matter, if it has
+/// one.
 pub fn input(mutation: &str, way: &str, place: &Place) -> Option<Value> {
+    let mut input = apart_from_matters(mutation, way, place)?;
+    if OF_MATTERS.contains(&mutation) {
+        input["matterId"] = place.matter.clone();
+    }
+    Some(input)
+}
+
+fn apart_from_matters(mutation: &str, way: &str, place: &Place) -> Option<Value> {
     let (at, person) = (place.at.input(), &place.person);
     let filter = || place.filter.as_ref();
     let school = place.at.id();
@@ -226,7 +241,7 @@ pub fn input(mutation: &str, way: &str, place: &Place) -> Option<Value> {
         "unlinkLogin" => json!({ "at": at, "personId": person, "login": "f".repeat(32) }),
         "recordLeaving" => json!({ "at": at, "personId": person, "on": LEFT }),
         "proposeForgetting" => json!({ "at": at, "personId": person, "ground": "RETENTION_OVER" }),
-        "confirmForgetting" | "withdrawForgetting" | "liftHold" | "discloseRecord" => {
+        "confirmForgetting" | "withdrawForgetting" | "liftHold" | "discloseRecord" | "recuse" => {
             json!({ "at": at, "personId": person })
         }
         "placeHold" => json!({ "at": at, "personId": person, "reason": "REGULATOR" }),

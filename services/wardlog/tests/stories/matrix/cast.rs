@@ -23,7 +23,7 @@ pub struct Actor {
     when: When,
     pub subject: String,
     at: At,
-    person: Value,
+    pub person: Value,
     login: Value,
 }
 

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::{
     matrix::asked::{MUTATIONS, input},
-    places::{self, At, Place},
-    town::{Town, event},
+    places::{self, At, Place, tell},
+    town::{ISSUER, Town, event},
 };
 
 /// Which of a pair.
@@ -80,11 +80,28 @@ pub async fn all(town: &Town) -> Vec<Probe> {
     for (role, own, other) in [(dsl, &own, &other), (lead, &trust, &other_trust)] {
         let nowhere = nowhere(other);
         all.extend(mutations(town, role, "at another's place", (other, &nowhere)));
-        let (theirs, nobodys) = (Place { at: own.at, ..copy(other) }, Place { at: own.at, ..nowhere });
+        let (theirs, nobodys) = (Place { at: own.at, ..other.clone() }, Place { at: own.at, ..nowhere });
         all.extend(mutations(town, role, "of another's record at one's own", (&theirs, &nobodys)));
+    }
+    for (role, own) in [(dsl, &own), (lead, &trust)] {
+        let (theirs, nobodys) = (recused(town, own).await, json!(web::clock::ordered_id()));
+        let of = |matter| Place { matter, ..own.clone() };
+        all.extend(mutations(town, role, "of a matter that they are recused from", (&of(theirs), &of(nobodys))));
     }
     all.push(batches(town).await);
     all
+}
+
+/// A matter of a place, from which whoever asks is recused.
+async fn recused(town: &Town, place: &Place) -> Value {
+    let (at, id) = (place.at, |n: u8| format!("recused-{n}"));
+    let input = json!({ "at": at.input(), "category": "EMPLOYEE", "name": "Whoever asks" });
+    let person = tell(town, at, "recordPerson", "personId", &id(1), input).await["done"]["personId"].clone();
+    let recuse = json!({ "at": at.input(), "personId": person });
+    let matter = tell(town, at, "recuse", "matterId", &id(2), recuse).await["done"]["matterId"].clone();
+    let login = json!({ "at": at.input(), "personId": person, "issuer": ISSUER, "subject": "somebody" });
+    tell(town, at, "linkLogin", "personId", &id(3), login).await;
+    matter
 }
 
 fn read(town: &Town, role: HeldRole, name: String, root: &str, other: At) -> Probe {
@@ -102,12 +119,7 @@ fn nowhere(other: &Place) -> Place {
         At::Trust(_) => At::Trust(TrustId::from(id())),
     };
     let filter = other.filter.as_ref().map(|_| (json!(id()), json!(id())));
-    Place { name: "nowhere", at, person: json!(id()), role: json!(id()), filter, key: None }
-}
-
-fn copy(place: &Place) -> Place {
-    let Place { name, at, person, role, filter, key } = place;
-    Place { name, at: *at, person: person.clone(), role: role.clone(), filter: filter.clone(), key: key.clone() }
+    Place { name: "nowhere", at, person: json!(id()), role: json!(id()), filter, key: None, matter: json!(id()) }
 }
 
 /// A probe of each mutation of which the two places make a pair.

@@ -42,7 +42,7 @@ impl<'t> Asker<'t> {
             };
             access::HeldRole { role, at }
         });
-        let subject = format!("world-{}-{}", world.number, blake3::hash(name.as_bytes()).to_hex()).parse().unwrap();
+        let subject = subject(world, who).parse().unwrap();
         let roles: access::HeldRoles = roles.into_iter().collect();
         let token = told.town.issuer.mint(&subject, roles, clock::now(), TimeDelta::hours(1));
         Self { town: told.town, world, token, name }
@@ -85,6 +85,11 @@ impl<'t> Asker<'t> {
     }
 }
 
+/// As whom somebody logs in.
+pub fn subject(world: &World, who: Observer) -> String {
+    format!("world-{}-{}", world.number, blake3::hash(format!("{who:?}").as_bytes()).to_hex())
+}
+
 fn viewer() -> Document {
     Document::of("{ viewer { roles { role schoolId trustId } } }", json!({}))
 }
@@ -110,14 +115,16 @@ pub async fn other_doors(told: &Told<'_>, world: &World) -> Vec<Asked> {
 fn place_of(told: &Told<'_>, world: &World, secret: &Value) -> Place {
     let beside = &told.places[world.secret.place];
     let (mut person, mut role, mut filter) = (beside.person.clone(), beside.role.clone(), beside.filter.clone());
+    let mut matter = Value::Null;
     match world.secret.act {
         Act::Record => person = secret["personId"].clone(),
         Act::Give => role = secret["roleId"].clone(),
         Act::Register => filter.as_mut().unwrap().0 = secret["sourceId"].clone(),
         Act::Issue => filter.as_mut().unwrap().1 = secret["keyId"].clone(),
+        Act::Recuse => matter = secret["matterId"].clone(),
         _ => {}
     }
-    Place { name: "with-its-ids", at: beside.at, person, role, filter, key: None }
+    Place { name: "with-its-ids", at: beside.at, person, role, filter, key: None, matter }
 }
 
 /// What differs between any two answers stands for itself: it is numbered as it first comes.

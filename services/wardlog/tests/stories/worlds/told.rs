@@ -5,10 +5,13 @@ use directory::{DirectoryView, domain::workplace::Workplace};
 use eventlog::catch_up;
 use serde_json::{Value, json};
 
-use super::world::{self, Act, PLACES, Step, World};
+use super::{
+    asking,
+    world::{self, Act, PLACES, Step, TRUST, World},
+};
 use crate::{
     places::{self, At, LEFT, Place, head, root},
-    town::{STAFF, Town},
+    town::{ISSUER, STAFF, Town},
 };
 
 /// What nobody was given by any act: a place's person or role that is not there yet.
@@ -38,13 +41,23 @@ impl<'t> Told<'t> {
         for place in [Workplace::School(schools.0), Workplace::School(schools.1), Workplace::Trust(trust)] {
             scim.push(town.records.scim_key(place).await.1);
         }
-        let place =
-            |(name, at)| Place { name, at, person: json!(ABSENT), role: json!(ABSENT), filter: None, key: None };
+        let place = |(name, at)| Place {
+            name,
+            at,
+            person: json!(ABSENT),
+            role: json!(ABSENT),
+            filter: None,
+            key: None,
+            matter: Value::Null,
+        };
         let places = [("school", at_places[0]), ("sibling", at_places[1]), ("trust", at_places[2])].map(place);
         let (people, tokens) = (Default::default(), Default::default());
         let mut told = Self { town, places, scim, secret: None, people, tokens, at };
         for (n, step) in world::beginning().enumerate() {
             told.happens(step, &format!("w{}-b{n}", world.number)).await;
+        }
+        if let Some(recused) = world.recused {
+            told.logs_in(&asking::subject(world, Some(recused)), world.secret).await;
         }
         for (n, &step) in world.history.iter().enumerate() {
             if n == world.before && with_secret {
@@ -68,6 +81,14 @@ impl<'t> Told<'t> {
         let done = self.does(world.secret, &Self::secret_id(world)).await;
         assert!(!done.is_null(), "world {}: {:?} is refused", world.number, world.secret);
         self.secret = Some(done);
+    }
+
+    /// Whom the secret is about, logs in as one of those who ask.
+    async fn logs_in(&self, subject: &str, Step { place, person, .. }: Step) {
+        let (at, person) = (self.places[place].at, &self.people[place][person]);
+        let login = json!({ "at": at.input(), "personId": person, "issuer": ISSUER, "subject": subject });
+        let done = places::tell(self.town, at, "linkLogin", "personId", subject, login).await;
+        assert!(done["done"].is_object(), "{done}");
     }
 
     /// What happens in both worlds is referred to by later steps; a secret is not.
@@ -122,6 +143,7 @@ impl<'t> Told<'t> {
                 let input = json!({ "eventIds": [flagged["id"]], "purpose": "MISUSE" });
                 ("openFlaggedEvents", "events { id }", at_school(input))
             }
+            Act::Recuse => return self.recuse(place, person, id).await,
             Act::ProposeName => {
                 let name = self.flagged(place).await["user"].clone();
                 ("proposeNameForgetting", "name", at_school(json!({ "name": name, "ground": "ERASURE_REQUEST" })))
@@ -132,6 +154,26 @@ impl<'t> Told<'t> {
             self.tokens[place] = outcome["token"].clone();
         }
         outcome["done"].clone()
+    }
+
+    /// A new matter, and something done for it.
+    async fn recuse(&mut self, place: usize, person: usize, id: &str) -> Value {
+        let at = self.places[place].at;
+        let recused = json!({ "at": at.input(), "personId": self.people[place][person] });
+        let recused = places::tell(self.town, at, "recuse", "matterId", id, recused).await["done"].clone();
+        let matter = &recused["matterId"];
+        let read = json!({ "at": at.input(), "personIds": [self.people[place][1 - person]], "purpose": "REVIEW", "matterId": matter });
+        let mut done =
+            places::tell(self.town, at, "readIdentities", "people { name }", &format!("{id}-read"), read).await;
+        if place != TRUST {
+            let flagged = self.flagged(place).await;
+            let open =
+                json!({ "schoolId": at.id(), "eventIds": [flagged["id"]], "purpose": "MISUSE", "matterId": matter });
+            done = places::tell(self.town, at, "openFlaggedEvents", "events { id }", &format!("{id}-open"), open).await;
+        }
+        assert!(done["done"].is_object(), "{done}");
+        self.tokens[place] = done["token"].clone();
+        recused
     }
 
     /// A batch of what was asked for before either world began, by somebody new.

@@ -28,6 +28,7 @@ pub enum Act {
     Send,
     Open,
     ProposeName,
+    Recuse,
 }
 
 /// An act, where it is done, and to whom.
@@ -51,10 +52,12 @@ pub struct World {
     pub before: usize,
     /// Some who must not learn of it.
     pub observers: Vec<Observer>,
+    /// One of them who might, if it were not about themselves.
+    pub recused: Option<(StaffRole, usize)>,
 }
 
 impl Act {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Record,
         Self::Amend,
         Self::Link,
@@ -70,6 +73,7 @@ impl Act {
         Self::Send,
         Self::Open,
         Self::ProposeName,
+        Self::Recuse,
     ];
 
     /// What takes nothing away that a secret needs.
@@ -111,6 +115,7 @@ impl Step {
             }
             Act::Register | Act::Issue => safeguarding || matches!(role, IctManager | ItProvider),
             _ if place == TRUST => matches!(role, MatSafeguardingLead | Dpo),
+            Act::Recuse => safeguarding || matches!(role, Dpo | ChairOfGovernors),
             _ => safeguarding || role == Dpo,
         }
     }
@@ -126,8 +131,10 @@ impl World {
         let early = (0..before).map(|_| *pick(&mut rng, &Act::ANY_TIME)).collect::<Vec<_>>();
         let late = (0..after).map(|_| *pick(&mut rng, &Act::ALL)).collect::<Vec<_>>();
         let history = early.into_iter().chain(late).map(|act| step(&mut rng, act)).collect();
-        let observers = observers(&mut rng, secret);
-        Self { number, history, secret, before, observers }
+        let mut observers = observers(&mut rng, secret);
+        let recused = (act == Act::Recuse).then(|| (recused(&mut rng, secret), secret.place));
+        observers.extend(recused.map(Some));
+        Self { number, history, secret, before, observers, recused }
     }
 
     /// Somebody who may know of the secret.
@@ -185,6 +192,12 @@ fn observers(rng: &mut Xoshiro256PlusPlus, secret: Step) -> Vec<Observer> {
         }
     }
     observers
+}
+
+/// Who is recused: of those who may know of such a secret, another than the insider.
+fn recused(rng: &mut Xoshiro256PlusPlus, secret: Step) -> StaffRole {
+    use StaffRole::{DeputyDsl, Dpo, Headteacher};
+    if secret.place == TRUST { Dpo } else { *pick(rng, &[DeputyDsl, Headteacher, Dpo]) }
 }
 
 fn pick<'a, T>(rng: &mut Xoshiro256PlusPlus, among: &'a [T]) -> &'a T {

@@ -1,0 +1,208 @@
+//! A concern about the headteacher, who is the DSL too: kept from them, by whichever login and in whatever role.
+
+use access::{HeldRole, HeldRoles, Scopes, tenant};
+use database::{Role, connect};
+use eventlog::Owner;
+use schema::{SchoolId, people::LoginName};
+use serde_json::{Value, json};
+
+use crate::{
+    flagged::{LIST, event, today, yesterday},
+    people::{GIVE, LOGIN, READ, RECORD, UNLINK, tell},
+    town::{STAFF, Town},
+};
+
+const RECUSE: &str = "mutation($id: String!, $input: RecuseInput!) { recuse(commandId: $id, input: $input) {
+    done { matterId } refused { reason field message } token } }";
+const OPEN: &str =
+    "mutation($id: String!, $input: OpenFlaggedEventsInput!) { openFlaggedEvents(commandId: $id, input: $input) {
+    done { events { id } } refused { reason field } token } }";
+const DISCLOSE: &str =
+    "mutation($id: String!, $input: DiscloseRecordInput!) { discloseRecord(commandId: $id, input: $input) {
+    done { entries { concern event } page } token } }";
+const SEEN: &str = "query($id: UUID!) { school(id: $id) { recusals { matterId personId } people { id logins }
+    identityReadings { reader matterId personIds } flaggedEventOpenings { matterId eventIds } } }";
+
+/// A school with a headteacher who is its DSL, a deputy, and a chair of governors.
+struct Concern {
+    town: Town,
+    school: SchoolId,
+    head: Value,
+    deputy: Value,
+}
+
+impl Concern {
+    async fn new() -> Self {
+        let town = Town::start().await;
+        let school = town.records.school(100_001).await;
+        let mut people = Vec::new();
+        for (who, roles) in
+            [("head", &["HEADTEACHER", "DSL"][..]), ("deputy", &["DEPUTY_DSL"]), ("chair", &["CHAIR_OF_GOVERNORS"])]
+        {
+            let (dsl, at) = (HeldRole::dsl(school), json!({ "schoolId": school }));
+            let input = json!({ "at": at, "category": "EMPLOYEE", "name": who });
+            let person = tell(&town, dsl, RECORD, &format!("{who}-1"), input).await["done"]["personId"].clone();
+            let login = json!({ "at": at, "personId": person, "issuer": STAFF, "subject": who });
+            tell(&town, dsl, LOGIN, &format!("{who}-2"), login).await;
+            for role in roles {
+                let input = json!({ "at": at, "personId": person, "role": role, "from": "2026-09-01" });
+                let given = tell(&town, dsl, GIVE, &format!("{who}-{role}"), input).await;
+                town.ask_after(dsl, SEEN, json!({ "id": school }), &given["token"]).await;
+            }
+            people.push(person);
+        }
+        let [head, deputy, _] = people.try_into().unwrap();
+        Self { town, school, head, deputy }
+    }
+
+    /// A mutation of one of them, by their own login; its outcome.
+    async fn told(&self, who: &str, mutation: &str, id: &str, input: Value) -> Value {
+        let variables = json!({ "id": id, "input": input });
+        let answer = self.town.ask_as(who, mutation, variables, &Value::Null).await;
+        answer.as_object().unwrap().values().next().unwrap().clone()
+    }
+
+    async fn recuse(&self, who: &str, id: &str, person: &Value, matter: &Value) -> Value {
+        let input = json!({ "at": self.at(), "personId": person, "matterId": matter });
+        self.told(who, RECUSE, id, input).await
+    }
+
+    async fn read(&self, who: &str, id: &str, matter: &Value) -> Value {
+        let input = json!({ "at": self.at(), "personIds": [self.head], "purpose": "STAFFING", "matterId": matter });
+        self.told(who, READ, id, input).await
+    }
+
+    async fn seen(&self, who: &str, after: &Value) -> Value {
+        self.town.ask_as(who, SEEN, json!({ "id": self.school }), after).await["school"].clone()
+    }
+
+    fn at(&self) -> Value {
+        json!({ "schoolId": self.school })
+    }
+}
+
+/// R014, R086, R130.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_recused_is_shown_nothing_of_a_matter_by_any_login_and_in_no_role() {
+    let concern = Concern::new().await;
+    let (town, school) = (&concern.town, concern.school);
+    let key = town.records.filter(100_001).await;
+    town.send(&key, "b-1", &[event(1, "blocked", "games", &json!({ "host": "a.example", "user": "head" }))]).await;
+    let days = json!({ "id": school, "from": yesterday(), "day": today(), "first": 1 });
+    let flagged = town.ask_as("deputy", LIST, days, &Value::Null).await["school"]["flaggedEvents"][0]["id"].clone();
+    let before = concern.seen("head", &Value::Null).await;
+
+    let recused = concern.recuse("deputy", "r-1", &concern.head, &Value::Null).await;
+    let matter = &recused["done"]["matterId"];
+    // At once, and for whoever may: nobody waits for a view.
+    assert!(concern.read("deputy", "r-2", matter).await["done"].is_object());
+    let open = json!({ "schoolId": school, "eventIds": [flagged], "purpose": "MISUSE", "matterId": matter });
+    let opened = concern.told("deputy", OPEN, "r-3", open.clone()).await;
+    assert!(opened["done"].is_object(), "{opened}");
+    let seen = concern.seen("deputy", &opened["token"]).await;
+    assert_eq!(seen["recusals"], json!([{ "matterId": matter, "personId": concern.head }]));
+    assert_eq!(seen["identityReadings"][0]["matterId"], *matter);
+    assert_eq!(seen["flaggedEventOpenings"], json!([{ "matterId": matter, "eventIds": [flagged] }]));
+
+    assert_eq!(concern.seen("head", &opened["token"]).await, before);
+    let nobodys = json!("00000000-0000-4000-8000-00000000a0ff");
+    let mut tried = 0;
+    let mut refused_alike = async |who: &str| {
+        for asked in [matter, &nobodys] {
+            tried += 1;
+            let id = |n: u8| format!("{who}-t{tried}-{n}");
+            let mut open = open.clone();
+            open["matterId"] = asked.clone();
+            for outcome in [
+                concern.recuse(who, &id(1), &concern.deputy, asked).await,
+                concern.read(who, &id(2), asked).await,
+                concern.told(who, OPEN, &id(3), open).await,
+            ] {
+                assert_eq!((&outcome["refused"]["reason"], &outcome["done"]), (&json!("NOT_FOUND"), &Value::Null));
+            }
+        }
+    };
+    refused_alike("head").await;
+
+    // Another login, another role, and the first login taken away.
+    let (dsl, at) = (HeldRole::dsl(school), concern.at());
+    let login = json!({ "at": at, "personId": concern.head, "issuer": STAFF, "subject": "head-again" });
+    tell(town, dsl, LOGIN, "l-1", login).await;
+    let role = json!({ "at": at, "personId": concern.head, "role": "DPO", "from": "2026-09-01" });
+    let given = tell(town, dsl, GIVE, "l-2", role).await;
+    let mine = |seen: &Value| {
+        let people = seen["people"].as_array().unwrap().clone();
+        people.into_iter().find(|person| person["id"] == concern.head).unwrap()["logins"].clone()
+    };
+    let seen = concern.seen("head-again", &given["token"]).await;
+    assert_eq!((&seen["recusals"], &seen["flaggedEventOpenings"]), (&json!([]), &json!([])));
+    assert_eq!(seen["identityReadings"], before["identityReadings"]);
+    refused_alike("head-again").await;
+    let old = mine(&before)[0].clone();
+    let taken = json!({ "at": at, "personId": concern.head, "login": old });
+    tell(town, dsl, UNLINK, "l-3", taken).await;
+    let other = json!({ "at": at, "category": "EMPLOYEE", "name": "The head, as somebody else" });
+    let other = tell(town, dsl, RECORD, "l-4", other).await["done"]["personId"].clone();
+    let login = json!({ "at": at, "personId": other, "issuer": STAFF, "subject": "head" });
+    tell(town, dsl, LOGIN, "l-5", login).await;
+    let role = json!({ "at": at, "personId": other, "role": "DEPUTY_DSL", "from": "2026-09-01" });
+    let given = tell(town, dsl, GIVE, "l-6", role).await;
+    // Row-level security keeps it from the login too, whatever is asked for.
+    let name: LoginName = old.as_str().unwrap().to_owned().try_into().unwrap();
+    let deputys = concern.seen("deputy", &given["token"]).await;
+    let deputys: LoginName = deputys["identityReadings"][0]["reader"].as_str().unwrap().to_owned().try_into().unwrap();
+    for (asker, rows) in [(Some(name), [0, 0, 0]), (None, [0, 0, 0]), (Some(deputys), [1, 1, 1])] {
+        assert_eq!(rows_of_matters(&concern, asker).await, rows);
+    }
+}
+
+/// How many rows of matters row-level security shows a DSL who asks by this login.
+async fn rows_of_matters(concern: &Concern, asker: Option<LoginName>) -> [i64; 3] {
+    let gateway = connect(&concern.town.records.database, Role::Gateway, 1).await.unwrap();
+    let scopes: Scopes = HeldRoles::from(HeldRole::dsl(concern.school)).scopes();
+    let rows = tenant::read(&gateway, scopes, asker, |c| {
+        Box::pin(async move {
+            sqlx::query!(
+                r#"SELECT (SELECT count(*) FROM published.recusal_v1) AS "recusals!",
+                          (SELECT count(*) FROM published.identity_reading_v1 WHERE matter_id IS NOT NULL) AS "readings!",
+                          (SELECT count(*) FROM filtering.opening WHERE matter_id IS NOT NULL) AS "openings!""#
+            )
+            .fetch_one(c)
+            .await
+        })
+    });
+    let rows = rows.await.unwrap();
+    [rows.recusals, rows.readings, rows.openings]
+}
+
+/// R085, R131: the chair of governors recuses the headteacher from a matter that the headteacher knew of; what they read before
+/// stays on record, and their own record does not tell them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_read_before_they_were_recused_stays_on_record() {
+    let concern = Concern::new().await;
+    let matter = concern.recuse("head", "r-1", &concern.deputy, &Value::Null).await["done"]["matterId"].clone();
+    assert!(concern.read("head", "r-2", &matter).await["done"].is_object());
+    assert_eq!(concern.recuse("deputy", "r-3", &concern.head, &matter).await["refused"]["reason"], "NOT_FOUND");
+    let recused = concern.recuse("chair", "r-4", &concern.head, &matter).await;
+    assert_eq!(recused["done"]["matterId"], matter);
+    assert_eq!(concern.recuse("chair", "r-5", &concern.head, &matter).await["done"]["matterId"], matter);
+    assert_eq!(concern.read("head", "r-6", &matter).await["refused"]["reason"], "NOT_FOUND");
+    // What was answered before is not answered again.
+    assert_eq!(concern.read("head", "r-2", &matter).await["refused"]["reason"], "NOT_FOUND");
+
+    let dpo = HeldRole { role: schema::people::StaffRole::Dpo, at: Owner::School(concern.school) };
+    let (town, id) = (&concern.town, json!({ "id": concern.school }));
+    let seen = town.ask_after(dpo, SEEN, id, &recused["token"]).await["school"].clone();
+    assert_eq!(seen["recusals"].as_array().unwrap().len(), 2);
+    assert_eq!(seen["identityReadings"][0]["matterId"], matter);
+    let input = json!({ "at": concern.at(), "personId": concern.head });
+    let disclosed = tell(town, dpo, DISCLOSE, "r-7", input).await["done"].clone();
+    let events: Vec<_> = disclosed["entries"].as_array().unwrap().iter().map(|entry| &entry["event"]).collect();
+    assert!(events.contains(&&json!("role-given")) && !events.contains(&&json!("person-recused")), "{events:?}");
+    assert_eq!(
+        events.iter().filter(|event| **event == "identities-read").count(),
+        1,
+        "the disclosure itself: {events:?}"
+    );
+    assert!(!disclosed["page"].as_str().unwrap().contains(matter.as_str().unwrap()));
+}
