@@ -53,6 +53,16 @@ BEGIN
         PRIMARY KEY (school_id, from_day)
     );
 
+    -- Who stands in for the holder of a role who is recused, in their order (R087).
+    CREATE TABLE substitutes (
+        owner_id   uuid NOT NULL,
+        school_id  uuid,
+        trust_id   uuid,
+        role       text NOT NULL,
+        people     uuid[] NOT NULL,
+        PRIMARY KEY (owner_id, role)
+    );
+
     -- Who was shown who people are, when, and what for (R133).
     CREATE TABLE identity_reading (
         reading_id  uuid PRIMARY KEY,
@@ -87,13 +97,14 @@ BEGIN
         PRIMARY KEY (matter_id, login)
     );
 
-    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused_login'] LOOP
+    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused_login',
+                            'substitutes'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
         EXECUTE format('GRANT SELECT, INSERT ON %I TO wardlog_projections', t);
     END LOOP;
-    GRANT UPDATE ON person, appointment TO wardlog_projections;
+    GRANT UPDATE ON person, appointment, substitutes TO wardlog_projections;
     GRANT DELETE ON person_login, dsl_gap TO wardlog_projections;
 
     -- The service asks who is forgotten.
@@ -102,7 +113,7 @@ BEGIN
     GRANT SELECT ON person TO wardlog_directory;
 
     -- A school's own staff see its people, and a trust's lead those of the trust itself; a DPO those of either.
-    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'identity_reading', 'recusal'] LOOP
+    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'identity_reading', 'recusal', 'substitutes'] LOOP
         EXECUTE format($policy$CREATE POLICY own_people ON %I FOR SELECT TO wardlog_gateway
             USING (school_id = ANY (published.scope('schools') || published.scope('people'))
                    OR trust_id = ANY (published.scope('trusts') || published.scope('people')))$policy$, t);
@@ -135,7 +146,8 @@ $make$;
 CREATE FUNCTION log.show_people(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log.show_table('directory', t, p_schema)
-    FROM unnest(ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused_login']) t;
+    FROM unnest(ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused_login',
+                            'substitutes']) t;
 END
 $$;
 
@@ -147,8 +159,8 @@ SET LOCAL ROLE wardlog_owner;
 GRANT SELECT, INSERT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap
     TO wardlog_projections;
 GRANT INSERT ON directory.identity_reading TO wardlog_projections;
-GRANT SELECT, INSERT ON directory.recusal, directory.recused_login TO wardlog_projections;
-GRANT UPDATE ON directory.person, directory.appointment TO wardlog_projections;
+GRANT SELECT, INSERT ON directory.recusal, directory.recused_login, directory.substitutes TO wardlog_projections;
+GRANT UPDATE ON directory.person, directory.appointment, directory.substitutes TO wardlog_projections;
 GRANT DELETE ON directory.person_login, directory.dsl_gap TO wardlog_projections;
 GRANT SELECT ON directory.person TO wardlog_directory;
 
@@ -171,11 +183,13 @@ CREATE VIEW published.identity_reading_v1 WITH (security_invoker = true) AS
     SELECT reading_id, school_id, trust_id, reader, read_at, purpose, people, matter_id FROM directory.identity_reading;
 CREATE VIEW published.recusal_v1 WITH (security_invoker = true) AS
     SELECT matter_id, person_id, school_id, trust_id, recused_at, recuser FROM directory.recusal;
+CREATE VIEW published.substitutes_v1 WITH (security_invoker = true) AS
+    SELECT school_id, trust_id, role, people FROM directory.substitutes;
 -- Of whoever asks alone.
 CREATE VIEW published.recused_login_v1 WITH (security_invoker = true) AS
     SELECT matter_id, login FROM directory.recused_login;
 GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap,
-    directory.identity_reading, directory.recusal, directory.recused_login TO wardlog_gateway;
+    directory.identity_reading, directory.recusal, directory.recused_login, directory.substitutes TO wardlog_gateway;
 GRANT SELECT ON published.held_role_v1, published.person_v1, published.person_login_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1,
-    published.recusal_v1, published.recused_login_v1 TO wardlog_gateway;
+    published.recusal_v1, published.recused_login_v1, published.substitutes_v1 TO wardlog_gateway;
 RESET ROLE;

@@ -310,6 +310,8 @@ family!(
         DslGapFound(DslGap) = "dsl-gap-found" 1,
         /// A gap that was found is no more.
         DslGapClosed(DslGap) = "dsl-gap-closed" 1,
+        /// Who stands in for the holder of a role who is recused (R087).
+        SubstitutesNamed(SubstitutesNamed) = "substitutes-named" 1,
     }
 );
 
@@ -335,6 +337,15 @@ pub struct AppointmentEnded {
     pub appointment: AppointmentId,
     /// The first day on which it is no longer held.
     pub to: NaiveDate,
+}
+
+/// See [`StaffingEvent::SubstitutesNamed`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubstitutesNamed {
+    /// The role.
+    pub role: StaffRole,
+    /// Who stands in, the first of them who can.
+    pub people: Vec<PersonId>,
 }
 
 /// Days on which a school has no DSL, after it had one.

@@ -33,7 +33,7 @@ pub use provisioning::{IssueScimKey, ProvisioningRefusal, RevokeScimKey};
 pub use reading::{ReadIdentities, ReadingRefusal, Shown};
 pub use recusal::{RecusalRefusal, Recuse};
 pub use source::{IssueKey, IssuedKey, RegisterSource, RevokeKey, SourceRefusal};
-pub use staffing::{Appoint, EndAppointment, StaffingRefusal};
+pub use staffing::{Appoint, EndAppointment, NameSubstitutes, StaffingRefusal};
 
 /// Why a command was not carried out.
 pub type DirectoryError = CommandError<DirectoryRefusal>;

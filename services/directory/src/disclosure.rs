@@ -205,7 +205,9 @@ impl Subject {
                 )
             }
             StaffingEvent::Ended(ended) => (ended.appointment, vec![known("to", &ended.to)]),
-            StaffingEvent::DslGapFound(_) | StaffingEvent::DslGapClosed(_) => return None,
+            StaffingEvent::DslGapFound(_) | StaffingEvent::DslGapClosed(_) | StaffingEvent::SubstitutesNamed(_) => {
+                return None;
+            }
         };
         details.insert(0, known("roleId", &appointment));
         self.appointments.contains(&appointment).then_some(details)

@@ -11,5 +11,6 @@ pub mod reading;
 pub mod school;
 pub mod source;
 pub mod staffing;
+pub mod substitution;
 pub mod trust;
 pub mod workplace;

@@ -5,8 +5,8 @@ use actix_web::web::{Data, ServiceConfig};
 
 use crate::commands::{
     AmendPerson, Appoint, ChangeLogin, ConfirmForgetting, DiscloseRecord, EndAppointment, IssueKey, LiftHold,
-    PlaceHold, ProposeForgetting, ReadIdentities, RecordLeaving, RecordPerson, Recuse, RegisterSource, RevokeKey,
-    WithdrawForgetting,
+    NameSubstitutes, PlaceHold, ProposeForgetting, ReadIdentities, RecordLeaving, RecordPerson, Recuse, RegisterSource,
+    RevokeKey, WithdrawForgetting,
 };
 
 /// The service's name: the audience of the tokens that it believes.
@@ -29,6 +29,7 @@ pub fn routes(cfg: &mut ServiceConfig, service: Service) {
     take::<ConfirmForgetting>(cfg, &service);
     take::<Appoint>(cfg, &service);
     take::<EndAppointment>(cfg, &service);
+    take::<NameSubstitutes>(cfg, &service);
     take::<ReadIdentities>(cfg, &service);
     take::<DiscloseRecord>(cfg, &service);
     take::<Recuse>(cfg, &service);

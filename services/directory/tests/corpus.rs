@@ -6,6 +6,7 @@ use std::{fmt::Debug, fs, path::PathBuf};
 
 use chrono::NaiveDate;
 use directory::domain::{
+    matter::Matter,
     person::{Forgetting, Known, Person},
     provisioning::Provisioning,
     reading::Reading,
@@ -97,6 +98,11 @@ fn every_sample_of_a_reading_changes_it() {
 }
 
 #[test]
+fn every_sample_of_a_matter_changes_it() {
+    every_sample_changes::<Matter>();
+}
+
+#[test]
 fn every_sample_of_the_keys_of_a_directory_changes_them() {
     every_sample_changes::<Provisioning>();
 }
@@ -163,4 +169,5 @@ fn the_life_of_a_schools_roles_folds_to_what_its_samples_tell() {
     let given = &staffing.appointments[0];
     assert_eq!((given.person, given.role, given.to), (id(0xe001), StaffRole::Dsl, Some(day("2027-04-30"))));
     assert_eq!(staffing.gaps, []);
+    assert_eq!(staffing.substitutes[&StaffRole::Dsl], [id(0xe001), id(0xe002)]);
 }

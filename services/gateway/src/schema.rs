@@ -16,7 +16,7 @@ use comparison::{
 use directory::{
     DirectoryView, PeopleView,
     domain::workplace::Workplace,
-    graphql::{IdentityReading, Person, Recusal, StaffRole, people},
+    graphql::{IdentityReading, Person, Recusal, StaffRole, Substitutes, people},
     views,
 };
 use eventlog::{Owner, Projection};
@@ -174,10 +174,18 @@ impl Trust {
 
     /// Who is recused from matters of the trust itself, the latest 500; not of those that the caller is recused from. Null unless
     /// the caller leads the trust's safeguarding, or is its DPO.
-    #[graphql(complexity = "READ + PEOPLE * child_complexity")]
+    #[graphql(complexity = "3 * READ + PEOPLE * child_complexity")]
     async fn recusals(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Recusal>>> {
         let Some(trust) = self.may(context, "read-recusals")? else { return Ok(None) };
         recusals_of(context, Workplace::Trust(trust)).await.map(Some)
+    }
+
+    /// Who stands in for the holders of which of the trust's own roles, when they are recused. Null unless the caller leads the
+    /// trust's safeguarding, or is its DPO.
+    #[graphql(complexity = "READ + child_complexity")]
+    async fn substitutes(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Substitutes>>> {
+        let Some(trust) = self.may(context, "read-roles")? else { return Ok(None) };
+        substitutes_of(context, Workplace::Trust(trust)).await.map(Some)
     }
 
     /// The schools that were the trust's on the last day of a month (`YYYY-MM`), with that month's figures, by name. Null
@@ -240,11 +248,16 @@ async fn readings_of(context: &Context<'_>, at: Workplace) -> async_graphql::Res
 }
 
 async fn recusals_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<Vec<Recusal>> {
-    let asker = asker(context)?;
+    let (asker, today) = (asker(context)?, ::schema::london_day(clock::now()));
     let rows = read(context, &[PeopleView::NAME], move |c| {
-        Box::pin(async move { views::recusals::of(c, at, &asker, RECUSALS).await })
+        Box::pin(async move { views::recusals::of(c, at, &asker, today, RECUSALS).await })
     });
     Ok(rows.await?.into_iter().map(Recusal::from).collect())
+}
+
+async fn substitutes_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<Vec<Substitutes>> {
+    let rows = read(context, &[PeopleView::NAME], move |c| Box::pin(views::recusals::standing_in(c, at))).await?;
+    Ok(rows.into_iter().map(Substitutes::from).collect())
 }
 
 fn parse_month(text: &str) -> async_graphql::Result<Month> {

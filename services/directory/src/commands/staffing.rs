@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 use eventlog::{Aggregate, CommandError, Done, Owner, StreamError};
 use schema::{
-    AppointmentId, PersonId,
-    people::{Appointed, AppointmentEnded, PersonEvent, StaffRole, StaffingEvent},
+    AppointmentId, PersonId, london_day,
+    people::{Appointed, AppointmentEnded, PersonEvent, StaffRole, StaffingEvent, SubstitutesNamed},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -14,7 +14,7 @@ use super::{person_stream, staffing_stream};
 use crate::{
     domain::{
         person::{Known, Person},
-        staffing::{Staffing, StaffingCommand, StaffingError},
+        staffing::{SUBSTITUTES, Staffing, StaffingCommand, StaffingError},
         workplace::Workplace,
     },
     http::SERVICE,
@@ -49,6 +49,17 @@ pub struct EndAppointment {
     pub to: NaiveDate,
 }
 
+/// Says who stands in for the holder of a role who is recused (R087).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NameSubstitutes {
+    /// Where.
+    pub at: Workplace,
+    /// The role.
+    pub role: StaffRole,
+    /// People who are recorded there, or at a trust that the school belongs to; the first of them who can.
+    pub people: Vec<PersonId>,
+}
+
 type Error = CommandError<StaffingRefusal>;
 
 /// Why a command about a role is refused.
@@ -80,6 +91,7 @@ impl Refusal for StaffingRefusal {
             Self::Staffing(StaffingError::HeldAlready) => Some(Rule::of("HELD_ALREADY", "personId")),
             Self::Staffing(StaffingError::HeldByAnother) => Some(Rule::of("HELD_BY_ANOTHER", "role")),
             Self::Staffing(StaffingError::EndsEarlier) => Some(Rule::of("ENDS_EARLIER", "to")),
+            Self::Staffing(StaffingError::Substitutes) => Some(Rule::of("WRONG_NUMBER", "personIds")),
             Self::Staffing(StaffingError::TooMany) => Some(Rule::new("TOO_MANY_ROLES")),
         }
     }
@@ -121,7 +133,10 @@ impl Command for Appoint {
     async fn answer(&self, _: &Given, done: &Done<StaffingEvent>) -> Result<AppointmentId, Error> {
         let given = done.events.iter().find_map(|event| match event {
             StaffingEvent::Appointed(given) => Some(given),
-            StaffingEvent::Ended(_) | StaffingEvent::DslGapFound(_) | StaffingEvent::DslGapClosed(_) => None,
+            StaffingEvent::Ended(_)
+            | StaffingEvent::DslGapFound(_)
+            | StaffingEvent::DslGapClosed(_)
+            | StaffingEvent::SubstitutesNamed(_) => None,
         });
         match given {
             Some(given)
@@ -182,6 +197,46 @@ impl Command for EndAppointment {
                 Ok(self.appointment)
             }
             Some(_) => Err(CommandError::CommandIdReused),
+        }
+    }
+}
+
+impl Command for NameSubstitutes {
+    const SERVICE: &'static str = SERVICE;
+    const NAME: &'static str = "name-substitutes";
+    type Record = Staffing;
+    type Refusal = StaffingRefusal;
+    type Answer = StaffRole;
+
+    fn owner(&self) -> Owner {
+        self.at.owner()
+    }
+
+    fn stream(&self, _: &Given) -> String {
+        staffing_stream(self.at.owner()).name
+    }
+
+    async fn ask(&self, _: &Given) -> Result<StaffingCommand, Error> {
+        let named = SubstitutesNamed { role: self.role, people: self.people.clone() };
+        Ok(StaffingCommand::NameSubstitutes { site: self.at.site(), named })
+    }
+
+    async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
+        // More than there may be is the aggregate's to refuse.
+        for &person in self.people.iter().take(SUBSTITUTES) {
+            let found = recorded_at(connection, self.at, person, london_day(given.at)).await?;
+            found.ok_or(CommandError::Refused(StaffingRefusal::PersonUnknown))?;
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, _: &Given, done: &Done<StaffingEvent>) -> Result<StaffRole, Error> {
+        match done.events.as_slice() {
+            [] => Ok(self.role),
+            [StaffingEvent::SubstitutesNamed(named)] if (named.role, &named.people) == (self.role, &self.people) => {
+                Ok(self.role)
+            }
+            _ => Err(CommandError::CommandIdReused),
         }
     }
 }

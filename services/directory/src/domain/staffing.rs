@@ -1,15 +1,20 @@
 //! Who holds which role at a school or trust, from which day to which: one DSL at every instant (R013).
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use eventlog::Aggregate;
 use schema::{
     AppointmentId, PersonId,
-    people::{Appointed, AppointmentEnded, DslGap, Site, StaffRole, StaffingEvent},
+    people::{Appointed, AppointmentEnded, DslGap, Site, StaffRole, StaffingEvent, SubstitutesNamed},
 };
 
 /// How many roles a school or trust may ever have given: 300 people could each take a new one twice a year, for sixteen
 /// years. All of them are read to decide on one.
 pub const APPOINTMENTS_EVER: usize = 10_000;
+
+/// How many stand in for one role.
+pub const SUBSTITUTES: usize = 20;
 
 /// The roles held at a school or trust, past and to come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +23,8 @@ pub struct Staffing {
     pub appointments: Vec<Appointed>,
     /// The days without a DSL that have been told of, in order.
     pub gaps: Vec<DslGap>,
+    /// Who stands in for a role's holder who is recused, the first of them who can (R087).
+    pub substitutes: BTreeMap<StaffRole, Vec<PersonId>>,
 }
 
 /// What can be asked of it.
@@ -34,6 +41,13 @@ pub enum StaffingCommand {
     },
     /// End a role, or end it earlier than was said.
     End(AppointmentEnded),
+    /// Say who stands in.
+    NameSubstitutes {
+        /// Where.
+        site: Site,
+        /// For whom, and who.
+        named: SubstitutesNamed,
+    },
 }
 
 /// Why it is refused.
@@ -62,6 +76,9 @@ pub enum StaffingError {
     /// An end is brought forward, never put off: for days after it, the role is given anew.
     #[error("the role ends earlier than that already")]
     EndsEarlier,
+    /// Each stands in once, after those before.
+    #[error("expected at most 20 people, each once")]
+    Substitutes,
     /// More than any school has.
     #[error("the school or trust has given as many roles as it may")]
     TooMany,
@@ -76,6 +93,7 @@ impl Aggregate for Staffing {
         let mut events = match command {
             StaffingCommand::Appoint { site, appointed, succeeds } => self.appoint(*site, appointed, *succeeds)?,
             StaffingCommand::End(ended) => self.end(ended)?,
+            StaffingCommand::NameSubstitutes { site, named } => self.name_substitutes(*site, named)?,
         };
         let after = events.iter().fold(self.clone(), Self::evolve);
         let gaps = gaps(&after.appointments);
@@ -99,6 +117,9 @@ impl Aggregate for Staffing {
                 self.gaps.sort_unstable();
             }
             StaffingEvent::DslGapClosed(gap) => self.gaps.retain(|known| known.from != gap.from),
+            StaffingEvent::SubstitutesNamed(SubstitutesNamed { role, people }) => {
+                self.substitutes.insert(*role, people.clone());
+            }
         }
         self
     }
@@ -146,6 +167,18 @@ impl Staffing {
             Some(to) if to < ended.to => Err(StaffingError::EndsEarlier),
             Some(_) | None => Ok(vec![StaffingEvent::Ended(ended.clone())]),
         }
+    }
+
+    fn name_substitutes(&self, site: Site, named: &SubstitutesNamed) -> Result<Vec<StaffingEvent>, StaffingError> {
+        if !named.role.is_of(site) {
+            return Err(StaffingError::NotHeldThere);
+        }
+        let repeats = (1..named.people.len()).any(|at| named.people[..at].contains(&named.people[at]));
+        if repeats || named.people.len() > SUBSTITUTES {
+            return Err(StaffingError::Substitutes);
+        }
+        let known = self.substitutes.get(&named.role).map_or(&[][..], Vec::as_slice);
+        if known == named.people { Ok(vec![]) } else { Ok(vec![StaffingEvent::SubstitutesNamed(named.clone())]) }
     }
 
     fn given(&self, appointment: AppointmentId) -> Option<&Appointed> {

@@ -16,7 +16,7 @@ use crate::{domain::person, views::people};
 pub use disclosure::DisclosureMutations;
 pub use forgetting::{ForgettingMutations, HoldReason, ProposedForgetting};
 pub use mutations::PeopleMutations;
-pub use recusal::{Recusal, RecusalMutations};
+pub use recusal::{Recusal, RecusalMutations, Substitutes};
 
 /// Somebody of a school's or trust's people. Who it is, `readIdentities` shows.
 #[derive(Debug, Clone, SimpleObject)]

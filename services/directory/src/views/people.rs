@@ -157,6 +157,7 @@ async fn staffing(c: &mut PgConnection, at: At<'_>, event: StaffingEvent) -> Res
         StaffingEvent::DslGapClosed(DslGap { from, .. }) => {
             sqlx::query!("DELETE FROM dsl_gap WHERE school_id = $1 AND from_day = $2", school, from).execute(c).await?
         }
+        StaffingEvent::SubstitutesNamed(named) => recusals::substitutes(c, at, named).await?,
     };
     at.one_row(&written)
 }

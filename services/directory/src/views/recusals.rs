@@ -1,13 +1,22 @@
-//! `directory.recusal` and `recused_login`: whom a matter is kept from (R130). They are the view of people's, which folds both
-//! recusals and logins.
+//! `directory.recusal`, `recused_login` and `substitutes`: whom a matter is kept from (R130), and who takes it instead (R087). They
+//! are the view of people's, which folds recusals, logins and roles.
 
-use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, NaiveDate, Utc};
 use eventlog::{At, ProjectionError};
-use schema::people::LoginName;
-use sqlx::PgConnection;
+use schema::{
+    PersonId,
+    people::{LoginName, StaffRole, SubstitutesNamed},
+};
+use sqlx::{PgConnection, postgres::PgQueryResult};
 use uuid::Uuid;
 
-use crate::domain::workplace::Workplace;
+use super::{people, unreadable};
+use crate::domain::{
+    substitution::{Colleagues, Taker},
+    workplace::Workplace,
+};
 
 /// Recuses a person, by every login that is theirs now.
 pub(super) async fn apply(c: &mut PgConnection, at: At<'_>, person: Uuid) -> Result<(), ProjectionError> {
@@ -48,6 +57,26 @@ pub(super) async fn login(c: &mut PgConnection, person: Uuid, login: &str) -> Re
     .map(drop)
 }
 
+/// Who stands in for a role from now on.
+pub(super) async fn substitutes(
+    c: &mut PgConnection,
+    at: At<'_>,
+    named: SubstitutesNamed,
+) -> Result<PgQueryResult, sqlx::Error> {
+    let (school, trust) = at.owner();
+    let people: Vec<Uuid> = named.people.into_iter().map(Uuid::from).collect();
+    sqlx::query!(
+        "INSERT INTO substitutes (owner_id, school_id, trust_id, role, people) VALUES (coalesce($1::uuid, $2), $1, $2, $3, $4)
+         ON CONFLICT (owner_id, role) DO UPDATE SET people = excluded.people",
+        school,
+        trust,
+        named.role.as_str(),
+        &people,
+    )
+    .execute(c)
+    .await
+}
+
 /// That somebody is recused from a matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recusal {
@@ -59,15 +88,20 @@ pub struct Recusal {
     pub at: DateTime<Utc>,
     /// Who said so, by a name of our own.
     pub recuser: String,
+    /// Who takes it instead, in each role that the person holds at the place.
+    pub takers: Vec<Taker>,
 }
 
-/// The latest recusals at a place, the latest first, of the matters that `asker` is not recused from.
+/// The latest recusals at a place, the latest first, of the matters that `asker` is not recused from; with who takes them on a
+/// London day.
 pub async fn of(
     connection: &mut PgConnection,
     at: Workplace,
     asker: &LoginName,
+    today: NaiveDate,
     limit: i64,
 ) -> Result<Vec<Recusal>, sqlx::Error> {
+    let colleagues = colleagues(&mut *connection, at, today).await?;
     let rows = sqlx::query!(
         r#"SELECT matter_id AS "matter!", person_id AS "person!", recused_at AS "at!", recuser AS "recuser!"
            FROM published.recusal_v1 v WHERE (school_id = $1 OR trust_id = $1)
@@ -77,6 +111,40 @@ pub async fn of(
         asker.as_str(),
         limit,
     );
-    let rows = rows.fetch_all(connection).await?.into_iter();
-    Ok(rows.map(|row| Recusal { matter: row.matter, person: row.person, at: row.at, recuser: row.recuser }).collect())
+    let rows = rows.fetch_all(connection).await?;
+    let mut recused: HashMap<Uuid, BTreeSet<PersonId>> = HashMap::new();
+    for row in &rows {
+        recused.entry(row.matter).or_default().insert(row.person.into());
+    }
+    let recusals = rows.into_iter().map(|row| {
+        let takers = colleagues.takers(row.person.into(), &recused[&row.matter], today);
+        Recusal { matter: row.matter, person: row.person, at: row.at, recuser: row.recuser, takers }
+    });
+    Ok(recusals.collect())
+}
+
+async fn colleagues(c: &mut PgConnection, at: Workplace, today: NaiveDate) -> Result<Colleagues, sqlx::Error> {
+    let held = people::roles(&mut *c, at).await?.into_iter();
+    let held = held.filter(|role| role.from <= today && role.to.is_none_or(|to| today < to));
+    let left = people::of(&mut *c, at).await?.into_iter();
+    Ok(Colleagues {
+        holders: held.map(|role| (role.role, role.person)).collect(),
+        substitutes: standing_in(c, at).await?,
+        leaving: left.filter_map(|person| Some((person.person, person.left_on?))).collect(),
+    })
+}
+
+/// Who stands in for which role, in their order.
+pub async fn standing_in(
+    c: &mut PgConnection,
+    at: Workplace,
+) -> Result<BTreeMap<StaffRole, Vec<PersonId>>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT role AS "role!", people AS "people!" FROM published.substitutes_v1 WHERE school_id = $1 OR trust_id = $1"#,
+        at.owner().id(),
+    );
+    let rows = rows.fetch_all(c).await?.into_iter().filter(|row| !row.people.is_empty());
+    let named = rows
+        .map(|row| Ok((row.role.parse().map_err(unreadable)?, row.people.into_iter().map(PersonId::from).collect())));
+    named.collect()
 }

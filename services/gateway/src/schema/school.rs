@@ -11,7 +11,7 @@ use comparison::{
 use directory::{
     DirectoryView, PeopleView,
     domain::workplace::Workplace,
-    graphql::{DslGap, HeldRole, IdentityReading, Person, Recusal, Source},
+    graphql::{DslGap, HeldRole, IdentityReading, Person, Recusal, Source, Substitutes},
     views::{self, ingest_key},
 };
 use eventlog::{Owner, Projection};
@@ -22,7 +22,9 @@ use filtering::{
 use schema::{FlaggedEventId, SchoolId};
 use uuid::Uuid;
 
-use super::{PEOPLE, READ, READINGS, asker, due_of, may, parse_month, people_of, read, readings_of, recusals_of};
+use super::{
+    PEOPLE, READ, READINGS, asker, due_of, may, parse_month, people_of, read, readings_of, recusals_of, substitutes_of,
+};
 
 /// The years that can be asked about.
 const YEARS: std::ops::Range<i32> = 2000..2100;
@@ -174,10 +176,18 @@ impl School {
 
     /// Who is recused from the school's matters, the latest 500; not of those that the caller is recused from. Null unless the
     /// caller is of the school's safeguarding staff, or its DPO.
-    #[graphql(complexity = "READ + PEOPLE * child_complexity")]
+    #[graphql(complexity = "3 * READ + PEOPLE * child_complexity")]
     async fn recusals(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Recusal>>> {
         let Some(school) = self.may(context, "read-recusals")? else { return Ok(None) };
         recusals_of(context, Workplace::School(school)).await.map(Some)
+    }
+
+    /// Who stands in for the holders of which of the school's roles, when they are recused. Null unless the caller is of the
+    /// school's safeguarding staff, or its DPO.
+    #[graphql(complexity = "READ + child_complexity")]
+    async fn substitutes(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Substitutes>>> {
+        let Some(school) = self.may(context, "read-roles")? else { return Ok(None) };
+        substitutes_of(context, Workplace::School(school)).await.map(Some)
     }
 
     /// The requests of London days, at most 31, that somebody may have to look at, the latest first: not simply let pass by the

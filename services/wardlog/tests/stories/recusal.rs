@@ -14,13 +14,16 @@ use crate::{
 
 const RECUSE: &str = "mutation($id: String!, $input: RecuseInput!) { recuse(commandId: $id, input: $input) {
     done { matterId } refused { reason field message } token } }";
+const NAME: &str =
+    "mutation($id: String!, $input: NameSubstitutesInput!) { nameSubstitutes(commandId: $id, input: $input) {
+    done { role } refused { reason field message } token } }";
 const OPEN: &str =
     "mutation($id: String!, $input: OpenFlaggedEventsInput!) { openFlaggedEvents(commandId: $id, input: $input) {
     done { events { id } } refused { reason field } token } }";
 const DISCLOSE: &str =
     "mutation($id: String!, $input: DiscloseRecordInput!) { discloseRecord(commandId: $id, input: $input) {
     done { entries { concern event } page } token } }";
-const SEEN: &str = "query($id: UUID!) { school(id: $id) { recusals { matterId personId } people { id logins }
+const SEEN: &str = "query($id: UUID!) { school(id: $id) { recusals { matterId personId takers { role personId } } substitutes { role personIds } people { id logins }
     identityReadings { reader matterId personIds } flaggedEventOpenings { matterId eventIds } } }";
 
 /// A school with a headteacher who is its DSL, a deputy, and a chair of governors.
@@ -29,6 +32,7 @@ struct Concern {
     school: SchoolId,
     head: Value,
     deputy: Value,
+    chair: Value,
 }
 
 impl Concern {
@@ -51,8 +55,8 @@ impl Concern {
             }
             people.push(person);
         }
-        let [head, deputy, _] = people.try_into().unwrap();
-        Self { town, school, head, deputy }
+        let [head, deputy, chair] = people.try_into().unwrap();
+        Self { town, school, head, deputy, chair }
     }
 
     /// A mutation of one of them, by their own login; its outcome.
@@ -100,7 +104,8 @@ async fn whoever_is_recused_is_shown_nothing_of_a_matter_by_any_login_and_in_no_
     let opened = concern.told("deputy", OPEN, "r-3", open.clone()).await;
     assert!(opened["done"].is_object(), "{opened}");
     let seen = concern.seen("deputy", &opened["token"]).await;
-    assert_eq!(seen["recusals"], json!([{ "matterId": matter, "personId": concern.head }]));
+    assert_eq!(seen["recusals"].as_array().unwrap().len(), 1);
+    assert_eq!((&seen["recusals"][0]["matterId"], &seen["recusals"][0]["personId"]), (matter, &concern.head));
     assert_eq!(seen["identityReadings"][0]["matterId"], *matter);
     assert_eq!(seen["flaggedEventOpenings"], json!([{ "matterId": matter, "eventIds": [flagged] }]));
 
@@ -175,7 +180,7 @@ async fn rows_of_matters(concern: &Concern, asker: Option<LoginName>) -> [i64; 3
     [rows.recusals, rows.readings, rows.openings]
 }
 
-/// R085, R131: the chair of governors recuses the headteacher from a matter that the headteacher knew of; what they read before
+/// R085, R087, R131: the chair of governors recuses the headteacher from a matter that the headteacher knew of; what they read before
 /// stays on record, and their own record does not tell them.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_read_before_they_were_recused_stays_on_record() {
@@ -183,6 +188,9 @@ async fn what_somebody_read_before_they_were_recused_stays_on_record() {
     let matter = concern.recuse("head", "r-1", &concern.deputy, &Value::Null).await["done"]["matterId"].clone();
     assert!(concern.read("head", "r-2", &matter).await["done"].is_object());
     assert_eq!(concern.recuse("deputy", "r-3", &concern.head, &matter).await["refused"]["reason"], "NOT_FOUND");
+    let named = json!({ "at": concern.at(), "role": "HEADTEACHER", "personIds": [concern.head, concern.chair] });
+    let named = concern.told("head", NAME, "r-0", named).await;
+    assert_eq!(named["done"]["role"], "HEADTEACHER", "{named}");
     let recused = concern.recuse("chair", "r-4", &concern.head, &matter).await;
     assert_eq!(recused["done"]["matterId"], matter);
     assert_eq!(concern.recuse("chair", "r-5", &concern.head, &matter).await["done"]["matterId"], matter);
@@ -193,7 +201,12 @@ async fn what_somebody_read_before_they_were_recused_stays_on_record() {
     let dpo = HeldRole { role: schema::people::StaffRole::Dpo, at: Owner::School(concern.school) };
     let (town, id) = (&concern.town, json!({ "id": concern.school }));
     let seen = town.ask_after(dpo, SEEN, id, &recused["token"]).await["school"].clone();
-    assert_eq!(seen["recusals"].as_array().unwrap().len(), 2);
+    // The chair of governors stands in for the headteacher; nobody does for the DSL, and no other deputy for the deputy (R087).
+    let taken = |n: usize| (&seen["recusals"][n]["personId"], &seen["recusals"][n]["takers"]);
+    let of_head = json!([{ "role": "DSL", "personId": null }, { "role": "HEADTEACHER", "personId": concern.chair }]);
+    assert_eq!(taken(0), (&concern.head, &of_head));
+    assert_eq!(taken(1), (&concern.deputy, &json!([{ "role": "DEPUTY_DSL", "personId": null }])));
+    assert_eq!(seen["substitutes"], json!([{ "role": "HEADTEACHER", "personIds": [concern.head, concern.chair] }]));
     assert_eq!(seen["identityReadings"][0]["matterId"], matter);
     let input = json!({ "at": concern.at(), "personId": concern.head });
     let disclosed = tell(town, dpo, DISCLOSE, "r-7", input).await["done"].clone();

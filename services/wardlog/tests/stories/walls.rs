@@ -71,6 +71,11 @@ fn shows_something(found: &Value) -> bool {
 
 /// Something in every list of a place that can have something today.
 async fn fill(town: &Town, place: &Place) {
+    let at = place.at;
+    let recuse = json!({ "at": at.input(), "personId": place.person });
+    tell(town, at, "recuse", "matterId", "w-2", recuse).await;
+    let stand_in = json!({ "at": at.input(), "role": "DPO", "personIds": [place.person] });
+    tell(town, at, "nameSubstitutes", "role", "w-3", stand_in).await;
     if let (At::School(school), Some(key)) = (place.at, &place.key) {
         a_dsl(town, school, &format!("dsl-{}", place.name)).await;
         an_opening_and_a_proposal(town, school, key).await;

@@ -1,13 +1,13 @@
 //! The service's side: `POST /<service>/commands/<name>` on the internal listener.
 
-use access::{Caller, Decision, Facts, Subject, Verifier, recusal};
+use access::{Caller, Decision, Subject, Verifier, recusal};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::HeaderMap,
     web::{self, Bytes, Data, ServiceConfig},
 };
-use eventlog::{Cause, CommandError, Wake};
-use schema::CommandId;
+use eventlog::{Cause, CommandError, Owner, Wake};
+use schema::{CommandId, MatterId};
 use uuid::Uuid;
 
 use super::{
@@ -49,8 +49,14 @@ async fn answer<C: Command>(
         Problem::new(ErrorCode::BadRequest).detail(format!("expected the command {} as JSON, to column {at}", C::NAME))
     })?;
     let owner = command.owner();
-    let facts = Facts { recused: is_recused(&service.means, &command, &caller).await?, ..command.facts() };
-    match access::decide(&caller, C::NAME, owner, &facts) {
+    let mut facts = command.facts();
+    let mut decision = access::decide(&caller, C::NAME, owner, &facts);
+    // Who may not in any case is not told of a matter by the time that it takes to look for it.
+    if let Some(matter) = command.matter().filter(|_| decision != Decision::Forbidden) {
+        facts.recused = is_recused(&service.means, owner, matter, &caller).await?;
+        decision = access::decide(&caller, C::NAME, owner, &facts);
+    }
+    match decision {
         Decision::Permitted => {}
         Decision::NeedsSecondFactor => return Err(refused(ErrorCode::Unprocessable, &Refused::needs_second_factor())),
         Decision::Forbidden => return Err(not_found()),
@@ -61,10 +67,9 @@ async fn answer<C: Command>(
     Ok(HttpResponse::Ok().json(Answered { answer: done.answer, position: done.position.map(Into::into) }))
 }
 
-/// Whether it is done for a matter that the caller may not know of.
-async fn is_recused<C: Command>(means: &Means, command: &C, caller: &Caller) -> Result<bool, Problem> {
-    let Some(matter) = command.matter() else { return Ok(false) };
-    let may_know = recusal::may_know(&means.pool, command.owner(), matter, caller.subject.clone());
+/// Whether there is no such matter, or the caller is recused from it.
+async fn is_recused(means: &Means, owner: Owner, matter: MatterId, caller: &Caller) -> Result<bool, Problem> {
+    let may_know = recusal::may_know(&means.pool, owner, matter, caller.subject.clone());
     may_know.await.map(|may_know| !may_know).map_err(|error| {
         tracing::error!(%error, "who is recused cannot be read");
         Problem::new(ErrorCode::Unavailable).retry_after(1)

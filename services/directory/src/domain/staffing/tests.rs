@@ -45,6 +45,30 @@ fn given(appointments: impl IntoIterator<Item = Appointed>) -> Staffing {
     })
 }
 
+fn substitutes(people: impl IntoIterator<Item = u128>) -> SubstitutesNamed {
+    let people = people.into_iter().map(|person| Uuid::from_u128(person).into()).collect();
+    SubstitutesNamed { role: StaffRole::Dsl, people }
+}
+
+/// R087.
+#[test]
+fn who_stands_in_is_at_most_20_people_each_once_and_said_anew_as_a_whole() {
+    let name = |named: &SubstitutesNamed| StaffingCommand::NameSubstitutes { site: Site::School, named: named.clone() };
+    let (two, one) = (substitutes([1, 2]), substitutes([2]));
+    let staffing = Staffing::default();
+    assert_eq!(staffing.decide(&name(&substitutes([]))), Ok(vec![]));
+    let events = staffing.decide(&name(&two)).unwrap();
+    assert_eq!(events, [StaffingEvent::SubstitutesNamed(two.clone())]);
+    let staffing = Staffing::after(&events);
+    assert_eq!(staffing.decide(&name(&two)), Ok(vec![]));
+    let staffing = Staffing::after(&[events, staffing.decide(&name(&one)).unwrap()].concat());
+    assert_eq!(staffing.substitutes[&StaffRole::Dsl], one.people);
+    assert_eq!(staffing.decide(&name(&substitutes([1, 1]))), Err(StaffingError::Substitutes));
+    assert_eq!(staffing.decide(&name(&substitutes(0..21))), Err(StaffingError::Substitutes));
+    let of_a_trust = SubstitutesNamed { role: StaffRole::MatSafeguardingLead, ..one };
+    assert_eq!(staffing.decide(&name(&of_a_trust)), Err(StaffingError::NotHeldThere));
+}
+
 /// Who holds a role on a day.
 fn holders(staffing: &Staffing, role: StaffRole, on: NaiveDate) -> Vec<PersonId> {
     let held = |one: &&Appointed| one.role == role && one.from <= on && one.to.is_none_or(|to| on < to);
@@ -154,7 +178,7 @@ fn a_role_given_or_ended_twice_is_no_event_and_otherwise_refused() {
 #[test]
 fn a_school_gives_no_more_than_10_000_roles_ever() {
     let given = (1..=10_000).map(|n| role(n, n, StaffRole::Teacher, 0, None)).collect();
-    let mut staffing = Staffing { appointments: given, gaps: vec![] };
+    let mut staffing = Staffing { appointments: given, ..Staffing::default() };
     let another = appoint(role(0, 0, StaffRole::Teacher, 0, None));
     assert_eq!(staffing.decide(&another), Err(StaffingError::TooMany));
     staffing.appointments.pop();

@@ -203,7 +203,7 @@ mod tests {
         };
         let staffing = Staffing {
             appointments: vec![appointed(90, 1, StaffRole::Dsl), appointed(91, 1, StaffRole::Teacher)],
-            gaps: vec![],
+            ..Staffing::default()
         };
         let known = vec![known(1, "Zoë", "zq@ash.example"), known(2, "Bo", "bo@ash.example")];
         let rows = vec![
@@ -233,7 +233,7 @@ mod tests {
         let from = day("2026-09-01");
         let (appointment, person) = (Uuid::from_u128(90).into(), Uuid::from_u128(1).into());
         let undone = Appointed { appointment, person, role: StaffRole::Teacher, from, to: Some(from) };
-        let staffing = Staffing { appointments: vec![undone], gaps: vec![] };
+        let staffing = Staffing { appointments: vec![undone], ..Staffing::default() };
         let rows = vec![row(2, "Zoë", "zq@ash.example", Some(StaffRole::Teacher))];
         assert_eq!(plan(vec![known(1, "Zoë", "zq@ash.example")], staffing, rows).given, []);
     }

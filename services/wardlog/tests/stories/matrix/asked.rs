@@ -30,6 +30,7 @@ const SCHOOL: &[(&str, &str)] = &[
     ("dslGaps", "{ from }"),
     ("identityReadings", "{ reader }"),
     ("recusals", "{ matterId }"),
+    ("substitutes", "{ role }"),
     ("unmappedLabels", "{ label }"),
     ("quarantine", "{ line }"),
 ];
@@ -41,6 +42,7 @@ const TRUST: &[(&str, &str)] = &[
     ("dueForDisposal", "{ id }"),
     ("identityReadings", "{ reader }"),
     ("recusals", "{ matterId }"),
+    ("substitutes", "{ role }"),
     ("schools", "(month: $month) { month }"),
 ];
 
@@ -69,6 +71,7 @@ pub const MUTATIONS: &[(&str, &str, &str)] = &[
     ("readIdentities", "(STAFFING)", "ReadIdentitiesInput"),
     ("readIdentities", "(DATA_PROTECTION)", "ReadIdentitiesInput"),
     ("recuse", "", "RecuseInput"),
+    ("nameSubstitutes", "", "NameSubstitutesInput"),
 ];
 
 /// Those that are done for a matter, where there is one.
@@ -246,6 +249,7 @@ fn apart_from_matters(mutation: &str, way: &str, place: &Place) -> Option<Value>
         }
         "placeHold" => json!({ "at": at, "personId": person, "reason": "REGULATOR" }),
         "giveRole" => json!({ "at": at, "personId": person, "role": "DPO", "from": "2026-11-01" }),
+        "nameSubstitutes" => json!({ "at": at, "role": "DPO", "personIds": [person] }),
         "endRole" => json!({ "at": at, "roleId": place.role, "to": LEFT }),
         "readIdentities" => json!({ "at": at, "personIds": [person], "purpose": way.trim_matches(['(', ')']) }),
         other => panic!("say how {other} is asked"),

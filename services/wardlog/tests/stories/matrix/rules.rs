@@ -35,7 +35,10 @@ const SHOWN_WHOLE: &[&str] = &[
     "IngestKey",
     "IssuedIngestKey",
     "IssuedIngestKeyOutcome",
+    "MatterTaker",
     "NameForgetting",
+    "NamedSubstitutes",
+    "NamedSubstitutesOutcome",
     "OpenedEvent",
     "OpenedEvents",
     "OpenedEventsOutcome",
@@ -57,6 +60,7 @@ const SHOWN_WHOLE: &[&str] = &[
     "SchoolMonth",
     "ShownPerson",
     "Source",
+    "Substitutes",
     "Unmapped",
 ];
 

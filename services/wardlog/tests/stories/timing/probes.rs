@@ -119,7 +119,7 @@ fn nowhere(other: &Place) -> Place {
         At::Trust(_) => At::Trust(TrustId::from(id())),
     };
     let filter = other.filter.as_ref().map(|_| (json!(id()), json!(id())));
-    Place { name: "nowhere", at, person: json!(id()), role: json!(id()), filter, key: None, matter: json!(id()) }
+    Place { name: "nowhere", at, person: json!(id()), role: json!(id()), filter, key: None, matter: Value::Null }
 }
 
 /// A probe of each mutation of which the two places make a pair.
