@@ -9,9 +9,10 @@ use cedar_policy::{
 };
 use eventlog::Owner;
 use schema::{TrustId, people::StaffRole, policies};
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::Caller;
+use crate::{Caller, HeldRole};
 
 /// What else a decision may rest on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,7 +66,8 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::read().expect("schema/po
 type Undecided = Box<dyn std::error::Error + Send + Sync>;
 
 struct Rules {
-    /// The policies that speak of each action. No other can match, and asking them all is most of what a decision costs.
+    /// The policies that speak of each action, each as it is of that one alone. No other can match, and asking them all is most of
+    /// what a decision costs.
     policies: HashMap<EntityUid, PolicySet>,
     schema: Schema,
     authorizer: Authorizer,
@@ -94,7 +96,8 @@ impl Rules {
             ActionConstraint::In(some) => some.contains(action),
         };
         let of = |action: &EntityUid| {
-            let policies = all.policies().filter(|policy| speaks_of(policy, action)).cloned();
+            let policies = all.policies().filter(|policy| speaks_of(policy, action));
+            let policies = policies.map(|policy| of_one(policy, action)).collect::<Result<Vec<_>, _>>()?;
             Ok((action.clone(), PolicySet::from_policies(policies)?))
         };
         Ok(Self {
@@ -119,7 +122,7 @@ impl Rules {
         at: Owner,
         facts: &Facts,
     ) -> Result<bool, Undecided> {
-        let person = self.types.person(caller)?;
+        let person = self.types.person(caller, at)?;
         let place = Entity::new_no_attrs(
             self.types.place(at),
             facts.trusts.iter().map(|&trust| self.types.place(Owner::Trust(trust))).collect(),
@@ -142,24 +145,28 @@ impl Rules {
     }
 }
 
+/// The policy as it is of this action alone, of which it speaks: a list of actions would be made a set again for each decision,
+/// and that takes longer than all the rest.
+fn of_one(policy: &Policy, action: &EntityUid) -> Result<Policy, Undecided> {
+    let mut said = policy.to_json()?;
+    let (kind, id): (&str, &str) = (action.type_name().basename(), action.id().unescaped());
+    said["action"] = json!({ "op": "==", "entity": { "type": kind, "id": id } });
+    Ok(Policy::from_json(Some(policy.id().clone()), said)?)
+}
+
 impl Types {
-    /// The caller with the roles that it holds. It is known by no name: no policy decides by one.
-    fn person(&self, caller: &Caller) -> Result<Entity, Undecided> {
-        let (mut schools, mut trusts, mut leads) = (Vec::new(), Vec::new(), Vec::new());
-        for held in caller.roles.iter() {
-            let at = || RestrictedExpression::new_entity_uid(self.place(held.at));
-            let role = RestrictedExpression::new_entity_uid(uid(&self.role, held.role.as_str()));
-            let record = RestrictedExpression::new_record([("role".to_owned(), role), ("at".to_owned(), at())])?;
-            match held.at {
-                Owner::School(_) => schools.push(record),
-                Owner::Trust(_) => trusts.push(record),
-            }
-            if held.role == StaffRole::MatSafeguardingLead {
-                leads.push(at());
-            }
-        }
-        let attributes = [("schools", schools), ("trusts", trusts), ("leads", leads)];
-        let attributes = attributes.map(|(name, set)| (name.to_owned(), RestrictedExpression::new_set(set)));
+    /// The caller with the roles that it holds there. It is known by no name: no policy decides by one.
+    fn person(&self, caller: &Caller, there: Owner) -> Result<Entity, Undecided> {
+        let roles = caller.roles.iter().filter(|held| held.at == there).map(|held| uid(&self.role, held.role.as_str()));
+        let leads = caller.roles.iter().filter_map(|held| match held {
+            HeldRole { role: StaffRole::MatSafeguardingLead, at: at @ Owner::Trust(_) } => Some(self.place(at)),
+            _ => None,
+        });
+        let set = |ids: Vec<EntityUid>| {
+            RestrictedExpression::new_set(ids.into_iter().map(RestrictedExpression::new_entity_uid))
+        };
+        let attributes = [("roles", set(roles.collect())), ("leads", set(leads.collect()))];
+        let attributes = attributes.map(|(name, set)| (name.to_owned(), set));
         Ok(Entity::new(uid(&self.person, "caller"), HashMap::from(attributes), [].into())?)
     }
 
@@ -182,7 +189,7 @@ mod tests {
     use cedar_policy::{ValidationMode, Validator};
 
     use super::*;
-    use crate::{HeldRole, HeldRoles};
+    use crate::HeldRoles;
 
     fn caller(roles: impl Into<HeldRoles>) -> Caller {
         Caller {
@@ -226,6 +233,8 @@ mod tests {
         assert!(!may(&lead, "read-exact-months", own, &member));
         assert!(may(&lead, "compare-schools", Owner::Trust(trust), &none));
         assert!(!may(&caller(HeldRoles::default()), "view-school", own, &member));
+        let lead_of_a_school = caller(HeldRole { role: StaffRole::MatSafeguardingLead, at: own });
+        assert!(!may(&lead_of_a_school, "view-school", own, &none), "nobody leads a school's safeguarding for a trust");
     }
 
     /// R133.
@@ -237,6 +246,21 @@ mod tests {
             assert!(asked(Some("data-protection")));
             assert!(!asked(Some("staffing")));
             assert!(!asked(None), "without the fact nothing is decided");
+        }
+    }
+
+    /// R130.
+    #[test]
+    fn whoever_is_recused_may_nothing_and_is_not_told_that_a_second_factor_would_help() {
+        let own = Owner::School(school(1));
+        let dsl = caller(HeldRole::dsl(school(1)));
+        let facts = |recused| Facts { recused, ..Facts::default() };
+        for action in ["read-days", "recuse", "open-flagged-events"] {
+            assert_eq!(decide(&dsl, action, own, &facts(false)), Decision::Permitted, "{action}");
+            let once = Caller { second_factor: false, ..dsl.clone() };
+            for caller in [&dsl, &once] {
+                assert_eq!(decide(caller, action, own, &facts(true)), Decision::Forbidden, "{action}");
+            }
         }
     }
 
