@@ -77,8 +77,8 @@ BEGIN
     CREATE INDEX ON identity_reading (school_id, read_at);
     CREATE INDEX ON identity_reading (trust_id, read_at);
 
-    -- Whom a matter is kept from, and by which names of our own they ever logged in: a login that is taken from a person stays
-    -- recused, and one that is given to them is.
+    -- Whom a matter is kept from: for those who may know of it, and for those who ask, of whom it is looked up. A school's
+    -- matter and its trust's people are folded apart, at once, so neither is joined before somebody asks.
     CREATE TABLE recusal (
         matter_id   uuid NOT NULL,
         person_id   uuid NOT NULL,
@@ -91,14 +91,21 @@ BEGIN
     CREATE INDEX ON recusal (school_id);
     CREATE INDEX ON recusal (trust_id);
     CREATE INDEX ON recusal (person_id);
-    CREATE TABLE recused_login (
+    CREATE TABLE recused (
         matter_id  uuid NOT NULL,
-        login      text NOT NULL,
-        PRIMARY KEY (matter_id, login)
+        person_id  uuid NOT NULL,
+        PRIMARY KEY (matter_id, person_id)
     );
+    -- Every name of our own by which a person ever logged in: one that is taken from them stays recused.
+    CREATE TABLE known_login (
+        person_id  uuid NOT NULL,
+        login      text NOT NULL,
+        PRIMARY KEY (person_id, login)
+    );
+    CREATE INDEX ON known_login (login);
 
-    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused_login',
-                            'substitutes'] LOOP
+    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused',
+                            'known_login', 'substitutes'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
@@ -133,9 +140,12 @@ BEGIN
         EXECUTE format($policy$CREATE POLICY not_recused ON %I AS RESTRICTIVE FOR SELECT TO wardlog_gateway
             USING (matter_id IS NULL OR published.may_know(matter_id))$policy$, t);
     END LOOP;
-    CREATE POLICY own_login ON recused_login FOR SELECT TO wardlog_gateway
+    CREATE POLICY own_login ON known_login FOR SELECT TO wardlog_gateway
         USING (login = nullif(current_setting('wardlog.asker', true), ''));
-    GRANT SELECT ON recused_login TO wardlog_gateway;
+    CREATE POLICY own_login ON recused FOR SELECT TO wardlog_gateway
+        USING (person_id IN (SELECT l.person_id FROM known_login l
+                             WHERE l.login = nullif(current_setting('wardlog.asker', true), '')));
+    GRANT SELECT ON known_login, recused TO wardlog_gateway;
 
     CREATE POLICY own_people ON dsl_gap FOR SELECT TO wardlog_gateway
         USING (school_id = ANY (published.scope('schools')));
@@ -146,8 +156,8 @@ $make$;
 CREATE FUNCTION log.show_people(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log.show_table('directory', t, p_schema)
-    FROM unnest(ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused_login',
-                            'substitutes']) t;
+    FROM unnest(ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused',
+                            'known_login', 'substitutes']) t;
 END
 $$;
 
@@ -159,7 +169,8 @@ SET LOCAL ROLE wardlog_owner;
 GRANT SELECT, INSERT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap
     TO wardlog_projections;
 GRANT INSERT ON directory.identity_reading TO wardlog_projections;
-GRANT SELECT, INSERT ON directory.recusal, directory.recused_login, directory.substitutes TO wardlog_projections;
+GRANT SELECT, INSERT ON directory.recusal, directory.recused, directory.known_login,
+    directory.substitutes TO wardlog_projections;
 GRANT UPDATE ON directory.person, directory.appointment, directory.substitutes TO wardlog_projections;
 GRANT DELETE ON directory.person_login, directory.dsl_gap TO wardlog_projections;
 GRANT SELECT ON directory.person TO wardlog_directory;
@@ -187,9 +198,10 @@ CREATE VIEW published.substitutes_v1 WITH (security_invoker = true) AS
     SELECT school_id, trust_id, role, people FROM directory.substitutes;
 -- Of whoever asks alone.
 CREATE VIEW published.recused_login_v1 WITH (security_invoker = true) AS
-    SELECT matter_id, login FROM directory.recused_login;
+    SELECT r.matter_id, l.login FROM directory.recused r JOIN directory.known_login l ON l.person_id = r.person_id;
 GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap,
-    directory.identity_reading, directory.recusal, directory.recused_login, directory.substitutes TO wardlog_gateway;
+    directory.identity_reading, directory.recusal, directory.recused, directory.known_login,
+    directory.substitutes TO wardlog_gateway;
 GRANT SELECT ON published.held_role_v1, published.person_v1, published.person_login_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1,
     published.recusal_v1, published.recused_login_v1, published.substitutes_v1 TO wardlog_gateway;
 RESET ROLE;

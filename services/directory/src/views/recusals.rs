@@ -1,4 +1,4 @@
-//! `directory.recusal`, `recused_login` and `substitutes`: whom a matter is kept from (R130), and who takes it instead (R087). They
+//! `directory.recusal`, `recused`, `known_login` and `substitutes`: whom a matter is kept from (R130), and who takes it instead (R087). They
 //! are the view of people's, which folds recusals, logins and roles.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -18,7 +18,7 @@ use crate::domain::{
     workplace::Workplace,
 };
 
-/// Recuses a person, by every login that is theirs now.
+/// Recuses a person.
 pub(super) async fn apply(c: &mut PgConnection, at: At<'_>, person: Uuid) -> Result<(), ProjectionError> {
     let (school, trust) = at.owner();
     let matter = at.id_in_stream("matter-")?;
@@ -33,28 +33,16 @@ pub(super) async fn apply(c: &mut PgConnection, at: At<'_>, person: Uuid) -> Res
         at.record.actor,
     );
     at.one_row(&written.execute(&mut *c).await?)?;
-    sqlx::query!(
-        "INSERT INTO recused_login (matter_id, login) SELECT $1, login FROM person_login WHERE person_id = $2
-         ON CONFLICT DO NOTHING",
-        matter,
-        person,
-    )
-    .execute(c)
-    .await?;
-    Ok(())
+    let written = sqlx::query!("INSERT INTO recused (matter_id, person_id) VALUES ($1, $2)", matter, person);
+    at.one_row(&written.execute(c).await?)
 }
 
-/// A login that is a person's from now on is recused as the person is.
+/// A login that is a person's from now on is recused as the person is, and stays so.
 pub(super) async fn login(c: &mut PgConnection, person: Uuid, login: &str) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO recused_login (matter_id, login) SELECT matter_id, $2 FROM recusal WHERE person_id = $1
-         ON CONFLICT DO NOTHING",
-        person,
-        login,
-    )
-    .execute(c)
-    .await
-    .map(drop)
+    sqlx::query!("INSERT INTO known_login (person_id, login) VALUES ($1, $2) ON CONFLICT DO NOTHING", person, login,)
+        .execute(c)
+        .await
+        .map(drop)
 }
 
 /// Who stands in for a role from now on.
