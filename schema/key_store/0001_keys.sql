@@ -38,12 +38,14 @@ CREATE TABLE keys.data_key (
     PRIMARY KEY (context, owner_id, key_id)
 );
 
--- The file whose wrapping keys a context's keys are under, by the id on its first line.
+-- The file whose wrapping keys a context's keys are under, by the id on its first line; and the most changes of it that were seen,
+-- for no older copy of it is taken.
 CREATE TABLE keys.wrapping_file (
     context  text PRIMARY KEY,
-    file     uuid NOT NULL
+    file     uuid NOT NULL,
+    changes  bigint NOT NULL
 );
-GRANT SELECT, INSERT ON keys.wrapping_file TO wardlog_directory, wardlog_filtering;
+GRANT SELECT, INSERT, UPDATE (changes) ON keys.wrapping_file TO wardlog_directory, wardlog_filtering;
 
 -- A service finds the keys of its own context, and no other's.
 DO $$

@@ -76,7 +76,7 @@ struct Known {
 /// A file's first line.
 struct First {
     id: Uuid,
-    changes: u64,
+    changes: i64,
 }
 
 impl KeyFile {
@@ -94,10 +94,10 @@ impl KeyFile {
         Ok(file)
     }
 
-    /// The file's own id.
-    pub(crate) fn id(&self) -> Result<Uuid, KeyFileError> {
-        let first = First::parse(&self.known()?.first);
-        Ok(first.ok_or_else(|| self.wrong(0))?.id)
+    /// The file's own id, and how often it was changed.
+    pub(crate) fn state(&self) -> Result<(Uuid, i64), KeyFileError> {
+        let first = First::parse(&self.known()?.first).ok_or_else(|| self.wrong(0))?;
+        Ok((first.id, first.changes))
     }
 
     /// The newest version of a wrapping key, made if there is none.
@@ -128,18 +128,18 @@ impl KeyFile {
         Ok((version, self.cipher(&key)?))
     }
 
-    /// Destroys every version of a wrapping key before this one, or before the newest. Where there is none, the file stays
-    /// as it is.
-    pub(crate) fn destroy_before(&self, of: Holder, version: Option<i32>) -> Result<(), KeyFileError> {
-        let first_kept = |versions: &BTreeMap<i32, _>| version.or_else(|| versions.keys().last().copied());
-        let outdated = |versions: &BTreeMap<i32, _>| versions.keys().next().copied() < first_kept(versions);
-        if !self.known()?.keys.get(&of.key()).is_some_and(outdated) {
+    /// The oldest version of a wrapping key that is there; none if there is none.
+    pub(crate) fn oldest(&self, of: Holder) -> Result<Option<i32>, KeyFileError> {
+        Ok(self.known()?.keys.get(&of.key()).and_then(|versions| versions.keys().next().copied()))
+    }
+
+    /// Destroys every version of a wrapping key before this one. Where there is none, the file stays as it is.
+    pub(crate) fn destroy_before(&self, of: Holder, version: i32) -> Result<(), KeyFileError> {
+        if self.oldest(of)?.is_none_or(|oldest| oldest >= version) {
             return Ok(());
         }
         self.change(|keys| {
-            let versions = keys.entry(of.key()).or_default();
-            let first_kept = first_kept(versions);
-            versions.retain(|other, _| Some(*other) >= first_kept);
+            keys.entry(of.key()).or_default().retain(|other, _| *other >= version);
             Ok(())
         })
     }

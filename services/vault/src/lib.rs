@@ -6,6 +6,8 @@
 mod aead;
 mod data_key;
 mod key_file;
+mod renewal;
+mod rows;
 mod store;
 
 pub use data_key::{DataKey, Place, Unopened};

@@ -1,7 +1,7 @@
-//! The key store: makes keys, keeps them wrapped, finds them again, destroys them.
+//! The key store: makes keys, keeps them wrapped, finds them again.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
@@ -12,7 +12,12 @@ use sqlx::{PgConnection, PgPool};
 use tokio::task::{JoinError, spawn_blocking};
 use uuid::Uuid;
 
-use crate::{DataKey, KeyFile, KeyFileError, aead::Aead, key_file::Holder};
+use crate::{
+    DataKey, KeyFile, KeyFileError,
+    key_file::Holder,
+    renewal::{Left, wrap_anew_without},
+    rows::{Row, Unwrapping, bound_to, lock},
+};
 
 /// Why a key cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +34,17 @@ pub enum VaultError {
     /// The store's keys of this context are under those of another file.
     #[error("the wrapping keys are not those of the key store: bring the file here that it was filled with")]
     OtherKeyFile,
+    /// The file is from before a change that the store has seen.
+    #[error(
+        "the wrapping keys are an older copy ({found} changes) than the key store has been used with ({seen}): bring the newest \
+         wrapping.keys; where that is lost for good, README, Backups, says what to do"
+    )]
+    OlderKeyFile {
+        /// How often the file was changed.
+        found: i64,
+        /// How often the one was that the store was used with.
+        seen: i64,
+    },
     /// A wrapped key does not open.
     #[error("a key of the store does not open under its wrapping key")]
     Unwrapped,
@@ -70,25 +86,10 @@ pub enum Found {
 
 impl Vault {
     /// The keys of a context; `pool` reaches the key store as the context's role. The first file that is used with a
-    /// context's keys is theirs from then on.
+    /// context's keys is theirs from then on, and no older copy of it than has been seen.
     pub async fn open(context: &'static str, pool: PgPool, wrapping: Arc<KeyFile>) -> Result<Self, VaultError> {
-        let file = wrapping.id()?;
-        let own = transact(&pool, move |connection| {
-            Box::pin(async move {
-                let first = sqlx::query!(
-                    "INSERT INTO keys.wrapping_file (context, file) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                    context,
-                    file,
-                );
-                first.execute(&mut *connection).await?;
-                sqlx::query_scalar!("SELECT file FROM keys.wrapping_file WHERE context = $1", context)
-                    .fetch_one(connection)
-                    .await
-            })
-        });
-        if own.await? != file {
-            return Err(VaultError::OtherKeyFile);
-        }
+        let keys = Arc::clone(&wrapping);
+        transact(&pool, move |connection| Box::pin(async move { take(connection, context, keys).await })).await?;
         Ok(Self(Some(Arc::new(Store { context, pool, wrapping }))))
     }
 
@@ -176,8 +177,10 @@ impl Vault {
             let wrapped = transact(&pool, move |connection| {
                 Box::pin(async move { wrap_anew_without(connection, &keys, holder, ids).await })
             });
-            let Wrapped { destroyed, oldest } = wrapped.await?;
-            blocking(move || Ok(wrapping.destroy_before(holder, oldest)?)).await?;
+            let Left { destroyed, oldest } = wrapped.await?;
+            if let Some(oldest) = oldest {
+                blocking(move || Ok(wrapping.destroy_before(holder, oldest)?)).await?;
+            }
             Ok(destroyed)
         });
         ended(both.await)
@@ -186,6 +189,32 @@ impl Vault {
     fn store(&self) -> Result<&Store, VaultError> {
         self.0.as_deref().ok_or(VaultError::NoKeyStore)
     }
+}
+
+/// Sees to it that the file is the context's own, and no older than any that was used with its keys.
+async fn take(connection: &mut PgConnection, context: &'static str, keys: Arc<KeyFile>) -> Result<(), VaultError> {
+    let (file, _) = keys.state()?;
+    sqlx::query!(
+        "INSERT INTO keys.wrapping_file (context, file, changes) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
+        context,
+        file,
+    )
+    .execute(&mut *connection)
+    .await?;
+    // Locked before the file is read: nobody can have seen a later one and said so meanwhile.
+    let known = sqlx::query!("SELECT file, changes FROM keys.wrapping_file WHERE context = $1 FOR UPDATE", context);
+    let known = known.fetch_one(&mut *connection).await?;
+    let (file, found) = blocking(move || Ok(keys.state()?)).await?;
+    if known.file != file {
+        return Err(VaultError::OtherKeyFile);
+    }
+    if found < known.changes {
+        return Err(VaultError::OlderKeyFile { found, seen: known.changes });
+    }
+    sqlx::query!("UPDATE keys.wrapping_file SET changes = $2 WHERE context = $1", context, found)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn rows(connection: &mut PgConnection, of: Holder, ids: &[Uuid]) -> Result<Vec<Row>, sqlx::Error> {
@@ -236,152 +265,8 @@ async fn make(
     .map_err(VaultError::from)
 }
 
-/// How an owner's remaining keys are wrapped.
-struct Wrapped {
-    /// How many keys were destroyed.
-    destroyed: u64,
-    /// The oldest version that still wraps any; none if there are none.
-    oldest: Option<i32>,
-}
-
-/// Destroys keys in the store, and wraps the others anew if any could have been opened still. A key that nothing opens any
-/// more, such as an old backup's, needs no more than its row.
-///
-/// Where some of the others cannot be opened, the store is not the newest that there was: with the wrapping key of today
-/// the newest would be lost for good, and so nothing is done.
-async fn wrap_anew_without(
-    connection: &mut PgConnection,
-    wrapping: &Arc<KeyFile>,
-    of: Holder,
-    without: Vec<DataKeyId>,
-) -> Result<Wrapped, VaultError> {
-    sqlx::query!("SELECT pg_advisory_xact_lock($1)", lock(of)).fetch_one(&mut *connection).await?;
-    let rows = sqlx::query_as!(
-        Row,
-        "SELECT key_id, version, wrapped FROM keys.data_key
-         WHERE context = $1 AND owner_id = $2 AND wrapped IS NOT NULL",
-        of.context,
-        of.owner,
-    );
-    let rows = rows.fetch_all(&mut *connection).await?;
-    let without: HashSet<DataKeyId> = without.into_iter().collect();
-    let (gone, kept): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| without.contains(&row.id()));
-    let ids: Vec<Uuid> = gone.iter().map(|row| row.key_id).collect();
-    let keys = Arc::clone(wrapping);
-    let (version, anew, wrapped) = blocking(move || {
-        let mut unwrapping = Unwrapping::new(&keys, of);
-        let (gone, kept) = (unwrapping.open_all(&gone)?, unwrapping.open_all(&kept)?);
-        if gone.opened.is_empty() {
-            return Ok((kept.opened.iter().map(|(row, _)| row.version).min(), Vec::new(), Vec::new()));
-        }
-        if kept.lacking {
-            return Err(VaultError::Outdated);
-        }
-        let (version, cipher) = keys.renew(of)?;
-        let mut anew = (Vec::with_capacity(kept.opened.len()), Vec::with_capacity(kept.opened.len()));
-        for (row, key) in kept.opened {
-            anew.0.push(row.key_id);
-            anew.1.push(cipher.seal(&bound_to(of, row.id()), key.to_vec()).map_err(|_| VaultError::Cipher)?);
-        }
-        Ok((Some(version), anew.0, anew.1))
-    })
-    .await?;
-    let destroyed = sqlx::query!(
-        "UPDATE keys.data_key SET wrapped = NULL, destroyed_at = clock_timestamp()
-         WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3)",
-        of.context,
-        of.owner,
-        &ids,
-    );
-    let destroyed = destroyed.execute(&mut *connection).await?.rows_affected();
-    let written = sqlx::query!(
-        "UPDATE keys.data_key k SET version = $3, wrapped = n.wrapped
-         FROM unnest($4::uuid[], $5::bytea[]) n (key_id, wrapped)
-         WHERE k.context = $1 AND k.owner_id = $2 AND k.key_id = n.key_id",
-        of.context,
-        of.owner,
-        version,
-        &anew,
-        &wrapped,
-    );
-    let written = written.execute(connection).await?.rows_affected();
-    // Fewer would be lost with the old version.
-    if usize::try_from(written).is_ok_and(|written| written == anew.len()) {
-        Ok(Wrapped { destroyed, oldest: version })
-    } else {
-        Err(VaultError::Unwrapped)
-    }
-}
-
-struct Row {
-    key_id: Uuid,
-    version: i32,
-    wrapped: Option<Vec<u8>>,
-}
-
-impl Row {
-    fn id(&self) -> DataKeyId {
-        self.key_id.into()
-    }
-}
-
-/// Opens wrapped keys. Each version of the wrapping key is looked for once: the file is not asked for every key.
-struct Unwrapping<'k> {
-    keys: &'k KeyFile,
-    of: Holder,
-    versions: HashMap<i32, Aead>,
-}
-
-/// Some rows' keys.
-struct OpenedRows<'r> {
-    opened: Vec<(&'r Row, [u8; 32])>,
-    /// Whether there are others, whose version the file does not have.
-    lacking: bool,
-}
-
-impl<'k> Unwrapping<'k> {
-    fn new(keys: &'k KeyFile, of: Holder) -> Self {
-        Self { keys, of, versions: HashMap::new() }
-    }
-
-    fn open_all<'r>(&mut self, rows: &'r [Row]) -> Result<OpenedRows<'r>, VaultError> {
-        let mut all = OpenedRows { opened: Vec::with_capacity(rows.len()), lacking: false };
-        for row in rows {
-            match self.open(row) {
-                Err(VaultError::KeyFile(KeyFileError::Lacking { .. })) => all.lacking = true,
-                key => all.opened.push((row, key?)),
-            }
-        }
-        Ok(all)
-    }
-
-    fn open(&mut self, row: &Row) -> Result<[u8; 32], VaultError> {
-        let wrapped = row.wrapped.as_deref().ok_or(VaultError::Destroyed)?;
-        let cipher = match self.versions.entry(row.version) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(self.keys.version(self.of, row.version)?),
-        };
-        let key = cipher.open(&bound_to(self.of, row.id()), wrapped).map_err(|_| VaultError::Unwrapped)?;
-        key.try_into().map_err(|_| VaultError::Unwrapped)
-    }
-}
-
-/// The additional data of a wrapped key: moved to another row, it does not open.
-fn bound_to(of: Holder, id: DataKeyId) -> Vec<u8> {
-    [b"wardlog wrapped 1".as_slice(), of.owner.as_bytes(), Uuid::from(id).as_bytes(), of.context.as_bytes()].concat()
-}
-
-/// Another for each context: whoever wraps one's keys anew holds up no other.
-fn lock(of: Holder) -> i64 {
-    let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 locks of a holder's keys");
-    hash.update(of.owner.as_bytes()).update(of.context.as_bytes());
-    let mut lock = [0; 8];
-    hash.finalize_xof().fill(&mut lock);
-    i64::from_le_bytes(lock)
-}
-
 /// Runs what reads or writes the key file where it holds nobody up.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
 ) -> Result<T, VaultError> {
     ended(spawn_blocking(work).await)
@@ -395,18 +280,5 @@ fn ended<T>(outcome: Result<Result<T, VaultError>, JoinError>) -> Result<T, Vaul
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(VaultError::Database(sqlx::Error::WorkerCrashed)),
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_context_and_each_owner_has_a_lock_of_its_own() {
-        let of = |context, owner| lock(Holder { context, owner: Uuid::from_u128(owner) });
-        assert_eq!(of("directory", 1), of("directory", 1));
-        assert_ne!(of("directory", 1), of("filtering", 1));
-        assert_ne!(of("directory", 1), of("directory", 2));
     }
 }

@@ -52,6 +52,23 @@ impl Home {
         rows.into_iter().map(|row| (row.key_id, row.version, row.wrapped)).collect()
     }
 
+    /// Makes these the only rows.
+    async fn replace(&self, rows: Vec<(Uuid, i32, Option<Vec<u8>>)>) {
+        let mut connection = PgConnection::connect_with(&self.options).await.unwrap();
+        sqlx::query!("DELETE FROM keys.data_key").execute(&mut connection).await.unwrap();
+        for (key, version, wrapped) in rows {
+            let row = sqlx::query!(
+                "INSERT INTO keys.data_key (context, owner_id, key_id, version, wrapped, destroyed_at)
+                 VALUES ('directory', $1, $2, $3, $4, CASE WHEN $4::bytea IS NULL THEN clock_timestamp() END)",
+                SCHOOL,
+                key,
+                version,
+                wrapped,
+            );
+            row.execute(&mut connection).await.unwrap();
+        }
+    }
+
     /// Makes these rows what they were.
     async fn restore(&self, rows: Vec<(Uuid, i32, Option<Vec<u8>>)>) {
         let mut connection = PgConnection::connect_with(&self.options).await.unwrap();
@@ -188,6 +205,61 @@ async fn in_an_older_key_store_no_wrapping_key_is_destroyed_that_the_newest_need
     home.restore(newest).await;
     assert!(matches!(home.vault.find(SCHOOL, &[stays]).await.unwrap()[&stays], Found::Key(_)));
     assert_eq!(home.vault.destroy(SCHOOL, &[new]).await.unwrap(), 1);
+}
+
+/// It had no key of the school at all, or all that it had is forgotten since.
+#[tokio::test]
+async fn an_older_key_store_that_has_nothing_left_to_tell_by_destroys_no_wrapping_key_either() {
+    for had in [0, 1] {
+        let home = Home::new().await;
+        let (gone, stays, new) = (DataKeyId::from(id()), DataKeyId::from(id()), DataKeyId::from(id()));
+        home.vault.make(SCHOOL, gone).await.unwrap();
+        let older: Vec<_> = home.rows().await.into_iter().take(had).collect();
+        let sealed = home.vault.make(SCHOOL, stays).await.unwrap().seal(PLACE, &"Alex Example".to_owned()).unwrap();
+        home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+        let newest = home.rows().await;
+        home.replace(older).await;
+        home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+        home.vault.make(SCHOOL, new).await.unwrap();
+        let refused = home.vault.destroy(SCHOOL, &[new]).await;
+        assert!(matches!(refused, Err(VaultError::Outdated)), "{refused:?}");
+        assert!(matches!(home.find(new).await, Found::Key(_)), "nothing was done");
+        home.replace(newest).await;
+        assert_eq!(opens(key(&home.find(stays).await), &sealed).unwrap(), "Alex Example");
+        assert_eq!(home.vault.destroy(SCHOOL, &[stays]).await.unwrap(), 1);
+    }
+}
+
+/// What was destroyed before is of the newest version too: of an older store it is not.
+#[tokio::test]
+async fn a_store_from_between_two_forgettings_is_an_older_one() {
+    let home = Home::new().await;
+    let (first, second, new) = (DataKeyId::from(id()), DataKeyId::from(id()), DataKeyId::from(id()));
+    home.vault.make_all(SCHOOL, &[first, second]).await.unwrap();
+    home.vault.destroy(SCHOOL, &[first]).await.unwrap();
+    let between = home.rows().await;
+    home.vault.destroy(SCHOOL, &[second]).await.unwrap();
+    assert!(home.rows().await.iter().all(|(_, version, wrapped)| *version == 3 && wrapped.is_none()));
+    home.replace(between).await;
+    home.vault.destroy(SCHOOL, &[second]).await.unwrap();
+    home.vault.make(SCHOOL, new).await.unwrap();
+    assert!(matches!(home.vault.destroy(SCHOOL, &[new]).await, Err(VaultError::Outdated)));
+}
+
+/// An old copy of the file would show whom a school has forgotten, with a dump of its time.
+#[tokio::test]
+async fn an_older_copy_of_the_key_file_is_not_taken() {
+    let (home, gone) = (Home::new().await, DataKeyId::from(id()));
+    home.vault.make(SCHOOL, gone).await.unwrap();
+    let path = home.directory.join("wrapping.keys");
+    let older = fs::read_to_string(&path).unwrap();
+    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    let newest = fs::read_to_string(&path).unwrap();
+    fs::write(&path, older).unwrap();
+    let refused = vault(&home.pool, &home.directory).await;
+    assert!(matches!(refused, Err(VaultError::OlderKeyFile { found: 2, seen: 3 })), "{refused:?}");
+    fs::write(&path, newest).unwrap();
+    home.another().await;
 }
 
 #[tokio::test]

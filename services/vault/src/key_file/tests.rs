@@ -59,7 +59,7 @@ fn a_version_that_is_destroyed_is_gone_for_every_process_and_from_the_file() {
     file.renew(OURS).unwrap();
     assert_eq!(another.newest(OURS).unwrap().0, 2);
     assert!(another.version(OURS, 1).is_ok());
-    file.destroy_before(OURS, Some(2)).unwrap();
+    file.destroy_before(OURS, 2).unwrap();
     assert!(matches!(another.version(OURS, 1), Err(KeyFileError::Lacking { version: 1, .. })));
     let key = first.trim_end().rsplit(' ').next().unwrap();
     for entry in fs::read_dir(&place.0).unwrap() {
@@ -74,7 +74,7 @@ fn every_change_is_seen_by_every_process_at_once() {
     let (file, another) = (place.open().unwrap(), place.open().unwrap());
     for _ in 0..200 {
         let (version, _) = file.renew(OURS).unwrap();
-        file.destroy_before(OURS, Some(version)).unwrap();
+        file.destroy_before(OURS, version).unwrap();
         assert_eq!(another.newest(OURS).unwrap().0, version);
     }
 }
