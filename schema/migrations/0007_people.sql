@@ -91,6 +91,9 @@ BEGIN
     CREATE INDEX ON recusal (school_id);
     CREATE INDEX ON recusal (trust_id);
     CREATE INDEX ON recusal (person_id);
+    CREATE TABLE matter (
+        matter_id  uuid PRIMARY KEY
+    );
     CREATE TABLE recused (
         matter_id  uuid NOT NULL,
         person_id  uuid NOT NULL,
@@ -104,7 +107,7 @@ BEGIN
     );
     CREATE INDEX ON known_login (login);
 
-    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused',
+    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'matter', 'recused',
                             'known_login', 'substitutes'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
@@ -145,7 +148,9 @@ BEGIN
     CREATE POLICY own_login ON recused FOR SELECT TO wardlog_gateway
         USING (person_id IN (SELECT l.person_id FROM known_login l
                              WHERE l.login = nullif(current_setting('wardlog.asker', true), '')));
-    GRANT SELECT ON known_login, recused TO wardlog_gateway;
+    -- That there is a matter, by its id alone.
+    CREATE POLICY every_one ON matter FOR SELECT TO wardlog_gateway USING (true);
+    GRANT SELECT ON known_login, recused, matter TO wardlog_gateway;
 
     CREATE POLICY own_people ON dsl_gap FOR SELECT TO wardlog_gateway
         USING (school_id = ANY (published.scope('schools')));
@@ -156,7 +161,7 @@ $make$;
 CREATE FUNCTION log.show_people(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log.show_table('directory', t, p_schema)
-    FROM unnest(ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'recused',
+    FROM unnest(ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'matter', 'recused',
                             'known_login', 'substitutes']) t;
 END
 $$;
@@ -169,7 +174,7 @@ SET LOCAL ROLE wardlog_owner;
 GRANT SELECT, INSERT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap
     TO wardlog_projections;
 GRANT INSERT ON directory.identity_reading TO wardlog_projections;
-GRANT SELECT, INSERT ON directory.recusal, directory.recused, directory.known_login,
+GRANT SELECT, INSERT ON directory.recusal, directory.matter, directory.recused, directory.known_login,
     directory.substitutes TO wardlog_projections;
 GRANT UPDATE ON directory.person, directory.appointment, directory.substitutes TO wardlog_projections;
 GRANT DELETE ON directory.person_login, directory.dsl_gap TO wardlog_projections;
@@ -196,12 +201,13 @@ CREATE VIEW published.recusal_v1 WITH (security_invoker = true) AS
     SELECT matter_id, person_id, school_id, trust_id, recused_at, recuser FROM directory.recusal;
 CREATE VIEW published.substitutes_v1 WITH (security_invoker = true) AS
     SELECT school_id, trust_id, role, people FROM directory.substitutes;
+CREATE VIEW published.matter_v1 WITH (security_invoker = true) AS SELECT matter_id FROM directory.matter;
 -- Of whoever asks alone.
 CREATE VIEW published.recused_login_v1 WITH (security_invoker = true) AS
     SELECT r.matter_id, l.login FROM directory.recused r JOIN directory.known_login l ON l.person_id = r.person_id;
 GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap,
-    directory.identity_reading, directory.recusal, directory.recused, directory.known_login,
+    directory.identity_reading, directory.recusal, directory.matter, directory.recused, directory.known_login,
     directory.substitutes TO wardlog_gateway;
 GRANT SELECT ON published.held_role_v1, published.person_v1, published.person_login_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1,
-    published.recusal_v1, published.recused_login_v1, published.substitutes_v1 TO wardlog_gateway;
+    published.recusal_v1, published.matter_v1, published.recused_login_v1, published.substitutes_v1 TO wardlog_gateway;
 RESET ROLE;

@@ -1,4 +1,4 @@
-//! `directory.recusal`, `recused`, `known_login` and `substitutes`: whom a matter is kept from (R130), and who takes it instead (R087). They
+//! `directory.recusal`, `matter`, `recused`, `known_login` and `substitutes`: whom a matter is kept from (R130), and who takes it instead (R087). They
 //! are the view of people's, which folds recusals, logins and roles.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -33,6 +33,7 @@ pub(super) async fn apply(c: &mut PgConnection, at: At<'_>, person: Uuid) -> Res
         at.record.actor,
     );
     at.one_row(&written.execute(&mut *c).await?)?;
+    sqlx::query!("INSERT INTO matter (matter_id) VALUES ($1) ON CONFLICT DO NOTHING", matter).execute(&mut *c).await?;
     let written = sqlx::query!("INSERT INTO recused (matter_id, person_id) VALUES ($1, $2)", matter, person);
     at.one_row(&written.execute(c).await?)
 }

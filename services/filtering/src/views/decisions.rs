@@ -105,8 +105,9 @@ pub struct Opening {
     pub matter: Option<Uuid>,
 }
 
-/// A school's openings, the latest first; of those done for a matter, none that `asker` is recused from. Row-level security cuts
-/// them to the reader's school, and to such matters once more.
+/// A school's openings, the latest first; of those done for a matter, none that `asker` is recused from, nor any before the view
+/// of people has come to the matter: it says who is. Row-level security cuts them to the reader's school, and to such matters
+/// once more.
 pub async fn openings(
     connection: &mut PgConnection,
     school: SchoolId,
@@ -116,8 +117,10 @@ pub async fn openings(
     let rows = sqlx::query!(
         r#"SELECT reader AS "reader!", opened_at AS "opened_at!", purpose AS "purpose!", events AS "events!", matter_id
            FROM filtering.opening o WHERE school_id = $1
-             AND (matter_id IS NULL OR NOT EXISTS (SELECT FROM published.recused_login_v1 r
-                                                   WHERE r.matter_id = o.matter_id AND r.login = $2))
+             AND (matter_id IS NULL
+                  OR (EXISTS (SELECT FROM published.matter_v1 m WHERE m.matter_id = o.matter_id)
+                      AND NOT EXISTS (SELECT FROM published.recused_login_v1 r
+                                      WHERE r.matter_id = o.matter_id AND r.login = $2)))
            ORDER BY opened_at DESC LIMIT $3"#,
         Uuid::from(school),
         asker.as_str(),

@@ -5,6 +5,7 @@ use database::{Role, connect};
 use eventlog::Owner;
 use schema::{SchoolId, people::LoginName};
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 
 use crate::{
     flagged::{LIST, event, today, yesterday},
@@ -152,6 +153,17 @@ async fn whoever_is_recused_is_shown_nothing_of_a_matter_by_any_login_and_in_no_
     tell(town, dsl, LOGIN, "l-5", login).await;
     let role = json!({ "at": at, "personId": other, "role": "DEPUTY_DSL", "from": "2026-09-01" });
     let given = tell(town, dsl, GIVE, "l-6", role).await;
+    // Of a matter that the view of people has not come to yet, nobody can be told who is recused.
+    let mut owner = PgConnection::connect_with(&town.records.database).await.unwrap();
+    let ahead = sqlx::query!(
+        "INSERT INTO filtering.opening (opening_id, school_id, reader, opened_at, purpose, events, matter_id)
+         VALUES ($1, $2, 'somebody', now(), 'misuse', '{}', $1)",
+        uuid::Uuid::from_u128(1),
+        uuid::Uuid::from(school),
+    );
+    assert_eq!(ahead.execute(&mut owner).await.unwrap().rows_affected(), 1);
+    let openings = concern.seen("deputy", &given["token"]).await["flaggedEventOpenings"].clone();
+    assert_eq!(openings, json!([{ "matterId": matter, "eventIds": [flagged] }]));
     // Row-level security keeps it from the login too, whatever is asked for.
     let name: LoginName = old.as_str().unwrap().to_owned().try_into().unwrap();
     let deputys = concern.seen("deputy", &given["token"]).await;
