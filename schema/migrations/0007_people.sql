@@ -174,8 +174,8 @@ SET LOCAL ROLE wardlog_owner;
 GRANT SELECT, INSERT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap
     TO wardlog_projections;
 GRANT INSERT ON directory.identity_reading TO wardlog_projections;
-GRANT SELECT, INSERT ON directory.recusal, directory.matter, directory.recused, directory.known_login,
-    directory.substitutes TO wardlog_projections;
+GRANT INSERT ON directory.recusal, directory.matter, directory.recused, directory.known_login TO wardlog_projections;
+GRANT SELECT, INSERT ON directory.substitutes TO wardlog_projections;
 GRANT UPDATE ON directory.person, directory.appointment, directory.substitutes TO wardlog_projections;
 GRANT DELETE ON directory.person_login, directory.dsl_gap TO wardlog_projections;
 GRANT SELECT ON directory.person TO wardlog_directory;
