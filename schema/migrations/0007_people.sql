@@ -92,7 +92,9 @@ BEGIN
     CREATE INDEX ON recusal (trust_id);
     CREATE INDEX ON recusal (person_id);
     CREATE TABLE matter (
-        matter_id  uuid PRIMARY KEY
+        matter_id  uuid PRIMARY KEY,
+        school_id  uuid,
+        trust_id   uuid
     );
     CREATE TABLE recused (
         matter_id  uuid NOT NULL,
@@ -123,7 +125,7 @@ BEGIN
     GRANT SELECT ON person TO wardlog_directory;
 
     -- A school's own staff see its people, and a trust's lead those of the trust itself; a DPO those of either.
-    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'identity_reading', 'recusal', 'substitutes'] LOOP
+    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'identity_reading', 'recusal', 'matter', 'substitutes'] LOOP
         EXECUTE format($policy$CREATE POLICY own_people ON %I FOR SELECT TO wardlog_gateway
             USING (school_id = ANY (published.scope('schools') || published.scope('people'))
                    OR trust_id = ANY (published.scope('trusts') || published.scope('people')))$policy$, t);
@@ -148,9 +150,7 @@ BEGIN
     CREATE POLICY own_login ON recused FOR SELECT TO wardlog_gateway
         USING (person_id IN (SELECT l.person_id FROM known_login l
                              WHERE l.login = nullif(current_setting('wardlog.asker', true), '')));
-    -- That there is a matter, by its id alone.
-    CREATE POLICY every_one ON matter FOR SELECT TO wardlog_gateway USING (true);
-    GRANT SELECT ON known_login, recused, matter TO wardlog_gateway;
+    GRANT SELECT ON known_login, recused TO wardlog_gateway;
 
     CREATE POLICY own_people ON dsl_gap FOR SELECT TO wardlog_gateway
         USING (school_id = ANY (published.scope('schools')));

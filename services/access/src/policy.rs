@@ -280,6 +280,7 @@ mod tests {
             "change-login",
             "appoint",
             "issue-key",
+            "recuse",
             "confirm-forgetting",
             "confirm-name-forgetting",
             "lift-hold",

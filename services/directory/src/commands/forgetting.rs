@@ -233,7 +233,7 @@ impl ConfirmForgetting {
     async fn are_one(&self, given: &Given, connection: &mut PgConnection, proposer: &str) -> Result<bool, Error> {
         let mut owners = vec![given.owner];
         if let Workplace::School(school) = self.at {
-            let trusts = trusts_of(&mut *connection, school, london_day(given.at)).await?;
+            let trusts = trusts_of(&mut *connection, school, Some(london_day(given.at))).await?;
             owners.extend(trusts.into_iter().map(Owner::Trust));
         }
         for owner in owners {

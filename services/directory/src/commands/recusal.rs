@@ -24,7 +24,7 @@ pub struct Recuse {
     pub at: Workplace,
     /// The matter; none for a new one.
     pub matter: Option<MatterId>,
-    /// Somebody who is recorded there, or at a trust that the school belongs to.
+    /// Somebody who is recorded there, or at a trust that the school belongs or belonged to.
     pub person: PersonId,
 }
 
@@ -71,8 +71,8 @@ impl Command for Recuse {
 
     async fn ask(&self, given: &Given) -> Result<PersonRecused, Error> {
         let mut connection = given.means.pool.acquire().await?;
-        let today = schema::london_day(given.at);
-        let found = recorded_at(&mut connection, self.at, self.person, today).await?;
+        // Of a trust that the school has left too: its people may hold roles there still.
+        let found = recorded_at(&mut connection, self.at, self.person, None).await?;
         let (of, _) = found.ok_or(CommandError::Refused(RecusalRefusal::PersonUnknown))?;
         let (school, trust) = match of {
             Owner::School(school) => (Some(school), None),

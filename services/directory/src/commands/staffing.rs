@@ -119,7 +119,7 @@ impl Command for Appoint {
     }
 
     async fn check(&self, _: &Given, connection: &mut PgConnection) -> Result<(), Error> {
-        let found = recorded_at(connection, self.at, self.person, self.from).await?;
+        let found = recorded_at(connection, self.at, self.person, Some(self.from)).await?;
         let (_, known) = found.ok_or(CommandError::Refused(StaffingRefusal::PersonUnknown))?;
         match known.left {
             Some(left) if left <= self.from => Err(CommandError::Refused(StaffingRefusal::HasLeft)),
@@ -149,12 +149,13 @@ impl Command for Appoint {
     }
 }
 
-/// Who has the person's record, and what it says: the workplace itself, or a trust that the school belongs to on a day.
+/// Who has the person's record, and what it says: the workplace itself, or a trust that the school belongs to on a day, or ever
+/// did.
 pub(super) async fn recorded_at(
     connection: &mut PgConnection,
     at: Workplace,
     person: PersonId,
-    on: NaiveDate,
+    on: Option<NaiveDate>,
 ) -> Result<Option<(Owner, Known)>, StreamError> {
     let mut owners = vec![at.owner()];
     if let Workplace::School(school) = at {
@@ -224,7 +225,7 @@ impl Command for NameSubstitutes {
     async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
         // More than there may be is the aggregate's to refuse.
         for &person in self.people.iter().take(SUBSTITUTES) {
-            let found = recorded_at(connection, self.at, person, london_day(given.at)).await?;
+            let found = recorded_at(connection, self.at, person, Some(london_day(given.at))).await?;
             found.ok_or(CommandError::Refused(StaffingRefusal::PersonUnknown))?;
         }
         Ok(())

@@ -33,7 +33,14 @@ pub(super) async fn apply(c: &mut PgConnection, at: At<'_>, person: Uuid) -> Res
         at.record.actor,
     );
     at.one_row(&written.execute(&mut *c).await?)?;
-    sqlx::query!("INSERT INTO matter (matter_id) VALUES ($1) ON CONFLICT DO NOTHING", matter).execute(&mut *c).await?;
+    sqlx::query!(
+        "INSERT INTO matter (matter_id, school_id, trust_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        matter,
+        school,
+        trust,
+    )
+    .execute(&mut *c)
+    .await?;
     let written = sqlx::query!("INSERT INTO recused (matter_id, person_id) VALUES ($1, $2)", matter, person);
     at.one_row(&written.execute(c).await?)
 }
@@ -100,16 +107,26 @@ pub async fn of(
         asker.as_str(),
         limit,
     );
-    let rows = rows.fetch_all(connection).await?;
-    let mut recused: HashMap<Uuid, BTreeSet<PersonId>> = HashMap::new();
-    for row in &rows {
-        recused.entry(row.matter).or_default().insert(row.person.into());
-    }
+    let rows = rows.fetch_all(&mut *connection).await?;
+    let recused = recused(&mut *connection, rows.iter().map(|row| row.matter).collect()).await?;
     let recusals = rows.into_iter().map(|row| {
         let takers = colleagues.takers(row.person.into(), &recused[&row.matter], today);
         Recusal { matter: row.matter, person: row.person, at: row.at, recuser: row.recuser, takers }
     });
     Ok(recusals.collect())
+}
+
+/// All who are recused from these matters.
+async fn recused(c: &mut PgConnection, matters: Vec<Uuid>) -> Result<HashMap<Uuid, BTreeSet<PersonId>>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT matter_id AS "matter!", person_id AS "person!" FROM published.recusal_v1 WHERE matter_id = ANY ($1)"#,
+        &matters,
+    );
+    let mut recused: HashMap<Uuid, BTreeSet<PersonId>> = HashMap::new();
+    for row in rows.fetch_all(c).await? {
+        recused.entry(row.matter).or_default().insert(row.person.into());
+    }
+    Ok(recused)
 }
 
 async fn colleagues(c: &mut PgConnection, at: Workplace, today: NaiveDate) -> Result<Colleagues, sqlx::Error> {

@@ -164,11 +164,11 @@ pub async fn holder(connection: &mut PgConnection, urn: Urn) -> Result<Option<Sc
 pub async fn trusts_of(
     connection: &mut PgConnection,
     school: SchoolId,
-    on: NaiveDate,
+    on: Option<NaiveDate>,
 ) -> Result<Vec<TrustId>, sqlx::Error> {
     let trusts = sqlx::query_scalar!(
-        r#"SELECT trust_id AS "trust!" FROM directory.membership
-           WHERE school_id = $1 AND from_day <= $2 AND (to_day IS NULL OR $2 < to_day)"#,
+        r#"SELECT DISTINCT trust_id AS "trust!" FROM directory.membership
+           WHERE school_id = $1 AND ($2::date IS NULL OR from_day <= $2 AND (to_day IS NULL OR $2 < to_day))"#,
         Uuid::from(school),
         on,
     );

@@ -224,7 +224,8 @@ impl School {
     ) -> async_graphql::Result<Option<Vec<filter::FlaggedEventOpening>>> {
         let Some(school) = self.may(context, "read-openings")? else { return Ok(None) };
         let asker = asker(context)?;
-        let rows = read(context, &[Decisions::NAME], move |c| {
+        // Whom a matter is kept from, the view of people says.
+        let rows = read(context, &[Decisions::NAME, PeopleView::NAME], move |c| {
             Box::pin(async move { decisions::openings(c, school, &asker, READINGS).await })
         });
         Ok(Some(rows.await?.into_iter().map(filter::FlaggedEventOpening::from).collect()))

@@ -43,7 +43,8 @@ pub struct DiscloseRecordInput {
     person_id: Uuid,
 }
 
-/// All that is held about somebody at a school, or at a trust and its schools.
+/// All that is held about somebody at a school, or at a trust and, where the person is named there, at its schools. What was done
+/// for a matter is not in it.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct DisclosedRecord {

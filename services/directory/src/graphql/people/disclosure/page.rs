@@ -32,6 +32,10 @@ pub(super) fn page(record: &DisclosedRecord) -> String {
                     h2 { (heading) }
                     (table(entries))
                 }
+                p {
+                    "What was done for a matter that is kept from some, such as a concern about a member of staff, is never listed \
+                     here, whether or not there is one: ask for it, and somebody decides."
+                }
                 h2 { "What you may ask for" }
                 p {
                     "Your record is kept until six years after you leave, and longer only while there is a reason in law. You may \
