@@ -10,10 +10,10 @@ use std::{
 
 use database::{Role, connect, scratch};
 use schema::{DataKeyId, Sealed};
-use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::task::JoinSet;
 use uuid::Uuid;
-use vault::{DataKey, Found, KeyFile, KeyFileError, Place, Unopened, Vault, VaultError};
+use vault::{DataKey, Found, KeyFile, Place, Unopened, Vault, VaultError};
 
 const SCHOOL: Uuid = Uuid::from_u128(0xb001);
 
@@ -52,20 +52,31 @@ impl Home {
         rows.into_iter().map(|row| (row.key_id, row.version, row.wrapped)).collect()
     }
 
-    /// Makes these rows what they were.
-    async fn restore(&self, rows: Vec<(Uuid, i32, Option<Vec<u8>>)>) {
+    /// Keeps the whole key store as it is now.
+    async fn dump(&self, name: &str) {
+        self.all_tables(|table| format!("CREATE TABLE {table}_{name} AS TABLE keys.{table}")).await;
+    }
+
+    /// Makes the whole key store what it was.
+    async fn restore(&self, name: &str) {
+        let restore =
+            |table: &str| format!("TRUNCATE keys.{table}; INSERT INTO keys.{table} SELECT * FROM {table}_{name}");
+        self.all_tables(restore).await;
+    }
+
+    async fn all_tables(&self, statement: impl Fn(&str) -> String) {
         let mut connection = PgConnection::connect_with(&self.options).await.unwrap();
-        for (key, version, wrapped) in rows {
-            let row = sqlx::query!(
-                "UPDATE keys.data_key SET version = $2, wrapped = $3,
-                        destroyed_at = CASE WHEN $3::bytea IS NULL THEN clock_timestamp() END
-                 WHERE key_id = $1",
-                key,
-                version,
-                wrapped,
-            );
-            assert_eq!(row.execute(&mut connection).await.unwrap().rows_affected(), 1);
+        for table in ["data_key", "wrapping_key", "wrapping"] {
+            connection.execute(AssertSqlSafe(statement(table))).await.unwrap();
         }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.join("wrapping.keys")
+    }
+
+    fn wrapping_keys(&self) -> String {
+        fs::read_to_string(self.file()).unwrap()
     }
 }
 
@@ -149,60 +160,157 @@ async fn a_destroyed_key_is_gone_while_the_others_open_what_they_sealed() {
 #[tokio::test]
 async fn an_old_backup_of_the_key_store_does_not_bring_a_destroyed_key_back() {
     let home = Home::new().await;
-    let (gone, stays) = (id(), id());
-    for key in [gone, stays] {
-        home.vault.make(SCHOOL, key.into()).await.unwrap();
-    }
-    let backup = home.rows().await;
-    home.vault.destroy(SCHOOL, &[gone.into()]).await.unwrap();
-    home.restore(backup).await;
+    let (gone, stays) = (DataKeyId::from(id()), DataKeyId::from(id()));
+    home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
+    home.dump("backup").await;
+    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    home.restore("backup").await;
     for vault in [home.vault.clone(), home.another().await] {
-        let lacking = vault.find(SCHOOL, &[gone.into()]).await;
-        assert!(matches!(lacking, Err(VaultError::KeyFile(KeyFileError::Lacking { version: 1, .. }))), "{lacking:?}");
+        let lacking = vault.find(SCHOOL, &[gone]).await;
+        assert!(matches!(lacking, Err(VaultError::Outdated)), "{lacking:?}");
     }
-    // The same store has what it had destroyed again: it is destroyed once more, and that costs no version.
-    let file = || fs::read_to_string(home.directory.join("wrapping.keys")).unwrap();
-    let before = file();
-    assert_eq!(home.vault.destroy(SCHOOL, &[gone.into()]).await.unwrap(), 1);
-    assert_eq!(home.vault.destroy(SCHOOL, &[gone.into()]).await.unwrap(), 0);
-    assert_eq!(file(), before);
-    assert!(matches!(home.vault.find(SCHOOL, &[gone.into()]).await.unwrap()[&gone.into()], Found::Destroyed));
 }
 
-/// By mistake: the wrapping key of today is what the newest dump needs.
+/// Such as rows that were brought back alone.
+#[tokio::test]
+async fn a_key_that_nothing_opens_is_destroyed_by_its_row() {
+    let home = Home::new().await;
+    let (gone, stays) = (DataKeyId::from(id()), DataKeyId::from(id()));
+    home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
+    home.dump("backup").await;
+    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    let mut owner = PgConnection::connect_with(&home.options).await.unwrap();
+    owner.execute("TRUNCATE keys.data_key; INSERT INTO keys.data_key SELECT * FROM data_key_backup").await.unwrap();
+    assert!(matches!(home.vault.find(SCHOOL, &[gone]).await, Err(VaultError::Unwrapped)));
+    let before = home.wrapping_keys();
+    assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 1);
+    assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 0);
+    assert_eq!(home.wrapping_keys(), before, "it costs no version");
+    assert!(matches!(home.find(gone).await, Found::Destroyed));
+    // Whoever stays has a row that nothing opens either, so no other key may take a version along.
+    let new = DataKeyId::from(id());
+    home.vault.make(SCHOOL, new).await.unwrap();
+    assert!(matches!(home.vault.destroy(SCHOOL, &[new]).await, Err(VaultError::Unwrapped)));
+    assert_eq!(home.wrapping_keys(), before);
+}
+
+/// By mistake: the wrapping key of today is what the newest dump needs. In each of the older ones somebody comes and is
+/// forgotten.
 #[tokio::test]
 async fn in_an_older_key_store_no_wrapping_key_is_destroyed_that_the_newest_needs() {
     let home = Home::new().await;
     let (gone, stays, new) = (DataKeyId::from(id()), DataKeyId::from(id()), DataKeyId::from(id()));
-    home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
-    let older = home.rows().await;
+    home.dump("empty").await;
+    home.vault.make(SCHOOL, gone).await.unwrap();
+    home.dump("gone_alone").await;
+    home.vault.make(SCHOOL, stays).await.unwrap();
+    home.dump("both").await;
     home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
-    let newest = home.rows().await;
-    home.restore(older).await;
-    // What is left over is destroyed by itself; then somebody comes and is forgotten.
-    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    home.dump("newest").await;
+    let before = home.wrapping_keys();
+    for older in ["empty", "gone_alone", "both"] {
+        home.restore(older).await;
+        for vault in [home.vault.clone(), home.another().await] {
+            for refused in [vault.destroy(SCHOOL, &[gone]).await, vault.make(SCHOOL, new).await.map(|_| 0)] {
+                assert!(matches!(refused, Err(VaultError::Outdated)), "{older}: {refused:?}");
+            }
+        }
+        assert!(!matches!(home.vault.find(SCHOOL, &[gone]).await, Ok(found) if !found.is_empty()), "{older}");
+        assert_eq!(home.wrapping_keys().lines().nth(1), before.lines().nth(1), "{older}");
+    }
+    home.restore("newest").await;
+    assert!(matches!(home.find(stays).await, Found::Key(_)));
     home.vault.make(SCHOOL, new).await.unwrap();
-    let refused = home.vault.destroy(SCHOOL, &[new]).await;
-    assert!(matches!(refused, Err(VaultError::Outdated)), "{refused:?}");
-    assert!(matches!(home.vault.find(SCHOOL, &[new]).await.unwrap()[&new], Found::Key(_)), "nothing was done");
-    home.restore(newest).await;
-    assert!(matches!(home.vault.find(SCHOOL, &[stays]).await.unwrap()[&stays], Found::Key(_)));
     assert_eq!(home.vault.destroy(SCHOOL, &[new]).await.unwrap(), 1);
 }
 
+/// A key store from before an owner's first key shows nothing of its age, nor does the first version of a wrapping key.
+#[tokio::test]
+async fn a_key_store_from_before_the_first_key_is_told_by_its_not_knowing_of_the_wrapping_key() {
+    let (home, other) = (Home::new().await, Uuid::from_u128(0xb002));
+    home.dump("empty").await;
+    let key = DataKeyId::from(id());
+    home.vault.make(SCHOOL, key).await.unwrap();
+    home.dump("newest").await;
+    home.restore("empty").await;
+    assert!(matches!(home.vault.make(SCHOOL, id().into()).await, Err(VaultError::Outdated)));
+    assert!(home.vault.find(SCHOOL, &[key]).await.unwrap().is_empty());
+    home.vault.make(other, id().into()).await.unwrap();
+    home.restore("newest").await;
+    assert!(matches!(home.find(key).await, Found::Key(_)));
+}
+
+/// The process died after a step of a destruction: each of them leaves something behind that another process finishes.
 #[tokio::test]
 async fn a_destruction_that_was_cut_short_is_finished_by_asking_again() {
-    let (home, gone) = (Home::new().await, DataKeyId::from(id()));
-    home.vault.make(SCHOOL, gone).await.unwrap();
-    let before = fs::read_to_string(home.directory.join("wrapping.keys")).unwrap();
+    let (home, gone, stays) = (Home::new().await, DataKeyId::from(id()), DataKeyId::from(id()));
+    home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
+    home.dump("before").await;
+    let old = home.wrapping_keys().lines().nth(1).unwrap().to_owned();
     home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
-    // The process died between the two: the rows are written anew, and the old wrapping key is there still.
-    let after = fs::read_to_string(home.directory.join("wrapping.keys")).unwrap();
-    let old = before.split_once('\n').unwrap().1;
-    fs::write(home.directory.join("wrapping.keys"), format!("{after}{old}")).unwrap();
+    home.dump("after").await;
+    let new = home.wrapping_keys();
+    // The rows are written anew, and the old wrapping key is there still.
+    fs::write(home.file(), format!("{new}{old}\n")).unwrap();
+    // Nobody who comes to it with an older key store, in which nothing was written anew, takes the new one.
+    home.restore("before").await;
+    assert!(matches!(home.another().await.destroy(SCHOOL, &[gone]).await, Err(VaultError::Outdated)));
+    home.restore("after").await;
+    assert_eq!(home.another().await.destroy(SCHOOL, &[gone]).await.unwrap(), 0);
+    assert!(!home.wrapping_keys().contains(&old));
+    assert!(matches!(home.find(stays).await, Found::Key(_)));
+    // The next version was announced and made, and nothing was written: as in the store of before, told of it.
+    home.restore("before").await;
+    let mut owner = PgConnection::connect_with(&home.options).await.unwrap();
+    sqlx::query!("UPDATE keys.wrapping_key SET announced = 2").execute(&mut owner).await.unwrap();
+    fs::write(home.file(), format!("{new}{old}\n")).unwrap();
+    let (made, another) = (DataKeyId::from(id()), home.another().await);
+    another.make(SCHOOL, made).await.unwrap();
+    assert_eq!(another.destroy(SCHOOL, &[gone]).await.unwrap(), 1);
+    let versions: Vec<_> = home.rows().await.into_iter().filter(|row| row.2.is_some()).map(|row| row.1).collect();
+    assert_eq!(versions, [3, 3], "a version that was ever made is not taken again");
+    assert!(matches!((home.find(stays).await, home.find(made).await), (Found::Key(_), Found::Key(_))));
+    assert_eq!(home.wrapping_keys().lines().count(), 2);
+}
+
+/// As when a backup of the file takes the place of a newer one.
+#[tokio::test]
+async fn older_wrapping_keys_are_told_from_the_newest() {
+    let (home, other) = (Home::new().await, Uuid::from_u128(0xb002));
+    let (gone, stays) = (DataKeyId::from(id()), DataKeyId::from(id()));
+    let none = home.wrapping_keys();
+    home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
+    let before = home.wrapping_keys();
     home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
-    let left = fs::read_to_string(home.directory.join("wrapping.keys")).unwrap();
-    assert!(!old.is_empty() && !left.contains(old));
+    let newest = home.wrapping_keys();
+    // The one that has what was destroyed beside the newest is told by its number alone.
+    let mut both = before.clone();
+    both.push_str(newest.lines().nth(1).unwrap());
+    for older in [&none, &before, &both] {
+        fs::write(home.file(), older).unwrap();
+        let opened = vault(&home.pool, &home.directory).await;
+        assert!(matches!(opened, Err(VaultError::OutdatedWrapping)), "{opened:?}");
+    }
+    // A process that runs already finds that versions are not there which were used.
+    for older in [none, before] {
+        fs::write(home.file(), &older).unwrap();
+        for refused in [
+            home.vault.find(SCHOOL, &[stays]).await.map(drop),
+            home.vault.make(SCHOOL, id().into()).await.map(drop),
+            home.vault.destroy(SCHOOL, &[stays]).await.map(drop),
+        ] {
+            assert!(matches!(refused, Err(VaultError::OutdatedWrapping)), "{refused:?}");
+        }
+        assert_eq!(home.wrapping_keys(), older);
+    }
+    fs::write(home.file(), newest).unwrap();
+    assert!(matches!(home.find(stays).await, Found::Key(_)));
+    // A crash after the file was changed leaves it ahead of what the store was told.
+    let ahead = home.wrapping_keys();
+    let (first, keys) = ahead.split_once('\n').unwrap();
+    let (file, changes) = first.rsplit_once(' ').unwrap();
+    fs::write(home.file(), format!("{file} {}\n{keys}", changes.parse::<u64>().unwrap() + 1)).unwrap();
+    home.another().await.make(other, id().into()).await.unwrap();
 }
 
 #[tokio::test]
@@ -239,7 +347,7 @@ async fn a_key_store_is_used_with_its_own_key_file_and_no_other() {
     let home = Home::new().await;
     let elsewhere = home.directory.join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
-    assert!(matches!(vault(&home.pool, &elsewhere).await, Err(VaultError::OtherKeyFile)));
+    assert!(matches!(vault(&home.pool, &elsewhere).await, Err(VaultError::OtherWrapping)));
     home.another().await;
 }
 

@@ -127,7 +127,7 @@ impl Place {
                 (Logins::of_their_own(&home::prepare_key_store(&server.options()).await?), Some(server))
             }
         };
-        Ok(Some((KeyStore { database, wrapping: Arc::new(self.home()?.wrapping_keys()?) }, server)))
+        Ok(Some((KeyStore { database, wrapping: Arc::new(self.home()?.wrapping_keys()?).into() }, server)))
     }
 }
 
