@@ -6,6 +6,7 @@
 mod aead;
 mod data_key;
 mod key_file;
+mod own_file;
 mod renewal;
 mod rows;
 mod store;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     KeyFile, VaultError,
     key_file::Holder,
+    own_file,
     rows::{Row, Unwrapping, bound_to, lock},
     store::blocking,
 };
@@ -51,6 +52,7 @@ pub(crate) async fn wrap_anew_without(
     without: Vec<DataKeyId>,
 ) -> Result<Left, VaultError> {
     sqlx::query!("SELECT pg_advisory_xact_lock($1)", lock(of)).fetch_one(&mut *connection).await?;
+    own_file::check(&mut *connection, of.context, wrapping).await?;
     let rows = sqlx::query_as!(
         Row,
         "SELECT key_id, version, wrapped FROM keys.data_key WHERE context = $1 AND owner_id = $2",

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     DataKey, KeyFile, KeyFileError,
     key_file::Holder,
+    own_file,
     renewal::{Left, wrap_anew_without},
     rows::{Row, Unwrapping, bound_to, lock},
 };
@@ -89,7 +90,8 @@ impl Vault {
     /// context's keys is theirs from then on, and no older copy of it than has been seen.
     pub async fn open(context: &'static str, pool: PgPool, wrapping: Arc<KeyFile>) -> Result<Self, VaultError> {
         let keys = Arc::clone(&wrapping);
-        transact(&pool, move |connection| Box::pin(async move { take(connection, context, keys).await })).await?;
+        transact(&pool, move |connection| Box::pin(async move { own_file::take(connection, context, &keys).await }))
+            .await?;
         Ok(Self(Some(Arc::new(Store { context, pool, wrapping }))))
     }
 
@@ -191,32 +193,6 @@ impl Vault {
     }
 }
 
-/// Sees to it that the file is the context's own, and no older than any that was used with its keys.
-async fn take(connection: &mut PgConnection, context: &'static str, keys: Arc<KeyFile>) -> Result<(), VaultError> {
-    let (file, _) = keys.state()?;
-    sqlx::query!(
-        "INSERT INTO keys.wrapping_file (context, file, changes) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
-        context,
-        file,
-    )
-    .execute(&mut *connection)
-    .await?;
-    // Locked before the file is read: nobody can have seen a later one and said so meanwhile.
-    let known = sqlx::query!("SELECT file, changes FROM keys.wrapping_file WHERE context = $1 FOR UPDATE", context);
-    let known = known.fetch_one(&mut *connection).await?;
-    let (file, found) = blocking(move || Ok(keys.state()?)).await?;
-    if known.file != file {
-        return Err(VaultError::OtherKeyFile);
-    }
-    if found < known.changes {
-        return Err(VaultError::OlderKeyFile { found, seen: known.changes });
-    }
-    sqlx::query!("UPDATE keys.wrapping_file SET changes = $2 WHERE context = $1", context, found)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 async fn rows(connection: &mut PgConnection, of: Holder, ids: &[Uuid]) -> Result<Vec<Row>, sqlx::Error> {
     sqlx::query_as!(
         Row,
@@ -237,6 +213,7 @@ async fn make(
     of: Holder,
     new: Vec<Uuid>,
 ) -> Result<(), VaultError> {
+    own_file::check(&mut *connection, of.context, wrapping).await?;
     let keys = Arc::clone(wrapping);
     let (version, new, wrapped) = blocking(move || {
         let (version, cipher) = keys.newest(of)?;

@@ -262,6 +262,29 @@ async fn an_older_copy_of_the_key_file_is_not_taken() {
     home.another().await;
 }
 
+/// Else a key that the newest file opens would be taken for one that nothing opens, and stay in every dump; and a new one would
+/// be lost with the older file.
+#[tokio::test]
+async fn an_older_copy_of_the_key_file_makes_and_destroys_nothing_in_a_process_that_runs() {
+    let (home, first, gone) = (Home::new().await, DataKeyId::from(id()), DataKeyId::from(id()));
+    home.vault.make_all(SCHOOL, &[first, gone]).await.unwrap();
+    let path = home.directory.join("wrapping.keys");
+    let older = fs::read_to_string(&path).unwrap();
+    home.vault.destroy(SCHOOL, &[first]).await.unwrap();
+    let (newest, dump) = (fs::read_to_string(&path).unwrap(), home.rows().await);
+    fs::write(&path, &older).unwrap();
+    let refused = home.vault.destroy(SCHOOL, &[gone]).await;
+    assert!(matches!(refused, Err(VaultError::OlderKeyFile { found: 2, seen: 3 })), "{refused:?}");
+    let refused = home.vault.make(SCHOOL, id().into()).await;
+    assert!(matches!(refused, Err(VaultError::OlderKeyFile { found: 2, seen: 3 })), "{refused:?}");
+    assert_eq!((fs::read_to_string(&path).unwrap(), home.rows().await), (older, dump.clone()), "nothing was done");
+    fs::write(&path, newest).unwrap();
+    assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 1);
+    home.replace(dump).await;
+    let lacking = home.vault.find(SCHOOL, &[gone]).await;
+    assert!(matches!(lacking, Err(VaultError::KeyFile(KeyFileError::Lacking { version: 2, .. }))), "{lacking:?}");
+}
+
 #[tokio::test]
 async fn a_destruction_that_was_cut_short_is_finished_by_asking_again() {
     let (home, gone) = (Home::new().await, DataKeyId::from(id()));
