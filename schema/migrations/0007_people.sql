@@ -90,7 +90,6 @@ BEGIN
     );
     CREATE INDEX ON recusal (school_id);
     CREATE INDEX ON recusal (trust_id);
-    CREATE INDEX ON recusal (person_id);
     CREATE TABLE matter (
         matter_id  uuid PRIMARY KEY,
         school_id  uuid,

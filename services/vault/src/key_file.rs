@@ -128,14 +128,16 @@ impl KeyFile {
         Ok((version, self.cipher(&key)?))
     }
 
-    /// The oldest version of a wrapping key that is there; none if there is none.
-    pub(crate) fn oldest(&self, of: Holder) -> Result<Option<i32>, KeyFileError> {
-        Ok(self.known()?.keys.get(&of.key()).and_then(|versions| versions.keys().next().copied()))
+    /// From which version of a wrapping key to which there are all; none if there is none.
+    pub(crate) fn versions(&self, of: Holder) -> Result<Option<(i32, i32)>, KeyFileError> {
+        let known = self.known()?;
+        let versions = known.keys.get(&of.key());
+        Ok(versions.and_then(|all| Some((*all.first_key_value()?.0, *all.last_key_value()?.0))))
     }
 
     /// Destroys every version of a wrapping key before this one. Where there is none, the file stays as it is.
     pub(crate) fn destroy_before(&self, of: Holder, version: i32) -> Result<(), KeyFileError> {
-        if self.oldest(of)?.is_none_or(|oldest| oldest >= version) {
+        if self.versions(of)?.is_none_or(|(oldest, _)| oldest >= version) {
             return Ok(());
         }
         self.change(|keys| {

@@ -1,9 +1,10 @@
 //! Destroying keys beyond the reach of an old backup: the owner's others are wrapped anew, under the next version of the wrapping
 //! key, and the versions before it are destroyed.
 //!
-//! With the wrapping key of today the newest key store would be lost for good, so it is never destroyed from an older one. A renewal
-//! brings every row of its owner to the new version, also of what was destroyed before, and leaves one at least that was. So an
-//! older store has a row of a version that the file has no more, or none that was destroyed though there was a renewal.
+//! With the wrapping key of today the newest key store would be lost for good, so it is not destroyed from one of before a renewal.
+//! A renewal brings every row of its owner to the new version, also of what was destroyed before, and leaves one at least that
+//! was. So such a store has a row of a version that the file has no more, or none that was destroyed. An older store of after the
+//! last renewal cannot be told so.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -81,11 +82,12 @@ fn decide(keys: &KeyFile, of: Holder, rows: &[Row], without: Vec<DataKeyId>) -> 
     let without: HashSet<DataKeyId> = without.into_iter().collect();
     let (gone, kept): (Vec<&Row>, Vec<&Row>) =
         rows.iter().filter(|row| row.wrapped.is_some()).partition(|row| without.contains(&row.id()));
+    let versions = keys.versions(of)?;
+    let is_older = is_older(rows, versions);
+    let can_open = |row: &&Row| versions.is_some_and(|(oldest, newest)| (oldest..=newest).contains(&row.version));
+    let needs_renewal = gone.iter().any(can_open);
     let ids = gone.iter().map(|row| row.key_id).collect();
-    let mut unwrapping = Unwrapping::new(keys, of);
-    let (gone, kept) = (unwrapping.open_all(gone)?, unwrapping.open_all(kept)?);
-    let is_older = is_older(rows, keys.oldest(of)?) || kept.lacking;
-    if gone.opened.is_empty() {
+    if !needs_renewal {
         let oldest = rows.iter().map(|row| row.version).min().filter(|_| !is_older);
         return Ok(Decided { gone: ids, oldest, renewed: None });
     }
@@ -94,18 +96,21 @@ fn decide(keys: &KeyFile, of: Holder, rows: &[Row], without: Vec<DataKeyId>) -> 
     }
     let (version, cipher) = keys.renew(of)?;
     let mut renewed = Renewed { version, keys: Vec::new(), wrapped: Vec::new(), changes: keys.state()?.1 };
-    for (row, key) in kept.opened {
+    let mut unwrapping = Unwrapping::new(keys, of);
+    for row in kept {
+        let key = unwrapping.open(row)?.to_vec();
         renewed.keys.push(row.key_id);
-        renewed.wrapped.push(cipher.seal(&bound_to(of, row.id()), key.to_vec()).map_err(|_| VaultError::Cipher)?);
+        renewed.wrapped.push(cipher.seal(&bound_to(of, row.id()), key).map_err(|_| VaultError::Cipher)?);
     }
     Ok(Decided { gone: ids, oldest: Some(version), renewed: Some(renewed) })
 }
 
-/// Whether these rows of an owner show that the store is an older one than the wrapping keys, of which `oldest` is the first that
-/// there is. Version 1 is there until the first renewal is over.
-fn is_older(rows: &[Row], oldest: Option<i32>) -> bool {
-    let Some(oldest) = oldest.filter(|oldest| *oldest > 1) else { return false };
-    rows.iter().any(|row| row.version < oldest) || rows.iter().all(|row| row.wrapped.is_some())
+/// Whether these rows of an owner show that the store is not the one of the wrapping keys, of which there are the versions from one
+/// to another. Version 1 is there until the first renewal is over.
+fn is_older(rows: &[Row], versions: Option<(i32, i32)>) -> bool {
+    let Some((oldest, newest)) = versions else { return !rows.is_empty() };
+    rows.iter().any(|row| row.version < oldest || newest < row.version)
+        || oldest > 1 && rows.iter().all(|row| row.wrapped.is_some())
 }
 
 async fn write(connection: &mut PgConnection, of: Holder, renewed: &Renewed) -> Result<(), VaultError> {

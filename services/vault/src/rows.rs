@@ -5,7 +5,7 @@ use std::collections::{HashMap, hash_map::Entry};
 use schema::DataKeyId;
 use uuid::Uuid;
 
-use crate::{KeyFile, KeyFileError, VaultError, aead::Aead, key_file::Holder};
+use crate::{KeyFile, VaultError, aead::Aead, key_file::Holder};
 
 /// A key as it is kept.
 #[derive(Debug)]
@@ -29,30 +29,9 @@ pub(crate) struct Unwrapping<'k> {
     versions: HashMap<i32, Aead>,
 }
 
-/// Some rows' keys.
-pub(crate) struct OpenedRows<'r> {
-    pub(crate) opened: Vec<(&'r Row, [u8; 32])>,
-    /// Whether there are others, whose version the file does not have.
-    pub(crate) lacking: bool,
-}
-
 impl<'k> Unwrapping<'k> {
     pub(crate) fn new(keys: &'k KeyFile, of: Holder) -> Self {
         Self { keys, of, versions: HashMap::new() }
-    }
-
-    pub(crate) fn open_all<'r>(
-        &mut self,
-        rows: impl IntoIterator<Item = &'r Row>,
-    ) -> Result<OpenedRows<'r>, VaultError> {
-        let mut all = OpenedRows { opened: Vec::new(), lacking: false };
-        for row in rows {
-            match self.open(row) {
-                Err(VaultError::KeyFile(KeyFileError::Lacking { .. })) => all.lacking = true,
-                key => all.opened.push((row, key?)),
-            }
-        }
-        Ok(all)
     }
 
     pub(crate) fn open(&mut self, row: &Row) -> Result<[u8; 32], VaultError> {

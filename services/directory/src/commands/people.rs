@@ -200,20 +200,9 @@ impl Command for ChangeLogin {
         person_stream(self.person)
     }
 
-    async fn ask(&self, _: &Given) -> Result<PersonCommand, Error> {
-        let login = self.login.clone();
-        Ok(if self.linked { PersonCommand::LinkLogin(login) } else { PersonCommand::UnlinkLogin(login) })
-    }
-
-    /// Nobody says by which logins they are known themselves: whoever is recused is so by each, and others' would be theirs.
-    async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
-        let events = eventlog::load::<PersonEvent>(connection, given.owner, &person_stream(self.person)).await?;
-        match Person::after(events.iter().map(|stored| &stored.event)) {
-            Person::Known(known) if self.linked && known.ever_logged_in_as(&given.actor) => {
-                Err(CommandError::Refused(PersonError::OneAlone.into()))
-            }
-            Person::Known(_) | Person::Unknown | Person::Forgotten => Ok(()),
-        }
+    async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
+        let (login, by) = (self.login.clone(), given.actor.clone());
+        Ok(if self.linked { PersonCommand::LinkLogin(login, by) } else { PersonCommand::UnlinkLogin(login) })
     }
 
     async fn answer(&self, _: &Given, done: &Done<PersonEvent>) -> Result<PersonId, Error> {

@@ -66,8 +66,8 @@ pub enum PersonCommand {
     Provision(PersonRecorded, PersonProvisioned),
     /// Say that it keeps no account of the person any more.
     Deprovision,
-    /// Let the person log in by a name.
-    LinkLogin(LoginName),
+    /// Let the person log in by a name, says somebody, as the log knows them.
+    LinkLogin(LoginName, String),
     /// Let nobody log in as this person by a name.
     UnlinkLogin(LoginName),
     /// Say when the person leaves.
@@ -139,7 +139,7 @@ impl Aggregate for Person {
             (Self::Known(Known { left: Some(left), .. }), PersonCommand::Leave(on)) if on == left => Ok(vec![]),
             (
                 Self::Known(Known { left: Some(_), .. }),
-                PersonCommand::Amend(_) | PersonCommand::Provision(..) | PersonCommand::LinkLogin(_),
+                PersonCommand::Amend(_) | PersonCommand::Provision(..) | PersonCommand::LinkLogin(..),
             ) => Err(PersonError::HasLeft),
             (Self::Known(_), PersonCommand::Amend(amended)) => Ok(vec![PersonEvent::Amended(amended.clone())]),
             (Self::Known(known), PersonCommand::Provision(said, provisioned)) => known.provision(said, provisioned),
@@ -147,7 +147,11 @@ impl Aggregate for Person {
                 let account = known.account.iter().map(|had| had.account);
                 Ok(account.map(|account| PersonEvent::Deprovisioned(PersonDeprovisioned { account })).collect())
             }
-            (Self::Known(known), PersonCommand::LinkLogin(login)) => known.link(login),
+            // Whoever is recused is so by each of their logins (R130): others' would be recused as they are.
+            (Self::Known(known), PersonCommand::LinkLogin(_, by)) if known.ever_logged_in_as(by) => {
+                Err(PersonError::OneAlone)
+            }
+            (Self::Known(known), PersonCommand::LinkLogin(login, _)) => known.link(login),
             (Self::Known(known), PersonCommand::UnlinkLogin(login)) => known.unlink(login),
             (Self::Known(_), PersonCommand::Leave(on)) => Ok(vec![PersonEvent::Left(PersonLeft { on: *on })]),
             (Self::Known(known), PersonCommand::Forget(command)) if known.ever_logged_in_as(&command.by) => {

@@ -109,9 +109,10 @@ pub async fn of(
     );
     let rows = rows.fetch_all(&mut *connection).await?;
     let recused = recused(&mut *connection, rows.iter().map(|row| row.matter).collect()).await?;
-    let recusals = rows.into_iter().map(|row| {
-        let takers = colleagues.takers(row.person.into(), &recused[&row.matter], today);
-        Recusal { matter: row.matter, person: row.person, at: row.at, recuser: row.recuser, takers }
+    // Who was recused between the two is not shown it any more.
+    let recusals = rows.into_iter().filter_map(|row| {
+        let takers = colleagues.takers(row.person.into(), recused.get(&row.matter)?, today);
+        Some(Recusal { matter: row.matter, person: row.person, at: row.at, recuser: row.recuser, takers })
     });
     Ok(recusals.collect())
 }
@@ -132,11 +133,16 @@ async fn recused(c: &mut PgConnection, matters: Vec<Uuid>) -> Result<HashMap<Uui
 async fn colleagues(c: &mut PgConnection, at: Workplace, today: NaiveDate) -> Result<Colleagues, sqlx::Error> {
     let held = people::roles(&mut *c, at).await?.into_iter();
     let held = held.filter(|role| role.from <= today && role.to.is_none_or(|to| today < to));
-    let left = people::of(&mut *c, at).await?.into_iter();
+    let left = sqlx::query!(
+        r#"SELECT person_id AS "person!", left_on AS "on!" FROM published.person_v1
+           WHERE (school_id = $1 OR trust_id = $1) AND left_on IS NOT NULL"#,
+        at.owner().id(),
+    );
+    let left = left.fetch_all(&mut *c).await?.into_iter();
     Ok(Colleagues {
         holders: held.map(|role| (role.role, role.person)).collect(),
         substitutes: standing_in(c, at).await?,
-        leaving: left.filter_map(|person| Some((person.person, person.left_on?))).collect(),
+        leaving: left.map(|row| (row.person.into(), row.on)).collect(),
     })
 }
 

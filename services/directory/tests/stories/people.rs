@@ -7,8 +7,8 @@ use directory::{
     PeopleView,
     commands::{
         AmendPerson, Appoint, ChangeLogin, ConfirmForgetting, DiscloseRecord, EndAppointment, PersonRefusal,
-        ProposeForgetting, ReadIdentities, ReadingRefusal, RecordLeaving, RecordPerson, Shown, StaffingRefusal,
-        destroy_left_over,
+        ProposeForgetting, ReadIdentities, ReadingRefusal, RecordLeaving, RecordPerson, RecusalRefusal, Recuse, Shown,
+        StaffingRefusal, destroy_left_over, leave_trust,
     },
     domain::{
         name::Name,
@@ -370,6 +370,20 @@ async fn one_of_the_trusts_people_holds_a_role_at_its_school_and_nobody_of_elsew
     let at = far;
     let command = Appoint { at, person: trusts, role: StaffRole::Teacher, from: day(0), to: None, succeeds: false };
     assert_eq!(refused(room.tell_at(at, "far", command).await), StaffingRefusal::PersonUnknown);
+}
+
+/// R130: their role may hold still.
+#[tokio::test]
+async fn one_of_a_former_trusts_people_is_recused_and_nobody_of_elsewhere_is() {
+    let room = Staffroom::new().await;
+    let (at, matter) = (room.at(), None);
+    let trusts = room.record_at(Workplace::Trust(room.trust), "Bo Vantongeren").await;
+    let leaves = (room.trust, first_day() + Days::new(3));
+    leave_trust(&room.house.directory, room.school, leaves, because("leave"), now()).await.unwrap();
+    room.house.catch_up().await;
+    assert!(room.tell_at(at, "recuse", Recuse { at, matter, person: trusts }).await.is_ok());
+    let nobody = Recuse { at, matter, person: Uuid::from_u128(1).into() };
+    assert_eq!(refused(room.tell_at(at, "nobody", nobody).await), RecusalRefusal::PersonUnknown);
 }
 
 #[tokio::test]

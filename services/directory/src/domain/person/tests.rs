@@ -34,6 +34,10 @@ fn left() -> PersonEvent {
     PersonEvent::Left(PersonLeft { on: day("2027-07-31") })
 }
 
+fn link(n: u8) -> PersonCommand {
+    PersonCommand::LinkLogin(login(n), "somebody else".to_owned())
+}
+
 #[test]
 fn a_person_is_recorded_once() {
     let PersonEvent::Recorded(person) = recorded() else { unreachable!() };
@@ -46,7 +50,7 @@ fn a_person_is_recorded_once() {
 fn of_somebody_unknown_nothing_is_said() {
     for command in [
         PersonCommand::Amend(amended()),
-        PersonCommand::LinkLogin(login(1)),
+        link(1),
         PersonCommand::UnlinkLogin(login(1)),
         PersonCommand::Leave(day("2027-07-31")),
     ] {
@@ -58,28 +62,39 @@ fn of_somebody_unknown_nothing_is_said() {
 fn a_person_logs_in_by_a_name_until_it_is_unlinked() {
     let person = Person::after(&[recorded()]);
     assert_eq!(person.decide(&PersonCommand::UnlinkLogin(login(1))), Err(PersonError::LoginUnknown));
-    assert_eq!(person.decide(&PersonCommand::LinkLogin(login(1))), Ok(vec![linked(1)]));
+    assert_eq!(person.decide(&link(1)), Ok(vec![linked(1)]));
     let person = person.evolve(&linked(1));
-    assert_eq!(person.decide(&PersonCommand::LinkLogin(login(1))), Ok(vec![]));
+    assert_eq!(person.decide(&link(1)), Ok(vec![]));
     let unlinked = PersonEvent::LoginUnlinked(LoginUnlinked { login: login(1) });
     assert_eq!(person.decide(&PersonCommand::UnlinkLogin(login(1))), Ok(vec![unlinked.clone()]));
     let Person::Known(known) = person.evolve(&unlinked) else { panic!("unknown") };
     assert!(known.logins.is_empty() && known.ever_logged_in_as(login(1).as_str()), "who it was is known still");
 }
 
+/// R130.
+#[test]
+fn nobody_links_a_login_to_their_own_record() {
+    let unlinked = PersonEvent::LoginUnlinked(LoginUnlinked { login: login(1) });
+    for person in [Person::after(&[recorded(), linked(1)]), Person::after(&[recorded(), linked(1), unlinked])] {
+        let themselves = PersonCommand::LinkLogin(login(2), login(1).as_str().to_owned());
+        assert_eq!(person.decide(&themselves), Err(PersonError::OneAlone));
+        assert_eq!(person.decide(&link(2)), Ok(vec![linked(2)]));
+    }
+}
+
 #[test]
 fn a_sixth_name_is_refused() {
     let person = Person::after([recorded()].iter().chain(&[linked(1), linked(2), linked(3), linked(4)]));
-    assert_eq!(person.decide(&PersonCommand::LinkLogin(login(5))), Ok(vec![linked(5)]));
+    assert_eq!(person.decide(&link(5)), Ok(vec![linked(5)]));
     let person = person.evolve(&linked(5));
-    assert_eq!(person.decide(&PersonCommand::LinkLogin(login(6))), Err(PersonError::TooManyLogins));
+    assert_eq!(person.decide(&link(6)), Err(PersonError::TooManyLogins));
 }
 
 #[test]
 fn of_somebody_who_left_only_the_day_can_be_said_otherwise_and_a_login_taken() {
     let person = Person::after(&[recorded(), linked(1), left()]);
     assert_eq!(person.decide(&PersonCommand::Amend(amended())), Err(PersonError::HasLeft));
-    assert_eq!(person.decide(&PersonCommand::LinkLogin(login(2))), Err(PersonError::HasLeft));
+    assert_eq!(person.decide(&link(2)), Err(PersonError::HasLeft));
     assert_eq!(person.decide(&PersonCommand::Leave(day("2027-07-31"))), Ok(vec![]));
     let earlier = PersonEvent::Left(PersonLeft { on: day("2027-06-30") });
     assert_eq!(person.decide(&PersonCommand::Leave(day("2027-06-30"))), Ok(vec![earlier]));
@@ -128,7 +143,7 @@ fn a_person_who_has_left_is_forgotten_by_two() {
     let nobody = pending.evolve(&forgotten);
     assert_eq!(nobody, Person::Forgotten);
     assert_eq!(nobody.decide(&confirm("b", "2027-08-01")), Ok(vec![]));
-    for command in [PersonCommand::Amend(amended()), PersonCommand::LinkLogin(login(1)), withdraw] {
+    for command in [PersonCommand::Amend(amended()), link(1), withdraw] {
         assert_eq!(nobody.decide(&command), Err(PersonError::NotRecorded));
     }
 }
