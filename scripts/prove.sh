@@ -13,6 +13,7 @@ printf '## %s UTC, commit %s, %s cores\n\n' "$(date -u +%T)" "$(git rev-parse --
 printf '| what | command | seconds | outcome |\n|---|---|---|---|\n' >>"$record"
 
 cargo build --locked --package database --bins
+scripts/vault-server/build.sh
 failed=0
 prove() { # name, command…
     local name=$1 command=("${@:2}") began=$SECONDS output outcome

@@ -10,6 +10,8 @@ export DATABASE_URL="${WARDLOG_TEST_DATABASE_URL:?run: make sabotage}&options=-c
 # would leave sabotaged ones behind for the next ordinary build.
 main="${CARGO_TARGET_DIR:-$PWD/target}"
 export CARGO_TARGET_DIR="$main/sabotage/target" RUST_BACKTRACE=0
+scripts/vault-server/build.sh
+export WARDLOG_VAULT_SERVER="$PWD/target/vault-server/vault-server"
 copy="$main/sabotage/tree"
 rm -rf "$copy" && mkdir -p "$copy"
 # Every file gets the time of its copying, and each patch its own: cargo rebuilds by times.

@@ -13,7 +13,10 @@ compgen -G '/usr/lib/postgresql/1[5-9]/bin/initdb' >/dev/null || compgen -G '/us
     missing+=(postgresql)
 [ -x /usr/sbin/squid ] || welcome+=(squid)
 [ -x /usr/sbin/e2guardian ] || welcome+=(e2guardian)
-[ "$purpose" = test ] && missing+=("${welcome[@]}") && welcome=()
+if [ "$purpose" = test ]; then
+    missing+=("${welcome[@]}") && welcome=()
+    command -v go >/dev/null 2>&1 || [ -x /usr/local/go/bin/go ] || missing+=(golang-go)
+fi
 
 if ! command -v cargo >/dev/null 2>&1; then
     echo "cargo is not installed: install Rust with rustup, then run this again (rust-toolchain.toml names the version)" >&2

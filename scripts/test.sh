@@ -9,6 +9,8 @@ step "format"
 cargo fmt --all --check
 step "build what starts the test server"
 cargo build --locked --package database --bins
+step "HashiCorp Vault, for the tests of its transit engine"
+scripts/vault-server/build.sh
 step "tests"
 target/debug/with-postgres cargo test --locked --workspace
 step "the stories again, each role in a process of its own"

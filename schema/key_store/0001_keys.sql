@@ -38,14 +38,24 @@ CREATE TABLE keys.data_key (
     PRIMARY KEY (context, owner_id, key_id)
 );
 
--- The file whose wrapping keys a context's keys are under, by the id on its first line; and the most changes of it that were seen,
--- for no older copy of it is taken.
-CREATE TABLE keys.wrapping_file (
-    context  text PRIMARY KEY,
-    file     uuid NOT NULL,
-    changes  bigint NOT NULL
+-- The newest versions that are known of an owner's wrapping key: `announced` before it is made, `used` when it wraps a key.
+-- By them a store is told that is older than the wrapping keys, or wrapping keys that are older than the store.
+CREATE TABLE keys.wrapping_key (
+    context    text NOT NULL,
+    owner_id   uuid NOT NULL,
+    announced  integer NOT NULL,
+    used       integer NOT NULL DEFAULT 0 CHECK (used BETWEEN 0 AND announced),
+    PRIMARY KEY (context, owner_id)
 );
-GRANT SELECT, INSERT, UPDATE (changes) ON keys.wrapping_file TO wardlog_directory, wardlog_filtering;
+GRANT SELECT, INSERT, UPDATE (announced, used) ON keys.wrapping_key TO wardlog_directory, wardlog_filtering;
+
+-- The wrapping keys that a context's keys are under: which they are, and how often they had been changed at least.
+CREATE TABLE keys.wrapping (
+    context      text PRIMARY KEY,
+    wrapping_id  uuid NOT NULL,
+    changes      bigint NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE (changes) ON keys.wrapping TO wardlog_directory, wardlog_filtering;
 
 -- A service finds the keys of its own context, and no other's.
 DO $$
@@ -53,7 +63,7 @@ DECLARE
     t text;
     one text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['data_key', 'wrapping_file'] LOOP
+    FOREACH t IN ARRAY ARRAY['data_key', 'wrapping_key', 'wrapping'] LOOP
         EXECUTE format('ALTER TABLE keys.%I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE keys.%I FORCE ROW LEVEL SECURITY', t);
         FOREACH one IN ARRAY ARRAY['directory', 'filtering'] LOOP

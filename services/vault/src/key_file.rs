@@ -4,7 +4,7 @@
 //! reach of an old backup, the others are wrapped under the next version and this one is destroyed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     fmt, fs,
     io::{self, BufRead, BufReader, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
@@ -16,14 +16,11 @@ use aws_lc_rs::rand;
 use data_encoding::BASE64URL_NOPAD;
 use uuid::Uuid;
 
-use crate::aead::Aead;
-
-/// Whose wrapping key: a context's for a school or trust.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Holder {
-    pub(crate) context: &'static str,
-    pub(crate) owner: Uuid,
-}
+use crate::{
+    aead::Aead,
+    holder::{Holder, Versions},
+    wrapping::State,
+};
 
 /// Why the wrapping keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,14 +43,6 @@ pub enum KeyFileError {
         /// The line, from 1.
         line: usize,
     },
-    /// It was destroyed.
-    #[error("{path} lacks version {version} of a wrapping key")]
-    Lacking {
-        /// The file.
-        path: PathBuf,
-        /// The version.
-        version: i32,
-    },
 }
 
 /// Each wrapping key's versions, by context and owner.
@@ -73,12 +62,6 @@ struct Known {
     keys: Keys,
 }
 
-/// A file's first line.
-struct First {
-    id: Uuid,
-    changes: i64,
-}
-
 impl KeyFile {
     /// Opens the file, making it the first time, readable by its owner alone.
     pub fn open(path: &Path) -> Result<Self, KeyFileError> {
@@ -95,51 +78,40 @@ impl KeyFile {
     }
 
     /// The file's own id, and how often it was changed.
-    pub(crate) fn state(&self) -> Result<(Uuid, i64), KeyFileError> {
-        let first = First::parse(&self.known()?.first).ok_or_else(|| self.wrong(0))?;
-        Ok((first.id, first.changes))
+    pub(crate) fn state(&self) -> Result<State, KeyFileError> {
+        State::parse(&self.known()?.first).ok_or_else(|| self.wrong(0))
     }
 
-    /// The newest version of a wrapping key, made if there is none.
-    pub(crate) fn newest(&self, of: Holder) -> Result<(i32, Aead), KeyFileError> {
-        let known = self.known()?.keys.get(&of.key()).and_then(newest);
-        let (version, key) = match known {
-            Some(known) => known,
-            None => self.change(|keys| {
-                let versions = keys.entry(of.key()).or_default();
-                newest(versions).map_or_else(|| add(versions, 1), Ok)
-            })?,
-        };
-        Ok((version, self.cipher(&key)?))
-    }
-
-    /// One version of a wrapping key.
-    pub(crate) fn version(&self, of: Holder, version: i32) -> Result<Aead, KeyFileError> {
-        let key = self.known()?.keys.get(&of.key()).and_then(|versions| versions.get(&version).copied());
-        self.cipher(&key.ok_or_else(|| KeyFileError::Lacking { path: self.path.clone(), version })?)
-    }
-
-    /// Makes the next version of a wrapping key.
-    pub(crate) fn renew(&self, of: Holder) -> Result<(i32, Aead), KeyFileError> {
-        let (version, key) = self.change(|keys| {
-            let versions = keys.entry(of.key()).or_default();
-            add(versions, newest(versions).map_or(1, |(version, _)| version + 1))
-        })?;
-        Ok((version, self.cipher(&key)?))
-    }
-
-    /// From which version of a wrapping key to which there are all; none if there is none.
-    pub(crate) fn versions(&self, of: Holder) -> Result<Option<(i32, i32)>, KeyFileError> {
+    /// Which versions of a wrapping key there are; none of one that was never made.
+    pub(crate) fn versions(&self, of: Holder) -> Result<Option<Versions>, KeyFileError> {
         let known = self.known()?;
-        let versions = known.keys.get(&of.key());
-        Ok(versions.and_then(|all| Some((*all.first_key_value()?.0, *all.last_key_value()?.0))))
+        let versions = known.keys.get(&of.key()).map(BTreeMap::keys);
+        Ok(versions.and_then(|mut all| {
+            let oldest = *all.next()?;
+            Some(Versions { oldest, newest: all.next_back().copied().unwrap_or(oldest) })
+        }))
     }
 
-    /// Destroys every version of a wrapping key before this one. Where there is none, the file stays as it is.
+    /// One version of a wrapping key, if it is there.
+    pub(crate) fn version(&self, of: Holder, version: i32) -> Result<Option<Aead>, KeyFileError> {
+        let key = self.known()?.keys.get(&of.key()).and_then(|versions| versions.get(&version).copied());
+        let cipher = key.map(|key| Aead::new(&key)).transpose();
+        cipher.map_err(|_| self.failed(io::Error::other("the cipher refuses a key")))
+    }
+
+    /// Makes a version of a wrapping key, unless it is there.
+    pub(crate) fn add(&self, of: Holder, version: i32) -> Result<(), KeyFileError> {
+        self.change(|keys| {
+            let versions = keys.entry(of.key()).or_default();
+            if let Entry::Vacant(absent) = versions.entry(version) {
+                absent.insert(fresh()?);
+            }
+            Ok(())
+        })
+    }
+
+    /// Destroys every version of a wrapping key before this one.
     pub(crate) fn destroy_before(&self, of: Holder, version: i32) -> Result<(), KeyFileError> {
-        if self.versions(of)?.is_none_or(|(oldest, _)| oldest >= version) {
-            return Ok(());
-        }
         self.change(|keys| {
             keys.entry(of.key()).or_default().retain(|other, _| *other >= version);
             Ok(())
@@ -167,7 +139,7 @@ impl KeyFile {
     fn read(&self) -> Result<Known, KeyFileError> {
         let text = fs::read_to_string(&self.path).map_err(|source| self.failed(source))?;
         let mut lines = text.lines().enumerate();
-        let first = lines.next().map(|(_, first)| first).filter(|first| First::parse(first).is_some());
+        let first = lines.next().map(|(_, first)| first).filter(|first| State::parse(first).is_some());
         let first = first.ok_or_else(|| self.wrong(0))?.to_owned();
         let mut keys = Keys::new();
         for (number, line) in lines {
@@ -183,21 +155,20 @@ impl KeyFile {
 
     /// Changes the file as a whole, one process at a time. The old one is written over before it goes: what a disk keeps
     /// of it all the same, no program can take away.
-    fn change<T>(&self, what: impl FnOnce(&mut Keys) -> io::Result<T>) -> Result<T, KeyFileError> {
+    fn change(&self, what: impl FnOnce(&mut Keys) -> io::Result<()>) -> Result<(), KeyFileError> {
         let lock = self.lock_file().map_err(|source| self.failed(source))?;
         lock.lock().map_err(|source| self.failed(source))?;
         let Known { first, mut keys } =
             if self.path.try_exists().map_err(|source| self.failed(source))? { self.read()? } else { Known::default() };
         let replace = || {
-            let changed = what(&mut keys)?;
-            let before = First::parse(&first).map_or_else(First::fresh, Ok)?;
-            self.write(&First { changes: before.changes + 1, ..before }, &keys)?;
-            Ok(changed)
+            what(&mut keys)?;
+            let before = State::parse(&first).map_or_else(State::fresh, Ok)?;
+            self.write(&State { changes: before.changes + 1, ..before }, &keys)
         };
         replace().map_err(|source| self.failed(source))
     }
 
-    fn write(&self, First { id, changes }: &First, keys: &Keys) -> io::Result<()> {
+    fn write(&self, State { id, changes }: &State, keys: &Keys) -> io::Result<()> {
         let draft = self.path.with_extension("draft");
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         writeln!(file, "file {id} {changes}")?;
@@ -221,10 +192,6 @@ impl KeyFile {
         old.sync_all()
     }
 
-    fn cipher(&self, key: &[u8; 32]) -> Result<Aead, KeyFileError> {
-        Aead::new(key).map_err(|_| self.failed(io::Error::other("the cipher refuses a key")))
-    }
-
     fn failed(&self, source: io::Error) -> KeyFileError {
         KeyFileError::File { path: self.path.clone(), source }
     }
@@ -240,7 +207,7 @@ impl Holder {
     }
 }
 
-impl First {
+impl State {
     fn parse(line: &str) -> Option<Self> {
         let (id, changes) = line.strip_prefix("file ")?.split_once(' ')?;
         Some(Self { id: id.parse().ok()?, changes: changes.parse().ok()? })
@@ -249,16 +216,6 @@ impl First {
     fn fresh() -> io::Result<Self> {
         Ok(Self { id: uuid::Builder::from_random_bytes(fresh()?).into_uuid(), changes: 0 })
     }
-}
-
-fn newest(versions: &BTreeMap<i32, [u8; 32]>) -> Option<(i32, [u8; 32])> {
-    versions.last_key_value().map(|(version, key)| (*version, *key))
-}
-
-fn add(versions: &mut BTreeMap<i32, [u8; 32]>, version: i32) -> io::Result<(i32, [u8; 32])> {
-    let key = fresh()?;
-    versions.insert(version, key);
-    Ok((version, key))
 }
 
 fn fresh<const N: usize>() -> io::Result<[u8; N]> {

@@ -1,16 +1,23 @@
 //! How it is kept private: what is personal is sealed where it is written, each person's under a key of their own.
 //!
 //! A [`DataKey`] seals and opens; [`Vault`] makes keys, keeps them wrapped in a database of their own, and destroys them;
-//! the keys that wrap them are each school's own and in no database ([`KeyFile`]). To forget is to destroy a key.
+//! the keys that wrap them are each school's own and in no database ([`Wrapping`]). To forget is to destroy a key.
 
 mod aead;
 mod data_key;
+mod destroying;
+mod error;
+mod holder;
 mod key_file;
-mod own_file;
-mod renewal;
-mod rows;
+mod own_wrapping;
+pub mod scratch;
 mod store;
+mod transit;
+mod wrapping;
 
 pub use data_key::{DataKey, Place, Unopened};
+pub use error::VaultError;
 pub use key_file::{KeyFile, KeyFileError};
-pub use store::{Found, Vault, VaultError};
+pub use store::{Found, Vault};
+pub use transit::{Transit, TransitError, TransitSettings};
+pub use wrapping::Wrapping;

@@ -3,6 +3,7 @@
 mod as_of;
 mod doctor;
 mod import;
+mod key_service;
 mod keys;
 mod replay;
 mod serve;
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand};
 use database::{Logins, private::PrivateServer};
 use sqlx::postgres::PgConnectOptions;
 
+use self::key_service::KeyService;
 use crate::{
     demo,
     home::{self, Home},
@@ -40,6 +42,8 @@ struct Place {
     /// The PostgreSQL database of the key store; without it, and without DATABASE_URL, a second private server
     #[arg(long, env = "VAULT_DATABASE_URL", global = true, hide_env_values = true)]
     vault_database_url: Option<PgConnectOptions>,
+    #[command(flatten)]
+    key_service: KeyService,
     /// The directory of the private server, the keys and the development issuer
     #[arg(long = "home", env = "WARDLOG_HOME", default_value = ".wardlog", global = true)]
     home: PathBuf,
@@ -127,7 +131,11 @@ impl Place {
                 (Logins::of_their_own(&home::prepare_key_store(&server.options()).await?), Some(server))
             }
         };
-        Ok(Some((KeyStore { database, wrapping: Arc::new(self.home()?.wrapping_keys()?) }, server)))
+        let wrapping = match self.key_service.transit()? {
+            Some(transit) => transit.into(),
+            None => Arc::new(self.home()?.wrapping_keys()?).into(),
+        };
+        Ok(Some((KeyStore { database, wrapping }, server)))
     }
 }
 

@@ -24,7 +24,7 @@ use reqwest::Url;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use vault::{KeyFile, Vault};
+use vault::{Vault, Wrapping};
 use web::{
     clock,
     command::{Client, Means, Service, client::Services},
@@ -83,13 +83,13 @@ pub struct Settings {
     pub door_memory: usize,
 }
 
-/// The keys of what is sealed: a database of its own, and the file of the keys that wrap them.
+/// The keys of what is sealed: a database of its own, and what wraps them.
 #[derive(Debug, Clone)]
 pub struct KeyStore {
     /// The database, as each service's role reaches it.
     pub database: Logins,
     /// The wrapping keys.
-    pub wrapping: Arc<KeyFile>,
+    pub wrapping: Wrapping,
 }
 
 impl KeyStore {
@@ -97,7 +97,7 @@ impl KeyStore {
     pub async fn vault(&self, context: &Context) -> Result<Vault> {
         let login = self.database.of(context.database).context("no login to the key store: give VAULT_DATABASE_URL")?;
         let pool = database::connect(login, context.database, 4).await.context("cannot connect to the key store")?;
-        Ok(Vault::open(context.name, pool, Arc::clone(&self.wrapping)).await?)
+        Ok(Vault::open(context.name, pool, self.wrapping.clone()).await?)
     }
 }
 

@@ -25,18 +25,27 @@ impl Drop for Place {
     }
 }
 
+fn newest(file: &KeyFile) -> Option<i32> {
+    Some(file.versions(OURS).unwrap()?.newest)
+}
+
+fn cipher(file: &KeyFile, of: Holder, version: i32) -> Aead {
+    file.version(of, version).unwrap().unwrap()
+}
+
 #[test]
 fn a_wrapping_key_is_made_once_and_found_by_every_process() {
     let place = Place::new();
     let files: Vec<_> = (0..8).map(|_| place.open().unwrap()).collect();
     thread::scope(|scope| {
         for file in &files {
-            scope.spawn(|| assert_eq!(file.newest(OURS).unwrap().0, 1));
+            scope.spawn(|| file.add(OURS, 1).unwrap());
         }
     });
-    let sealed = files[0].newest(OURS).unwrap().1.seal(b"", b"key".to_vec()).unwrap();
+    let sealed = cipher(&files[0], OURS, 1).seal(b"", b"key".to_vec()).unwrap();
     for file in &files {
-        assert_eq!(file.version(OURS, 1).unwrap().open(b"", &sealed).unwrap(), b"key");
+        assert_eq!(newest(file), Some(1));
+        assert_eq!(cipher(file, OURS, 1).open(b"", &sealed).unwrap(), b"key");
     }
 }
 
@@ -44,9 +53,12 @@ fn a_wrapping_key_is_made_once_and_found_by_every_process() {
 fn each_owner_has_another_in_each_context() {
     let (place, other) = (Place::new(), Holder { owner: Uuid::from_u128(2), ..OURS });
     let file = place.open().unwrap();
-    let sealed = file.newest(OURS).unwrap().1.seal(b"", b"key".to_vec()).unwrap();
+    file.add(OURS, 1).unwrap();
+    let sealed = cipher(&file, OURS, 1).seal(b"", b"key".to_vec()).unwrap();
     for other in [other, Holder { context: "filtering", ..OURS }] {
-        assert!(file.newest(other).unwrap().1.open(b"", &sealed).is_err());
+        assert!(file.versions(other).unwrap().is_none());
+        file.add(other, 1).unwrap();
+        assert!(cipher(&file, other, 1).open(b"", &sealed).is_err());
     }
 }
 
@@ -54,13 +66,14 @@ fn each_owner_has_another_in_each_context() {
 fn a_version_that_is_destroyed_is_gone_for_every_process_and_from_the_file() {
     let place = Place::new();
     let (file, another) = (place.open().unwrap(), place.open().unwrap());
-    file.newest(OURS).unwrap();
+    file.add(OURS, 1).unwrap();
     let first = fs::read_to_string(&file.path).unwrap();
-    file.renew(OURS).unwrap();
-    assert_eq!(another.newest(OURS).unwrap().0, 2);
-    assert!(another.version(OURS, 1).is_ok());
+    file.add(OURS, 2).unwrap();
+    assert_eq!(another.versions(OURS).unwrap(), Some(Versions { oldest: 1, newest: 2 }));
+    assert!(another.version(OURS, 1).unwrap().is_some());
     file.destroy_before(OURS, 2).unwrap();
-    assert!(matches!(another.version(OURS, 1), Err(KeyFileError::Lacking { version: 1, .. })));
+    assert_eq!(another.versions(OURS).unwrap(), Some(Versions { oldest: 2, newest: 2 }));
+    assert!(another.version(OURS, 1).unwrap().is_none());
     let key = first.trim_end().rsplit(' ').next().unwrap();
     for entry in fs::read_dir(&place.0).unwrap() {
         assert!(!fs::read_to_string(entry.unwrap().path()).unwrap().contains(key));
@@ -72,10 +85,11 @@ fn a_version_that_is_destroyed_is_gone_for_every_process_and_from_the_file() {
 fn every_change_is_seen_by_every_process_at_once() {
     let place = Place::new();
     let (file, another) = (place.open().unwrap(), place.open().unwrap());
-    for _ in 0..200 {
-        let (version, _) = file.renew(OURS).unwrap();
+    for version in 1..200 {
+        file.add(OURS, version).unwrap();
         file.destroy_before(OURS, version).unwrap();
-        assert_eq!(another.newest(OURS).unwrap().0, version);
+        assert_eq!(newest(&another), Some(version));
+        assert_eq!(another.state().unwrap(), file.state().unwrap());
     }
 }
 
@@ -83,7 +97,7 @@ fn every_change_is_seen_by_every_process_at_once() {
 fn others_may_not_read_it() {
     let place = Place::new();
     let file = place.open().unwrap();
-    file.newest(OURS).unwrap();
+    file.add(OURS, 1).unwrap();
     assert_eq!(fs::metadata(&file.path).unwrap().permissions().mode() & 0o777, 0o600);
     fs::set_permissions(&file.path, fs::Permissions::from_mode(0o640)).unwrap();
     assert!(matches!(place.open(), Err(KeyFileError::File { .. })));
@@ -93,11 +107,11 @@ fn others_may_not_read_it() {
 fn a_line_that_is_none_of_ours_is_told_by_its_number_and_not_repeated() {
     let place = Place::new();
     let file = place.open().unwrap();
-    file.newest(OURS).unwrap();
+    file.add(OURS, 1).unwrap();
     let text = fs::read_to_string(&file.path).unwrap();
     for (wrong, at) in [(format!("{text}directory secret"), 3), ("secret\n".into(), 1), (String::new(), 1)] {
         fs::write(&file.path, wrong).unwrap();
-        let error = file.newest(OURS).unwrap_err();
+        let error = file.versions(OURS).unwrap_err();
         assert!(matches!(error, KeyFileError::Line { line, .. } if line == at), "{error}");
         assert!(!error.to_string().contains("secret"));
     }

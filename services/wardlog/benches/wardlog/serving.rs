@@ -43,7 +43,7 @@ impl Serving {
             gateway_keys: None,
             key_store: Some(KeyStore {
                 database: Logins::of_their_own(database),
-                wrapping: Arc::new(KeyFile::open(&keys.join("wrapping.keys"))?),
+                wrapping: Arc::new(KeyFile::open(&keys.join("wrapping.keys"))?).into(),
             }),
             roles: roles.into(),
             issuers: vec![issuer.config()],

@@ -172,7 +172,8 @@ pub(super) async fn demo(place: &Place, options: &demo::Options) -> Result<ExitC
     let database = home::prepare_fresh(&server.options(), home::DEMO_DATABASE).await?;
     let key_server = home.key_store()?;
     let keys = home::prepare_key_store(&key_server.options()).await?;
-    let key_store = KeyStore { database: Logins::of_their_own(&keys), wrapping: Arc::new(home.wrapping_keys()?) };
+    let key_store =
+        KeyStore { database: Logins::of_their_own(&keys), wrapping: Arc::new(home.wrapping_keys()?).into() };
     let settings = Settings {
         database: Logins::of_their_own(&database),
         listen: options.listen,

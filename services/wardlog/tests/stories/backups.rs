@@ -131,7 +131,8 @@ async fn key_store(beside: &PgConnectOptions) -> PgConnectOptions {
 async fn town(log: &PgConnectOptions, keys: &PgConnectOptions, file: &Path) -> Town {
     let directory = connect(log, Role::Directory, 4).await.unwrap();
     let projections = connect(log, Role::Projections, 4).await.unwrap();
-    let key_store = KeyStore { database: Logins::of_their_own(keys), wrapping: Arc::new(KeyFile::open(file).unwrap()) };
+    let key_store =
+        KeyStore { database: Logins::of_their_own(keys), wrapping: Arc::new(KeyFile::open(file).unwrap()).into() };
     Town::start_with(Records { database: log.clone(), directory, projections }, key_store).await
 }
 

@@ -12,6 +12,7 @@ mod disclosure;
 mod files;
 mod flagged;
 mod forgetting;
+mod key_service;
 mod kill;
 mod matrix;
 mod operator;

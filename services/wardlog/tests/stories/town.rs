@@ -320,7 +320,7 @@ pub fn settings(database: &PgConnectOptions, issuer: &DevIssuer) -> Settings {
         services: BTreeMap::new(),
         gateway_secret: Some(GatewaySecret::new([4; 32])),
         gateway_keys: None,
-        key_store: Some(KeyStore { database: Logins::of_their_own(database), wrapping: wrapping_keys() }),
+        key_store: Some(KeyStore { database: Logins::of_their_own(database), wrapping: wrapping_keys().into() }),
         roles: BTreeSet::from(serve::Role::ALL),
         issuers: vec![issuer.config(), IssuerConfig { states_roles: false, ..staff(issuer).config() }],
         secret: Some(Secret::new([3; 32])),

@@ -1,0 +1,156 @@
+//! What may go wrong with a key service that does not with a file.
+
+use data_encoding::BASE64;
+use reqwest::StatusCode;
+use serde_json::json;
+use vault::TransitError;
+
+use super::*;
+
+/// What Wardlog asks of the engine, as somebody who may do everything.
+async fn as_root(settings: &TransitSettings, path: &str, body: Value) -> Value {
+    Server::shared().await.ask(Method::POST, &format!("{}/{path}", mount(settings)), &body).await
+}
+
+fn key_path() -> String {
+    format!("keys/wardlog-directory-{SCHOOL}")
+}
+
+async fn with_transit() -> (Home, TransitSettings) {
+    let settings = Server::shared().await.engine().await;
+    (Home::new(Keeper::Transit(settings.clone())).await, settings)
+}
+
+/// The process died after a step of a destruction.
+#[tokio::test]
+async fn a_destruction_that_was_cut_short_is_finished_by_asking_again() {
+    let (home, settings) = with_transit().await;
+    let (gone, stays) = (DataKeyId::from(id()), DataKeyId::from(id()));
+    home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
+    // The next version was announced and made, and nothing was written.
+    sqlx::query!("UPDATE keys.wrapping_key SET announced = 2").execute(&mut home.owner().await).await.unwrap();
+    as_root(&settings, &format!("{}/rotate", key_path()), json!({})).await;
+    assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 1);
+    let of = |answer: &str| serde_json::from_str::<Value>(answer).unwrap();
+    let shown = of(&home.wrapping_key().await);
+    assert_eq!((&shown["latest_version"], &shown["min_available_version"]), (&json!(3), &json!(3)));
+    // The rows are written anew, and no version was destroyed.
+    let (again, path) = (DataKeyId::from(id()), key_path());
+    home.vault.make(SCHOOL, again).await.unwrap();
+    home.dump("before").await;
+    as_root(&settings, &format!("{path}/rotate"), json!({})).await;
+    sqlx::query!("UPDATE keys.wrapping_key SET announced = 4").execute(&mut home.owner().await).await.unwrap();
+    home.vault.make(SCHOOL, DataKeyId::from(id())).await.unwrap();
+    sqlx::query!("DELETE FROM keys.data_key WHERE version < 4").execute(&mut home.owner().await).await.unwrap();
+    as_root(&settings, &format!("{path}/config"), json!({ "min_decryption_version": 4, "min_encryption_version": 4 }))
+        .await;
+    assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 0);
+    assert_eq!(of(&home.wrapping_key().await)["min_available_version"], 4);
+}
+
+/// However the engine is asked: what was destroyed, it has not.
+#[tokio::test]
+async fn what_was_destroyed_is_opened_by_nobody_who_may_do_everything() {
+    let (home, settings) = with_transit().await;
+    let gone = DataKeyId::from(id());
+    home.vault.make(SCHOOL, gone).await.unwrap();
+    let (_, version, wrapped) = home.rows().await.remove(0);
+    let bound_to =
+        [b"wardlog wrapped 1".as_slice(), SCHOOL.as_bytes(), Uuid::from(gone).as_bytes(), b"directory"].concat();
+    let asked = json!({
+        "ciphertext": format!("vault:v{version}:{}", BASE64.encode(&wrapped.unwrap())),
+        "associated_data": BASE64.encode(&bound_to),
+    });
+    let path = format!("{}/decrypt/wardlog-directory-{SCHOOL}", mount(&settings));
+    let server = Server::shared().await;
+    assert!(server.ask(Method::POST, &path, &asked).await["data"]["plaintext"].is_string(), "it is asked rightly");
+    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    let refused = |path: String, body: Value| async move {
+        let (status, answer) = server.answer(server.root(), Method::POST, &path, &body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+    };
+    let lowered = json!({ "min_decryption_version": 1, "min_encryption_version": 0 });
+    refused(format!("{}/{}/config", mount(&settings), key_path()), lowered).await;
+    refused(path, asked).await;
+}
+
+#[tokio::test]
+async fn a_token_is_read_anew_and_one_that_may_not_is_told_what_it_lacks() {
+    let (home, settings) = with_transit().await;
+    let (good, key) = (fs::read_to_string(&settings.token).unwrap(), DataKeyId::from(id()));
+    fs::write(&settings.token, "hvs.none").unwrap();
+    let refused = home.vault.make(SCHOOL, key).await.unwrap_err();
+    assert!(matches!(&refused, VaultError::Transit(TransitError::Forbidden { .. })), "{refused}");
+    assert!(!refused.to_string().contains("hvs"));
+    fs::write(&settings.token, "").unwrap();
+    let refused = home.vault.make(SCHOOL, key).await.unwrap_err();
+    assert!(refused.to_string().starts_with("VAULT_TRANSIT_TOKEN_FILE: "), "{refused}");
+    // Whoever writes it may end it with a line's end.
+    fs::write(&settings.token, format!("{good}\n")).unwrap();
+    home.vault.make(SCHOOL, key).await.unwrap();
+}
+
+/// Else a mistyped name would be a new key, and nobody would know.
+#[tokio::test]
+async fn the_token_makes_no_key_by_encrypting() {
+    let (_, settings) = with_transit().await;
+    let (server, token) = (Server::shared().await, fs::read_to_string(&settings.token).unwrap());
+    let body = json!({ "plaintext": BASE64.encode(b"key") });
+    let path = format!("{}/encrypt/wardlog-none", mount(&settings));
+    assert_eq!(server.answer(&token, Method::POST, &path, &body).await.0, StatusCode::FORBIDDEN);
+    // Nor any that is not Wardlog's, nor may it take one away or give it out.
+    let path = |rest| format!("{}/{rest}", mount(&settings));
+    for (method, path) in [
+        (Method::POST, path("keys/others")),
+        (Method::DELETE, path("keys/wardlog-directory")),
+        (Method::GET, path("export/encryption-key/wardlog-directory")),
+        (Method::GET, path("backup/wardlog-directory")),
+    ] {
+        assert_eq!(server.answer(&token, method, &path, &json!({})).await.0, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_sealed_or_gone_is_told_apart() {
+    let server = Server::start().await;
+    let settings = server.engine().await;
+    let home = Home::new(Keeper::Transit(settings.clone())).await;
+    let key = DataKeyId::from(id());
+    home.vault.make(SCHOOL, key).await.unwrap();
+    server.ask(Method::PUT, "sys/seal", &Value::Null).await;
+    let refused = home.vault.find(SCHOOL, &[key]).await.unwrap_err();
+    assert!(matches!(refused, VaultError::Transit(TransitError::Sealed)), "{refused}");
+    server.unseal().await;
+    assert!(matches!(home.find(key).await, Found::Key(_)));
+    drop(server);
+    let refused = home.vault.find(SCHOOL, &[key]).await.unwrap_err();
+    assert!(refused.to_string().starts_with("VAULT_TRANSIT_TOKEN_FILE: "), "its token went with it: {refused}");
+    fs::create_dir(settings.token.parent().unwrap()).unwrap();
+    fs::write(&settings.token, "hvs.none").unwrap();
+    let refused = home.vault.find(SCHOOL, &[key]).await.unwrap_err();
+    assert!(matches!(refused, VaultError::Transit(TransitError::Unreachable(_))), "{refused}");
+    fs::remove_dir_all(settings.token.parent().unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn a_setting_that_cannot_be_used_is_named() {
+    let settings = Server::shared().await.engine().await;
+    let nowhere = settings.token.with_extension("none");
+    for (wrong, named) in [
+        (
+            TransitSettings { url: "http://vault.example:8200/v1/transit".parse().unwrap(), ..settings.clone() },
+            "VAULT_TRANSIT_URL: ",
+        ),
+        (TransitSettings { authorities: Some(nowhere.clone()), ..settings.clone() }, "VAULT_TRANSIT_CACERT: "),
+        (TransitSettings { token: nowhere, ..settings.clone() }, "VAULT_TRANSIT_TOKEN_FILE: "),
+    ] {
+        let refused = Transit::new(wrong).unwrap_err();
+        assert!(refused.to_string().starts_with(named), "{refused}");
+    }
+    // A server that another authority vouches for is not shown the token.
+    let other = Server::start().await;
+    let stranger = TransitSettings { authorities: other.engine().await.authorities, ..settings };
+    let home = Home::with_file().await;
+    let refused = Vault::open("directory", home.pool.clone(), Transit::new(stranger).unwrap()).await.unwrap_err();
+    assert!(matches!(refused, VaultError::Transit(TransitError::Unreachable(_))), "{refused}");
+}
