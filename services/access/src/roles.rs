@@ -51,7 +51,8 @@ impl Roles {
             return Ok(roles);
         }
         let asked = login.clone();
-        let roles = database::transact(&self.pool, move |connection| {
+        // Row-level security shows the roles of this login alone, and nothing else.
+        let roles = database::read_with(&self.pool, &[("wardlog.login", login.as_str())], move |connection| {
             Box::pin(async move { held(connection, &asked, today).await })
         })
         .await?;
@@ -60,14 +61,7 @@ impl Roles {
     }
 }
 
-/// Row-level security shows the roles of this login alone, and nothing else.
 async fn held(connection: &mut PgConnection, login: &LoginName, today: NaiveDate) -> Result<HeldRoles, sqlx::Error> {
-    sqlx::query!(
-        "SELECT set_config('transaction_read_only', 'on', true) AS read_only, set_config('wardlog.login', $1, true) AS login",
-        login.as_str(),
-    )
-    .fetch_one(&mut *connection)
-    .await?;
     let places = [Owner::School(Uuid::nil().into()), Owner::Trust(Uuid::nil().into())];
     let reads = |&&role: &&StaffRole| places.iter().any(|&at| HeldRole { role, at }.scope().is_some());
     let reading: Vec<String> = StaffRole::ALL.iter().filter(reads).map(|role| role.as_str().to_owned()).collect();

@@ -20,21 +20,9 @@ where
     T: Send + 'static,
     E: From<sqlx::Error> + Send + 'static,
 {
-    let scopes = scopes.into();
-    database::transact(pool, move |connection| {
-        Box::pin(async move {
-            set(connection, &scopes, asker.as_ref()).await?;
-            work(connection).await
-        })
-    })
-    .await
-}
-
-/// All the settings at once, and read-only, in one round trip: a scope left over from elsewhere cannot add itself.
-async fn set(connection: &mut PgConnection, scopes: &Scopes, asker: Option<&LoginName>) -> Result<(), sqlx::Error> {
     let (mut trusts, mut schools, mut reviewed, mut filters, mut people) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for scope in scopes.iter() {
+    for scope in scopes.into().iter() {
         match scope {
             Scope::Trust(id) => trusts.push(id.to_string()),
             Scope::School(id) => schools.push(id.to_string()),
@@ -43,22 +31,15 @@ async fn set(connection: &mut PgConnection, scopes: &Scopes, asker: Option<&Logi
             Scope::People(at) => people.push(at.id().to_string()),
         }
     }
-    sqlx::query!(
-        "SELECT set_config('transaction_read_only', 'on', true) AS read_only,
-                set_config('wardlog.trusts', $1, true) AS trusts,
-                set_config('wardlog.schools', $2, true) AS schools,
-                set_config('wardlog.reviewed_schools', $3, true) AS reviewed,
-                set_config('wardlog.filters', $4, true) AS filters,
-                set_config('wardlog.people', $5, true) AS people,
-                set_config('wardlog.asker', $6, true) AS asker",
-        trusts.join(","),
-        schools.join(","),
-        reviewed.join(","),
-        filters.join(","),
-        people.join(","),
-        asker.map_or("", LoginName::as_str),
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(())
+    // All of them: what was left over from elsewhere cannot add itself.
+    let settings = [
+        ("wardlog.trusts", trusts.join(",")),
+        ("wardlog.schools", schools.join(",")),
+        ("wardlog.reviewed_schools", reviewed.join(",")),
+        ("wardlog.filters", filters.join(",")),
+        ("wardlog.people", people.join(",")),
+        ("wardlog.asker", asker.map_or_else(String::new, String::from)),
+    ];
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    database::read_with(pool, &settings, work).await
 }

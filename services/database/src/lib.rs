@@ -10,4 +10,4 @@ mod transact;
 pub use logins::Logins;
 pub use migrate::{MIGRATIONS, migrate, migrate_key_store, pending};
 pub use pool::{Role, connect, connect_to_generation};
-pub use transact::{rehearse, transact};
+pub use transact::{read_with, rehearse, transact};

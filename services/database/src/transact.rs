@@ -1,7 +1,7 @@
 //! Transactions that a dropped request cannot cut in half.
 
 use futures_util::future::BoxFuture;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 /// Runs `work` between BEGIN and COMMIT on a task of its own; an error of `work` rolls back.
 ///
@@ -18,6 +18,30 @@ where
     let pool = pool.clone();
     to_its_end(async move {
         let mut transaction = pool.begin().await?;
+        let value = work(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(value)
+    })
+    .await
+}
+
+/// The same in a read-only transaction in which these settings hold, and in no later one of the connection. They go with BEGIN,
+/// so they cost no round trip of their own.
+pub async fn read_with<T, E>(
+    pool: &PgPool,
+    settings: &[(&'static str, &str)],
+    work: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<sqlx::Error> + Send + 'static,
+{
+    let pool = pool.clone();
+    let settings = settings.iter().map(|(name, value)| format!("set_config('{name}', {}, true)", literal(value)));
+    // After a query, as this is one, nobody can make the transaction a writing one.
+    let begin = format!("BEGIN READ ONLY; SELECT {}", settings.collect::<Vec<_>>().join(", "));
+    to_its_end(async move {
+        let mut transaction = pool.begin_with(AssertSqlSafe(begin)).await?;
         let value = work(&mut transaction).await?;
         transaction.commit().await?;
         Ok(value)
@@ -44,6 +68,11 @@ where
     .await
 }
 
+/// A text as SQL writes it, whatever it says: after `E` a backslash is one, whatever `standard_conforming_strings` is.
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', r"\\").replace('\'', "''"))
+}
+
 async fn to_its_end<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
 where
     T: Send + 'static,
@@ -56,5 +85,15 @@ where
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(E::from(sqlx::Error::WorkerCrashed)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_literal_does_not_end_before_its_end() {
+        assert_eq!(literal(r"a'; DROP TABLE b; --\'"), r"E'a''; DROP TABLE b; --\\'''");
     }
 }
