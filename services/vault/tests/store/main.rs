@@ -355,7 +355,7 @@ async fn older_wrapping_keys_are_told_from_the_newest() {
     }
     // Nor does a process that runs already make or destroy anything with it: a key that the newest file opens would be taken for
     // one that nothing opens, and a new one would be lost with the older file.
-    for older in [&none, &before, &both] {
+    for older in [&both, &none, &before] {
         home.write_file(older);
         for refused in
             [home.vault.make(SCHOOL, id().into()).await.map(drop), home.vault.destroy(SCHOOL, &[stays]).await.map(drop)]

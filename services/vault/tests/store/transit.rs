@@ -48,6 +48,27 @@ async fn a_destruction_that_was_cut_short_is_finished_by_asking_again() {
     assert_eq!(of(&home.wrapping_key().await)["min_available_version"], 4);
 }
 
+/// As when its storage is restored from before the school's first name, or somebody deletes a key.
+#[tokio::test]
+async fn an_engine_that_lacks_a_version_which_was_used_makes_and_destroys_nothing() {
+    let (home, settings) = with_transit().await;
+    let key = DataKeyId::from(id());
+    home.vault.make(SCHOOL, key).await.unwrap();
+    as_root(&settings, &format!("{}/config", key_path()), json!({ "deletion_allowed": true })).await;
+    let path = format!("{}/{}", mount(&settings), key_path());
+    Server::shared().await.ask(Method::DELETE, &path, &Value::Null).await;
+    for refused in [
+        home.vault.find(SCHOOL, &[key]).await.map(drop),
+        home.vault.make(SCHOOL, id().into()).await.map(drop),
+        home.vault.destroy(SCHOOL, &[key]).await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(VaultError::OlderWrapping)), "{refused:?}");
+    }
+    let (status, _) =
+        Server::shared().await.answer(Server::shared().await.root(), Method::GET, &path, &Value::Null).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "no other was made in its place");
+}
+
 /// However the engine is asked: what was destroyed, it has not.
 #[tokio::test]
 async fn what_was_destroyed_is_opened_by_nobody_who_may_do_everything() {
