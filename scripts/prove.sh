@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The long forms of the tests that look for rare events. Keeps what ran, how long and how it ended in proofs/, by date.
-# Usage: scripts/prove.sh [STEP …]   (default: all of model commit-order counts rebuild kills take-overs cut-short timing worlds walls sabotage grants)
+# Usage: scripts/prove.sh [STEP …]   (default: all of model commit-order counts rebuild kills take-overs cut-short timing worlds walls sabotage grants mutants)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export SQLX_OFFLINE=true RUST_BACKTRACE=0
-[ $# -gt 0 ] || set -- model commit-order counts rebuild kills take-overs cut-short timing worlds walls sabotage grants
+[ $# -gt 0 ] || set -- model commit-order counts rebuild kills take-overs cut-short timing worlds walls sabotage grants mutants
 record="proofs/$(date -u +%F).md"
 mkdir -p proofs
 [ -e "$record" ] || printf '# Proofs of %s\n\n' "$(date -u +%F)" >"$record"
@@ -19,7 +19,7 @@ prove() { # name, command…
     local name=$1 command=("${@:2}") began=$SECONDS output outcome
     printf '\n== %s\n' "$name"
     if output=$(target/debug/with-postgres env "${command[@]}" 2>&1 | tee /dev/stderr); then
-        outcome=$(grep -E '^(test result: ok|all [0-9]+ (guards|grants)|[0-9]+ steps|[0-9]+ events|[0-9]+ kills|[0-9]+ take-overs|[0-9]+ answers.*)' <<<"$output" | tail -n 2 | paste -sd ';')
+        outcome=$(grep -E '^(test result: ok|all [0-9]+ (guards|grants)|[0-9]+ steps|[0-9]+ events|[0-9]+ kills|[0-9]+ take-overs|[0-9]+ answers.*|[0-9]+ mutants tested.*)' <<<"$output" | tail -n 2 | paste -sd ';')
     else
         outcome="FAILED"
         failed=1
@@ -40,6 +40,7 @@ for step in "$@"; do
     walls) prove "row-level security alone" scripts/walls.sh ;;
     sabotage) prove "every guard is guarded" scripts/sabotage.sh ;;
     grants) prove "every grant is missed" scripts/grants.sh ;;
+    mutants) prove "no mutant of what decides survives" scripts/mutants.sh ;;
     *) echo "unknown step $step" >&2 && exit 2 ;;
     esac
 done

@@ -85,11 +85,13 @@ struct Failure {
 impl Engine {
     pub(super) fn new(settings: TransitSettings) -> Result<Self, TransitError> {
         let wrong = |setting, reason: String| TransitError::Setting { setting, reason };
-        if settings.url.scheme() != "https" && !is_of_this_machine(&settings.url) {
-            return Err(wrong("VAULT_TRANSIT_URL", "expected https, for keys travel over it".to_owned()));
-        }
-        // Whatever it may be redirected to is not to be shown the token.
+        // Whatever it may be redirected to is not to be shown the token, nor a proxy what TLS does not hide.
         let mut client = Client::builder().timeout(PATIENCE).redirect(redirect::Policy::none());
+        match settings.url.scheme() {
+            "https" => {}
+            "http" if is_of_this_machine(&settings.url) => client = client.no_proxy(),
+            _ => return Err(wrong("VAULT_TRANSIT_URL", "expected https, for keys travel over it".to_owned())),
+        }
         if let Some(path) = &settings.authorities {
             let pem = fs::read(path).map_err(|e| wrong("VAULT_TRANSIT_CACERT", format!("{}: {e}", path.display())))?;
             let authorities = Certificate::from_pem_bundle(&pem);
