@@ -139,6 +139,15 @@ mod tests {
     }
 
     #[test]
+    fn roles_together_show_what_each_shows() {
+        let (school, trust) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
+        let roles: HeldRoles = [HeldRole::governor(school), HeldRole::mat_lead(trust)].into_iter().collect();
+        let scopes: Vec<_> = roles.scopes().iter().collect();
+        assert_eq!(scopes, [Scope::Trust(trust), Scope::ReviewedSchool(school)]);
+        assert_eq!(HeldRoles::default().scopes(), Scopes::default());
+    }
+
+    #[test]
     fn a_held_role_is_written_as_it_is_read() {
         let id = uuid::Uuid::from_u128(7);
         for &role in StaffRole::ALL {

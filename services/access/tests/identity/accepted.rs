@@ -45,7 +45,9 @@ async fn an_issuer_that_is_trusted_with_it_says_which_roles_its_bearers_hold() {
         ),
     ] {
         let token = world.ed.mint("ed", &claims_with(json!({ "wardlog_roles": claim })));
-        assert_eq!(world.verifier.verify(&token, now()).await.unwrap().roles, roles.into_iter().collect());
+        let caller = world.verifier.verify(&token, now()).await.unwrap();
+        assert_eq!(caller.roles, roles.into_iter().collect());
+        assert!(!world.verifier.asks_the_record(&caller));
     }
 }
 

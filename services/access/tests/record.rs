@@ -1,0 +1,172 @@
+//! What the record says of a caller, on a real PostgreSQL: the roles held today, and whether a matter may be known.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot do what it is about has failed")]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use access::{
+    Caller, Exchange, HeldRole, HeldRoles, Roles,
+    exchange::GatewaySecret,
+    recusal::{matter_stream, may_know},
+};
+use chrono::NaiveDate;
+use database::{Role, connect, scratch};
+use eventlog::{Append, Cause, Occurred, Owner, append, join};
+use schema::{
+    DomainEvent, MatterId, PersonId,
+    people::{LoginLinked, LoginName, LoginUnlinked, PersonEvent, StaffRole, person_stream},
+    recusal::{MatterEvent, PersonRecused},
+};
+use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
+use uuid::Uuid;
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn school(n: u128) -> Owner {
+    Owner::School(Uuid::from_u128(n).into())
+}
+
+fn caller(subject: &str) -> Caller {
+    let (subject, issuer) = (subject.parse().unwrap(), "https://id.example".parse().unwrap());
+    Caller { subject, issuer, roles: HeldRoles::default(), second_factor: false }
+}
+
+/// Somebody who logs in so and holds these roles at schools, each from a day to a day.
+async fn person(database: &PgConnectOptions, login: &LoginName, roles: &[(StaffRole, Owner, &str, Option<&str>)]) {
+    let mut owner = PgConnection::connect_with(database).await.unwrap();
+    let (person, home) = (Uuid::from_u128(rand::random()), Uuid::from_u128(9));
+    let known = sqlx::query!(
+        "WITH p AS (INSERT INTO directory.person (person_id, school_id, category) VALUES ($1, $2, 'employee'))
+         INSERT INTO directory.person_login (person_id, login, school_id) VALUES ($1, $3, $2)",
+        person,
+        home,
+        login.as_str(),
+    );
+    known.execute(&mut owner).await.unwrap();
+    for (role, at, from, to) in roles {
+        let (school, trust) = match at {
+            Owner::School(id) => (Some(Uuid::from(*id)), None),
+            Owner::Trust(id) => (None, Some(Uuid::from(*id))),
+        };
+        let given = sqlx::query!(
+            "INSERT INTO directory.appointment (appointment_id, school_id, trust_id, person_id, role, from_day, to_day)
+             VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6)",
+            school,
+            trust,
+            person,
+            role.as_str(),
+            day(from),
+            to.map(day),
+        );
+        given.execute(&mut owner).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn roles_are_those_of_the_day_that_let_anything_be_read_and_are_trusted_for_two_seconds() {
+    let database = scratch::database().await;
+    let gateway = connect(&database, Role::Gateway, 1).await.unwrap();
+    let exchange = Arc::new(Exchange::new(&GatewaySecret::new([1; 32])).unwrap());
+    let roles = Roles::new(gateway, Arc::clone(&exchange));
+    let (jones, smith) = (caller("jones"), caller("smith"));
+    let reads_nothing = |role: &&StaffRole| HeldRole { role: **role, at: school(3) }.scope().is_none();
+    let reads_nothing = *StaffRole::ALL.iter().find(reads_nothing).unwrap();
+    let trust = Owner::Trust(Uuid::from_u128(4).into());
+    let held = [
+        (StaffRole::Dsl, school(1), "2026-09-01", Some("2026-11-01")),
+        (StaffRole::Governor, school(2), "2026-11-01", None),
+        (reads_nothing, school(3), "2026-09-01", None),
+        (StaffRole::MatSafeguardingLead, trust, "2026-11-02", None),
+    ];
+    person(&database, &exchange.login(&jones.issuer, &jones.subject), &held).await;
+    person(
+        &database,
+        &exchange.login(&smith.issuer, &smith.subject),
+        &[(StaffRole::Dpo, school(1), "2026-09-01", None)],
+    )
+    .await;
+
+    let began = Instant::now();
+    let of = async |who: &Caller, on: &str, after: u64| {
+        let roles = roles.of(who, day(on), began + Duration::from_millis(after)).await.unwrap();
+        roles.iter().collect::<Vec<_>>()
+    };
+    let (dsl, governor) =
+        (HeldRole { role: StaffRole::Dsl, at: school(1) }, HeldRole { role: StaffRole::Governor, at: school(2) });
+    let lead = HeldRole { role: StaffRole::MatSafeguardingLead, at: trust };
+    assert_eq!(of(&jones, "2026-08-31", 0).await, []);
+    assert_eq!(of(&jones, "2026-10-31", 0).await, [dsl]);
+    assert_eq!(of(&jones, "2026-11-01", 0).await, [governor], "another day is asked for anew");
+    assert_eq!(of(&jones, "2026-11-02", 0).await.len(), 2);
+    assert!(of(&jones, "2026-11-02", 0).await.contains(&lead));
+    assert_eq!(of(&smith, "2026-11-02", 0).await, [HeldRole { role: StaffRole::Dpo, at: school(1) }]);
+    assert_eq!(of(&caller("nobody"), "2026-11-02", 0).await, []);
+
+    let mut owner = PgConnection::connect_with(&database).await.unwrap();
+    sqlx::query!("DELETE FROM directory.person_login").execute(&mut owner).await.unwrap();
+    assert_eq!(of(&jones, "2026-11-02", 1_999).await.len(), 2, "remembered");
+    assert_eq!(of(&jones, "2026-11-02", 2_000).await, [], "whoever is out is out");
+    assert_eq!(of(&jones, "2026-11-02", 1_999).await, [], "and stays so");
+}
+
+/// A log to which is appended without asking what a command would.
+struct Log(PgPool);
+
+impl Log {
+    async fn tell<E: DomainEvent + Clone>(&self, owner: Owner, stream: &str, events: &[E]) {
+        let cause = Cause {
+            command_id: format!("{stream}-{}", Uuid::from_u128(rand::random())).parse().unwrap(),
+            actor: "somebody".to_owned(),
+            correlation_id: Uuid::nil(),
+            causation_id: None,
+            traceparent: None,
+        };
+        let at = "2026-11-20T09:00:00Z".parse().unwrap();
+        let events: Vec<_> = events.iter().map(|event| Occurred { at, event: event.clone() }).collect();
+        let mut transaction = self.0.begin().await.unwrap();
+        join(&mut transaction, owner).await.unwrap();
+        let append_to = Append { owner, stream, expected: 0, cause: &cause, events: &events };
+        append(&mut transaction, append_to).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+}
+
+/// R130.
+#[tokio::test]
+async fn whoever_is_recused_is_so_by_every_login_they_ever_had_and_nobody_knows_of_a_matter_that_there_is_not() {
+    let log = Log(connect(&scratch::database().await, Role::Directory, 2).await.unwrap());
+    let (at, trust) = (school(1), Owner::Trust(Uuid::from_u128(2).into()));
+    let login = |n: u8| LoginName::from([n; 16]);
+    let linked = |n| PersonEvent::LoginLinked(LoginLinked { login: login(n) });
+    let unlinked = |n| PersonEvent::LoginUnlinked(LoginUnlinked { login: login(n) });
+    let [own, lent, unsaid, free] = [1, 2, 3, 4].map(|n| PersonId::from(Uuid::from_u128(n)));
+    log.tell(at, &person_stream(own), &[linked(1), linked(2), unlinked(2)]).await;
+    log.tell(trust, &person_stream(lent), &[linked(3)]).await;
+    log.tell(at, &person_stream(unsaid), &[linked(4)]).await;
+    log.tell(at, &person_stream(free), &[linked(5)]).await;
+    let matter = MatterId::from(Uuid::from_u128(7));
+    let recused = |person, school, trust| MatterEvent::PersonRecused(PersonRecused { person, school, trust });
+    let (Owner::School(school_id), Owner::Trust(trust_id)) = (at, trust) else { panic!("a school and a trust") };
+    let all = [recused(own, Some(school_id), None), recused(lent, None, Some(trust_id)), recused(unsaid, None, None)];
+    assert_eq!(matter_stream(matter), format!("matter-{matter}"));
+    log.tell(at, &matter_stream(matter), &all).await;
+
+    let knows = async |owner, matter, n| {
+        may_know(&log.0, owner, matter, String::from(login(n)).parse().unwrap()).await.unwrap()
+    };
+    for n in 1..=4 {
+        assert!(!knows(at, matter, n).await, "login {n}");
+    }
+    assert!(knows(at, matter, 5).await);
+    assert!(knows(at, matter, 6).await, "nobody has this login");
+    let absent = MatterId::from(Uuid::from_u128(8));
+    for n in [1, 5, 6] {
+        assert!(!knows(at, absent, n).await, "there is no such matter");
+        assert!(!knows(school(9), matter, n).await, "it is another school's");
+    }
+}
