@@ -151,6 +151,12 @@ mod tests {
     }
 
     #[test]
+    fn an_issuers_name_is_shown_as_it_is() {
+        let issuer: IssuerName = "https://id.example".parse().unwrap();
+        assert_eq!(issuer.to_string(), issuer.as_str());
+    }
+
+    #[test]
     fn debug_does_not_show_a_subject() {
         let subject: Subject = "j.smith@school.example".parse().unwrap();
         assert!(!format!("{subject:?}").contains("smith"));

@@ -82,6 +82,12 @@ impl KeyFile {
         State::parse(&self.known()?.first).ok_or_else(|| self.wrong(0))
     }
 
+    /// Whose wrapping keys of a context there are.
+    pub(crate) fn owners(&self, context: &str) -> Result<Vec<Uuid>, KeyFileError> {
+        let known = self.known()?;
+        Ok(known.keys.keys().filter(|(of, _)| of == context).map(|(_, owner)| *owner).collect())
+    }
+
     /// Which versions of a wrapping key there are; none of one that was never made.
     pub(crate) fn versions(&self, of: Holder) -> Result<Option<Versions>, KeyFileError> {
         let known = self.known()?;

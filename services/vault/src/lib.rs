@@ -7,6 +7,7 @@ mod aead;
 mod data_key;
 mod destroying;
 mod error;
+mod examining;
 mod holder;
 mod key_file;
 mod own_wrapping;
@@ -17,6 +18,7 @@ mod wrapping;
 
 pub use data_key::{DataKey, Place, Unopened};
 pub use error::VaultError;
+pub use examining::Examined;
 pub use key_file::{KeyFile, KeyFileError};
 pub use store::{Found, Vault};
 pub use transit::{Transit, TransitError, TransitSettings};

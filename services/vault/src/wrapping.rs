@@ -63,6 +63,14 @@ impl Wrapping {
         }
     }
 
+    /// Whose wrapping keys of a context there are, as far as they tell.
+    pub(crate) async fn owners(&self, context: &'static str) -> Result<Vec<Uuid>, VaultError> {
+        match self {
+            Self::File(file) => with(file, move |file| Ok(file.owners(context)?)).await,
+            Self::Transit(_) => Ok(Vec::new()),
+        }
+    }
+
     /// Which versions of a wrapping key there are; none of one that was never made.
     pub(crate) async fn versions(&self, of: Holder) -> Result<Option<Versions>, VaultError> {
         match self {

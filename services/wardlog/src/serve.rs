@@ -95,9 +95,13 @@ pub struct KeyStore {
 impl KeyStore {
     /// A context's keys.
     pub async fn vault(&self, context: &Context) -> Result<Vault> {
+        Ok(Vault::open(context.name, self.pool(context).await?, self.wrapping.clone()).await?)
+    }
+
+    /// The key store, as a context's role reaches it.
+    pub async fn pool(&self, context: &Context) -> Result<PgPool> {
         let login = self.database.of(context.database).context("no login to the key store: give VAULT_DATABASE_URL")?;
-        let pool = database::connect(login, context.database, 4).await.context("cannot connect to the key store")?;
-        Ok(Vault::open(context.name, pool, self.wrapping.clone()).await?)
+        database::connect(login, context.database, 4).await.context("cannot connect to the key store")
     }
 }
 

@@ -134,12 +134,17 @@ fn mount(settings: &TransitSettings) -> &str {
     settings.url.path().strip_prefix("/v1/").unwrap()
 }
 
+impl Keeper {
+    fn open(&self) -> Result<Wrapping, VaultError> {
+        Ok(match self {
+            Self::File(path) => Arc::new(KeyFile::open(path)?).into(),
+            Self::Transit(settings) => Transit::new(settings.clone())?.into(),
+        })
+    }
+}
+
 async fn vault(pool: &PgPool, wrapping: &Keeper) -> Result<Vault, VaultError> {
-    let wrapping: Wrapping = match wrapping {
-        Keeper::File(path) => Arc::new(KeyFile::open(path)?).into(),
-        Keeper::Transit(settings) => Transit::new(settings.clone())?.into(),
-    };
-    Vault::open("directory", pool.clone(), wrapping).await
+    Vault::open("directory", pool.clone(), wrapping.open()?).await
 }
 
 fn key(found: &Found) -> &DataKey {
@@ -281,6 +286,37 @@ async fn in_an_older_key_store_no_wrapping_key_is_destroyed_that_the_newest_need
         assert!(matches!(home.find(stays).await, Found::Key(_)));
         home.vault.make(SCHOOL, new).await.unwrap();
         assert_eq!(home.vault.destroy(SCHOOL, &[new]).await.unwrap(), 1);
+    }
+}
+
+/// For whoever has just restored one of them.
+#[tokio::test]
+async fn which_owners_keys_are_older_than_what_wraps_them_is_told_and_nothing_is_written() {
+    for home in Home::all().await {
+        let other = Uuid::from_u128(0xb002);
+        let examined = async || {
+            let examined = Vault::examine("directory", &home.pool, home.wrapping.open().unwrap()).await.unwrap();
+            let outdated =
+                examined.outdated.iter().map(|(owner, error)| (*owner, matches!(error, VaultError::OlderStore)));
+            (examined.owners, outdated.collect::<Vec<_>>())
+        };
+        assert_eq!(examined().await, (0, vec![]));
+        let gone = DataKeyId::from(id());
+        for owner in [SCHOOL, other] {
+            home.vault.make(owner, gone).await.unwrap();
+        }
+        assert_eq!(examined().await, (2, vec![]));
+        home.dump("older").await;
+        home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+        assert_eq!(examined().await, (2, vec![]));
+        home.restore("older").await;
+        let before = (home.rows().await, home.wrapping_key().await);
+        assert_eq!(examined().await, (2, vec![(SCHOOL, true)]));
+        assert_eq!((home.rows().await, home.wrapping_key().await), before);
+        if let Keeper::File(_) = home.wrapping {
+            home.owner().await.execute("TRUNCATE keys.wrapping, keys.wrapping_key, keys.data_key").await.unwrap();
+            assert_eq!(examined().await, (2, vec![(SCHOOL, true), (other, true)]), "nothing was ever made in it");
+        }
     }
 }
 

@@ -7,10 +7,14 @@ use clap::Args;
 use eventlog::doctor::{Finding, Verdict, examine};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection};
+use vault::{Examined, Vault};
 use web::clock;
 
-use super::Place;
-use crate::contexts;
+use super::{Database, Place};
+use crate::{
+    contexts::{self, CONTEXTS},
+    home,
+};
 
 /// `wardlog doctor`.
 #[derive(Debug, Args)]
@@ -32,7 +36,8 @@ impl Doctor {
             "the database lacks the migrations {pending:?}: run `wardlog migrate`, and look again"
         );
         let views: Vec<_> = contexts::views().map(contexts::View::examined).collect();
-        let findings = examine(&mut connection, &views, clock::now()).await?;
+        let mut findings = examine(&mut connection, &views, clock::now()).await?;
+        findings.extend(keys(place, &database).await?);
         connection.close().await?;
         database.close().await?;
         if self.json {
@@ -45,6 +50,38 @@ impl Doctor {
         let healthy = findings.iter().all(|finding| finding.verdict < Verdict::Wrong);
         Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// Whether the key store and what wraps its keys are of one time: after either is restored they may not be.
+async fn keys(place: &Place, database: &Database) -> Result<Vec<Finding>> {
+    let check = "keys";
+    let beside = database.server.is_some().then_some(database);
+    let Some((key_store, server)) = place.key_store(beside).await? else {
+        let detail = "not looked at: give VAULT_DATABASE_URL".to_owned();
+        return Ok(vec![Finding { check, verdict: Verdict::Warning, detail }]);
+    };
+    let mut findings = Vec::new();
+    for context in CONTEXTS {
+        let name = context.name;
+        let pool = key_store.pool(context).await?;
+        let examined = Vault::examine(name, &pool, key_store.wrapping.clone()).await;
+        pool.close().await;
+        let (verdict, detail) = match examined {
+            Ok(Examined { owners, outdated }) if outdated.is_empty() => {
+                (Verdict::Ok, format!("{name}: those of {owners} schools and trusts"))
+            }
+            Ok(Examined { outdated, .. }) => {
+                let each = outdated.iter().map(|(owner, error)| format!("{owner}: {error}"));
+                (Verdict::Wrong, format!("{name}: {}", each.collect::<Vec<_>>().join("; ")))
+            }
+            Err(error) => (Verdict::Wrong, format!("{name}: {error}")),
+        };
+        findings.push(Finding { check, verdict, detail });
+    }
+    if let Some(server) = server {
+        home::stop_if_unused(&server).await?;
+    }
+    Ok(findings)
 }
 
 fn to_json(finding: &Finding) -> Value {

@@ -13,7 +13,7 @@ use data_encoding::{BASE64_NOPAD, HEXLOWER};
 use database::{Logins, Role, connect, migrate_key_store, scratch};
 use schema::SchoolId;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use vault::KeyFile;
 use wardlog::serve::KeyStore;
 use web::clock;
@@ -197,6 +197,17 @@ async fn who_is_forgotten_stands_in_no_dump_and_none_from_before_says_any_more_w
     // The keys of then open nothing of the school under the key file of today, and all of another.
     let old = town(old_log, old_keys, today).await;
     assert!(printed(&wardlog(&old, &["doctor"])).contains("hash chains"), "the log is whole");
+    let doctor = |keys: &PgConnectOptions| {
+        let home = today.parent().unwrap().to_str().unwrap();
+        let arguments =
+            ["doctor", "--home", home, "--vault-database-url", keys.to_url_lossy().as_str()].map(str::to_owned);
+        wardlog(&old, &arguments.each_ref().map(String::as_str))
+    };
+    let told = doctor(old_keys);
+    let said = String::from_utf8(told.stdout).unwrap();
+    assert!(!told.status.success() && said.contains(&format!("{}: the key store is older", school.id)), "{said}");
+    assert!(!said.contains(&school.elsewhere.0.to_string()), "{said}");
+    assert!(printed(&doctor(new_keys)).contains("keys: directory: those of 2 schools and trusts"));
     for person in &school.people {
         assert_eq!(names(&old, school.id, &[person]).await, "UNAVAILABLE");
     }
