@@ -422,10 +422,12 @@ async fn where_the_newest_is_lost_for_good_an_older_one_is_used_with_what_it_ope
         home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
         home.restore("older").await;
         let mut owner = home.owner().await;
-        owner
-            .execute("DELETE FROM keys.data_key WHERE version < 2; UPDATE keys.wrapping_key SET announced = 2")
-            .await
-            .unwrap();
+        let lost = format!(
+            "DELETE FROM keys.data_key WHERE version < 2;
+             INSERT INTO keys.wrapping_key (context, owner_id, announced) VALUES ('directory', '{SCHOOL}', 2)
+             ON CONFLICT (context, owner_id) DO UPDATE SET announced = 2"
+        );
+        owner.execute(AssertSqlSafe(lost)).await.unwrap();
         home.vault.make(SCHOOL, new).await.unwrap();
         assert_eq!(home.vault.destroy(SCHOOL, &[new]).await.unwrap(), 1);
         assert!(home.vault.find(SCHOOL, &[stays]).await.unwrap().is_empty());
