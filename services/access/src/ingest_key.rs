@@ -21,6 +21,7 @@ mod tests {
         assert_eq!(text, "wlk_-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s");
         assert_eq!(text.parse::<IngestKey>().unwrap(), key);
         assert_eq!(key.hash().to_string().parse::<crate::KeyHash>().unwrap(), key.hash());
+        assert_eq!(crate::KeyHash::from([7; 32]).as_bytes(), &[7; 32]);
     }
 
     #[test]
