@@ -61,12 +61,17 @@ async fn a_second_factor_counts_where_the_issuer_says_how_and_for_as_long_as_it_
         let verifier = Verifier::new(vec![config.clone()]).unwrap();
         verifier.verify(&token, now()).await.unwrap().second_factor
     };
-    let at = |minutes: i64| json!(now().timestamp() + minutes * 60);
+    let at_second = |seconds: i64| json!(now().timestamp() + seconds);
+    let at = |minutes: i64| at_second(minutes * 60);
     assert!(!shows(&config, json!("mfa"), at(-1)).await, "an issuer of which nothing is said");
     config.second_factor = Some(SecondFactor { acr: vec!["mfa".to_owned(), "phr".to_owned()], minutes: 30 });
     for (acr, auth_time, expected) in [
         (json!("mfa"), at(-1), true),
         (json!("phr"), at(-30), true),
+        (json!("mfa"), at_second(-30 * 60 - 29), true),
+        (json!("mfa"), at_second(-30 * 60 - 30), false),
+        (json!("mfa"), at_second(30), true),
+        (json!("mfa"), at_second(31), false),
         (json!("mfa"), at(-31), false),
         (json!("mfa"), at(1), false),
         (json!("pwd"), at(-1), false),
