@@ -140,6 +140,8 @@ mod tests {
         let read = config(GOOD).unwrap();
         assert_eq!(read.algorithms.len(), 3);
         assert!(config(&GOOD.replace(r#""url":"https://id.example/jwks.json""#, r#""file":"/etc/jwks.json""#)).is_ok());
+        let read = config(&GOOD.replace(r#""jwks""#, r#""second_factor":{"acr":["mfa"]},"jwks""#)).unwrap();
+        assert_eq!(read.second_factor.unwrap().minutes, 600, "unless said otherwise");
     }
 
     #[test]

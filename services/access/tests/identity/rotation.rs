@@ -168,6 +168,22 @@ async fn a_withdrawn_key_ends_once_the_keys_are_old() {
     assert_eq!(issuer.asked(), 2);
 }
 
+/// A fetch that had begun at their age would let the second of the unknown ones begin another.
+#[tokio::test]
+async fn keys_of_just_that_age_are_not_old() {
+    let key = Key::ed();
+    let issuer = Issuer::start(&[key.jwk("known")]);
+    let verifier = issuer.verifier();
+    let of_that_age = now() + MAX_KEYS_AGE;
+    for time in [now(), of_that_age] {
+        assert!(verifier.verify(&key.mint("known", &lasting()), time).await.is_ok());
+    }
+    for time in [of_that_age + REFETCH_INTERVAL - one_second(), of_that_age + REFETCH_INTERVAL + one_second()] {
+        assert_eq!(verifier.verify(&key.mint("unknown", &lasting()), time).await, Err(TokenError::UnknownKey));
+    }
+    assert_eq!(issuer.asked(), 2);
+}
+
 #[tokio::test]
 async fn a_caller_that_goes_away_does_not_stop_the_fetch_for_the_others() {
     let key = Key::ed();
