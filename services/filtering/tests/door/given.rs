@@ -34,7 +34,7 @@ impl House {
         let filtering = connect(&database, Role::Filtering, 8).await.unwrap();
         let projections = connect(&database, Role::Projections, 4).await.unwrap();
         let key_store = connect(&database, Role::Filtering, 2).await.unwrap();
-        let vault = Vault::open(SERVICE, key_store, wrapping_keys()).await.unwrap();
+        let vault = Vault::open(SERVICE, key_store, wrapping_keys(&database)).await.unwrap();
         Self { database, filtering, projections, vault }
     }
 
@@ -109,9 +109,9 @@ impl House {
     }
 }
 
-/// The wrapping keys of every key store here.
-fn wrapping_keys() -> Arc<KeyFile> {
-    let name = format!("door-{}.keys", std::process::id());
+/// The wrapping keys of the key store in this database: another's of the same school would be older or newer than they.
+fn wrapping_keys(database: &PgConnectOptions) -> Arc<KeyFile> {
+    let name = format!("{}-{}.keys", std::process::id(), database.get_database().unwrap());
     Arc::new(KeyFile::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)).unwrap())
 }
 

@@ -36,7 +36,7 @@ impl House {
         let gateway = connect(&records.database, Role::Gateway, 1).await.unwrap();
         let sink = Sink::Log(Writer::start(&door, 1, &Wake::default()));
         let key_store = connect(&records.database, Role::Filtering, 1).await.unwrap();
-        let vault = Vault::open("filtering", key_store, wrapping_keys()).await.unwrap();
+        let vault = Vault::open("filtering", key_store, wrapping_keys(&records.database)).await.unwrap();
         let pipeline = Pipeline::new(Secret::new([1; 32]), door.clone(), vault, sink);
         let (opened, schema) =
             (Door::new(door.clone(), pipeline, 64 << 20), gateway::schema::build(gateway.clone(), client()));

@@ -320,7 +320,10 @@ pub fn settings(database: &PgConnectOptions, issuer: &DevIssuer) -> Settings {
         services: BTreeMap::new(),
         gateway_secret: Some(GatewaySecret::new([4; 32])),
         gateway_keys: None,
-        key_store: Some(KeyStore { database: Logins::of_their_own(database), wrapping: wrapping_keys().into() }),
+        key_store: Some(KeyStore {
+            database: Logins::of_their_own(database),
+            wrapping: wrapping_keys(database).into(),
+        }),
         roles: BTreeSet::from(serve::Role::ALL),
         issuers: vec![issuer.config(), IssuerConfig { states_roles: false, ..staff(issuer).config() }],
         secret: Some(Secret::new([3; 32])),
@@ -328,9 +331,9 @@ pub fn settings(database: &PgConnectOptions, issuer: &DevIssuer) -> Settings {
     }
 }
 
-/// The wrapping keys of every key store here.
-pub fn wrapping_keys() -> Arc<KeyFile> {
-    let name = format!("stories-{}.keys", std::process::id());
+/// The wrapping keys of the key store in this database: another's of the same school would be older or newer than they.
+pub fn wrapping_keys(database: &PgConnectOptions) -> Arc<KeyFile> {
+    let name = format!("{}-{}.keys", std::process::id(), database.get_database().unwrap());
     Arc::new(KeyFile::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)).unwrap())
 }
 
