@@ -126,6 +126,18 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_two_types_may_have_one_name() {
+        let ed = json!({ "kty": "OKP", "crv": "Ed25519", "x": X, "kid": "k" });
+        let ec = json!({ "kty": "EC", "crv": "P-256", "x": X, "y": X, "kid": "k" });
+        for keys in [json!([ed, ec]), json!([ec, ed])] {
+            let keys = parse(&keys);
+            for algorithm in [SignatureAlgorithm::EdDSA, SignatureAlgorithm::ES256] {
+                assert!(keys.find("k", algorithm).unwrap().is_some(), "{algorithm:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_key_found_under_the_name_but_of_another_type_is_an_error() {
         let keys = parse(&json!([{ "kty": "OKP", "crv": "Ed25519", "x": X, "kid": "k" }]));
         assert_eq!(keys.find("k", SignatureAlgorithm::ES256).unwrap_err(), TokenError::KeyOfOtherType);
