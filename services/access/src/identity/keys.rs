@@ -113,6 +113,7 @@ mod tests {
             json!({ "kty": "OKP", "crv": "Ed25519", "x": X, "kid": "k", "key_ops": ["sign"] }),
             json!({ "kty": "OKP", "crv": "Ed25519", "x": X, "kid": "k", "alg": "RS256" }),
             json!({ "kty": "OKP", "crv": "X25519", "x": X, "kid": "k" }),
+            json!({ "kty": "OKP", "crv": "P-256", "x": X, "kid": "k" }),
             json!({ "kty": "OKP", "crv": "Ed25519", "x": "AAAA", "kid": "k" }),
             json!({ "kty": "oct", "k": X, "kid": "k" }),
             json!({ "kty": "EC", "crv": "P-384", "x": X, "y": X, "kid": "k" }),
