@@ -37,6 +37,8 @@ pub(crate) struct WrappingKey {
     pub(crate) versions: Option<Versions>,
     /// Whether the next version may be made.
     pub(crate) is_next_announced: bool,
+    /// Whether the store was told that the newest version wraps keys of it.
+    pub(crate) is_newest_used: bool,
 }
 
 impl WrappingKey {
@@ -80,7 +82,9 @@ impl Holder {
         match newest {
             newest if newest > announced => Err(VaultError::OlderStore),
             newest if newest < used => Err(VaultError::OlderWrapping),
-            newest => Ok(WrappingKey { versions, is_next_announced: newest < announced }),
+            newest => {
+                Ok(WrappingKey { versions, is_next_announced: newest < announced, is_newest_used: newest == used })
+            }
         }
     }
 

@@ -190,7 +190,9 @@ async fn make(
         }
         newest => newest,
     };
-    of.tell_used(connection, version).await?;
+    if version != key.newest() || !key.is_newest_used {
+        of.tell_used(connection, version).await?;
+    }
     let fresh = |id: Uuid| {
         let mut key = [0; 32];
         rand::fill(&mut key).map(|()| (id.into(), key)).map_err(|_| VaultError::Cipher)

@@ -60,8 +60,8 @@ struct Wrapped {
 
 #[derive(Deserialize)]
 struct Unwrapped {
-    /// Absent if it does not open.
-    plaintext: Option<String>,
+    /// Empty if it does not open.
+    plaintext: String,
 }
 
 impl Transit {
@@ -164,7 +164,7 @@ impl Transit {
             error => error.into(),
         })?;
         let opened = wrapped.iter().zip(&batch_results).map(|(WrappedKey { id, .. }, Unwrapped { plaintext })| {
-            let key = BASE64.decode(plaintext.as_ref()?.as_bytes()).ok()?;
+            let key = BASE64.decode(plaintext.as_bytes()).ok()?;
             Some((*id, key.try_into().ok()?))
         });
         let opened = opened.collect::<Option<Vec<_>>>().filter(|opened| opened.len() == wrapped.len());

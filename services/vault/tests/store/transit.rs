@@ -119,6 +119,20 @@ async fn the_token_makes_no_key_by_encrypting() {
     let body = json!({ "plaintext": BASE64.encode(b"key") });
     let path = format!("{}/encrypt/wardlog-none", mount(&settings));
     assert_eq!(server.answer(&token, Method::POST, &path, &body).await.0, StatusCode::FORBIDDEN);
+    let path = format!("{}/keys/wardlog-none", mount(&settings));
+    for of_that_kind in [json!({ "type": "aes256-gcm96", "exportable": true }), json!({ "type": "rsa-2048" })] {
+        assert_eq!(server.answer(&token, Method::POST, &path, &of_that_kind).await.0, StatusCode::FORBIDDEN);
+    }
+    let as_it_is = json!({ "type": "aes256-gcm96" });
+    assert!(server.answer(&token, Method::POST, &path, &as_it_is).await.0.is_success(), "as Wardlog makes it");
+    for change in
+        [json!({ "exportable": true }), json!({ "deletion_allowed": true }), json!({ "allow_plaintext_backup": true })]
+    {
+        assert_eq!(
+            server.answer(&token, Method::POST, &format!("{path}/config"), &change).await.0,
+            StatusCode::FORBIDDEN
+        );
+    }
     // Nor any that is not Wardlog's, nor may it take one away or give it out.
     let path = |rest| format!("{}/{rest}", mount(&settings));
     for (method, path) in [
