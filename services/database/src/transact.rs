@@ -1,7 +1,7 @@
 //! Transactions that a dropped request cannot cut in half.
 
 use futures_util::future::BoxFuture;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, SqlSafeStr, SqlStr};
 
 /// Runs `work` between BEGIN and COMMIT on a task of its own; an error of `work` rolls back.
 ///
@@ -15,14 +15,7 @@ where
     T: Send + 'static,
     E: From<sqlx::Error> + Send + 'static,
 {
-    let pool = pool.clone();
-    to_its_end(async move {
-        let mut transaction = pool.begin().await?;
-        let value = work(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(value)
-    })
-    .await
+    committed(pool, "BEGIN".into_sql_str(), work).await
 }
 
 /// The same in a read-only transaction in which these settings hold, and in no later one of the connection. They go with BEGIN,
@@ -36,17 +29,10 @@ where
     T: Send + 'static,
     E: From<sqlx::Error> + Send + 'static,
 {
-    let pool = pool.clone();
     let settings = settings.iter().map(|(name, value)| format!("set_config('{name}', {}, true)", literal(value)));
     // After a query, as this is one, nobody can make the transaction a writing one.
     let begin = format!("BEGIN READ ONLY; SELECT {}", settings.collect::<Vec<_>>().join(", "));
-    to_its_end(async move {
-        let mut transaction = pool.begin_with(AssertSqlSafe(begin)).await?;
-        let value = work(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(value)
-    })
-    .await
+    committed(pool, AssertSqlSafe(begin).into_sql_str(), work).await
 }
 
 /// The same between BEGIN and ROLLBACK: of what `work` does nothing remains but its answer.
@@ -64,6 +50,25 @@ where
         let outcome = work(&mut transaction).await;
         transaction.rollback().await?;
         outcome
+    })
+    .await
+}
+
+async fn committed<T, E>(
+    pool: &PgPool,
+    begin: SqlStr,
+    work: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<sqlx::Error> + Send + 'static,
+{
+    let pool = pool.clone();
+    to_its_end(async move {
+        let mut transaction = pool.begin_with(begin).await?;
+        let value = work(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(value)
     })
     .await
 }
