@@ -1,4 +1,5 @@
-//! What the record says of a caller, on a real PostgreSQL: the roles held today, and whether a matter may be known.
+//! What the record says of a caller, on a real PostgreSQL: the roles held today, whose a key is, and whether a matter may be
+//! known.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot do what it is about has failed")]
 
@@ -8,7 +9,7 @@ use std::{
 };
 
 use access::{
-    Caller, Exchange, HeldRole, HeldRoles, Roles,
+    Caller, Exchange, HeldRole, HeldRoles, IngestKey, KeyRing, Roles,
     exchange::GatewaySecret,
     recusal::{matter_stream, may_know},
 };
@@ -16,7 +17,7 @@ use chrono::NaiveDate;
 use database::{Role, connect, scratch};
 use eventlog::{Append, Cause, Occurred, Owner, append, join};
 use schema::{
-    DomainEvent, MatterId, PersonId,
+    DomainEvent, MatterId, PersonId, Vocabulary,
     people::{LoginLinked, LoginName, LoginUnlinked, PersonEvent, StaffRole, person_stream},
     recusal::{MatterEvent, PersonRecused},
 };
@@ -112,6 +113,46 @@ async fn roles_are_those_of_the_day_that_let_anything_be_read_and_are_trusted_fo
     assert_eq!(of(&jones, "2026-11-02", 1_999).await.len(), 2, "remembered");
     assert_eq!(of(&jones, "2026-11-02", 2_000).await, [], "whoever is out is out");
     assert_eq!(of(&jones, "2026-11-02", 1_999).await, [], "and stays so");
+}
+
+#[tokio::test]
+async fn a_key_lets_in_what_its_filter_sends_and_whatever_is_said_of_it_is_trusted_for_two_seconds() {
+    let database = scratch::database().await;
+    let ring = KeyRing::new(connect(&database, Role::Filtering, 1).await.unwrap());
+    let mut owner = PgConnection::connect_with(&database).await.unwrap();
+    let (key, later) = (IngestKey::from_random([1; 32]), IngestKey::from_random([2; 32]));
+    let (key_hash, later_hash) = (key.hash(), later.hash());
+    let [school, source, key_id, later_id] = [1, 2, 3, 4].map(Uuid::from_u128);
+    let began = Instant::now();
+    let of = async |key: &IngestKey, after: u64| {
+        let header = format!("Bearer {}", key.reveal());
+        ring.source_of(&header, began + Duration::from_millis(after)).await.unwrap()
+    };
+    assert_eq!(of(&key, 0).await, None);
+    let known = sqlx::query!(
+        "WITH h AS (INSERT INTO log.home (owner_id, partition) VALUES ($1, 5)),
+              s AS (INSERT INTO directory.source (source_id, school_id, name, vocabulary) VALUES ($2, $1, 'a filter', 'ut1'))
+         INSERT INTO directory.ingest_key (key_id, source_id, school_id, hash, issued_at)
+         VALUES ($3, $2, $1, $4, now()), ($5, $2, $1, $6, now())",
+        school,
+        source,
+        key_id,
+        key_hash.as_bytes(),
+        later_id,
+        later_hash.as_bytes(),
+    );
+    known.execute(&mut owner).await.unwrap();
+    assert_eq!(of(&key, 1_999).await, None, "that there was none is remembered");
+    let found = of(&key, 2_000).await.unwrap();
+    assert_eq!((found.key, found.source, found.school), (key_id.into(), source.into(), school.into()));
+    assert_eq!((found.vocabulary, found.partition.number()), (Vocabulary::Ut1, 5));
+    assert_eq!(of(&later, 2_000).await.unwrap().key, later_id.into(), "each key is itself");
+
+    sqlx::query!("UPDATE directory.ingest_key SET revoked_at = now()").execute(&mut owner).await.unwrap();
+    assert_eq!(of(&key, 3_999).await, Some(found), "remembered");
+    assert_eq!(of(&key, 4_000).await, None, "revoked");
+    assert_eq!(of(&key, 3_999).await, None, "and stays so");
+    assert_eq!(ring.source_of(&key.reveal(), began).await.unwrap(), None, "not as a bearer's");
 }
 
 /// A log to which is appended without asking what a command would.

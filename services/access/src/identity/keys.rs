@@ -139,6 +139,18 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_p256_has_both_its_coordinates_whole() {
+        let found = |x: &str, y: &str| {
+            let keys = parse(&json!([{ "kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": "k" }]));
+            keys.find("k", SignatureAlgorithm::ES256).unwrap().is_some()
+        };
+        assert!(found(X, X));
+        for (x, y) in [(X, "AAAA"), ("AAAA", X)] {
+            assert!(!found(x, y), "{x} {y}");
+        }
+    }
+
+    #[test]
     fn a_key_found_under_the_name_but_of_another_type_is_an_error() {
         let keys = parse(&json!([{ "kty": "OKP", "crv": "Ed25519", "x": X, "kid": "k" }]));
         assert_eq!(keys.find("k", SignatureAlgorithm::ES256).unwrap_err(), TokenError::KeyOfOtherType);

@@ -2,7 +2,7 @@
 
 use access::{
     HeldRole, HeldRoles, Verifier,
-    identity::{IssuerConfig, SecondFactor},
+    identity::{IssuerConfig, MAX_TOKEN_BYTES, SecondFactor},
 };
 use chrono::TimeDelta;
 use data_encoding::HEXLOWER;
@@ -26,6 +26,19 @@ async fn each_algorithm_that_an_issuer_signs_with_is_accepted() {
         assert_eq!(caller.subject.as_str(), "u-17");
         assert_eq!(caller.roles, HeldRole::dsl(SCHOOL.parse().unwrap()).into());
     }
+}
+
+#[tokio::test]
+async fn a_token_may_be_as_long_as_is_read() {
+    let world = World::new();
+    let padded = |pad: usize, spaces: usize| {
+        let header = json!({ "alg": "EdDSA", "kid": "ed" }).to_string() + &" ".repeat(spaces);
+        world.ed.token(&header, &claims_with(json!({ "pad": "x".repeat(pad) })).to_string())
+    };
+    // Three bytes are four letters, so that not every length can be had by the payload alone.
+    let lengths = (0..MAX_TOKEN_BYTES).rev().flat_map(|pad| [(pad, 0), (pad, 1), (pad, 2)]);
+    let longest = lengths.map(|(pad, spaces)| padded(pad, spaces)).find(|token| token.len() == MAX_TOKEN_BYTES);
+    assert!(world.verifier.verify(&longest.unwrap(), now()).await.is_ok());
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use actix_web::{App, HttpResponse, HttpServer, http::StatusCode, web};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
-use crate::issuer::{Key, claims, config, now};
+use crate::issuer::{Key, claims, config, jwks_file, now};
 
 /// What the issuer answers, how often it was asked, and a gate that holds answers back while it is shut.
 #[derive(Clone)]
@@ -131,6 +131,25 @@ async fn a_failing_fetch_leaves_the_keys_as_they_were() {
         assert_eq!(verifier.verify(&key.mint("unknown", &lasting()), time).await, Err(TokenError::UnknownKey));
         assert_eq!(issuer.asked(), asked + 1, "asked once, and a redirect is not followed");
         assert!(verifier.verify(&key.mint("known", &lasting()), time).await.is_ok(), "{status}");
+    }
+}
+
+/// Where the limit is: 256 KiB, wherever the keys are.
+#[tokio::test]
+async fn a_set_of_keys_may_be_as_large_as_is_read_and_no_larger() {
+    let key = Key::ed();
+    let padded = |pad: usize| json!({ "keys": [key.jwk("known")], "pad": "x".repeat(pad) }).to_string();
+    let largest = 256 * 1024 - padded(0).len();
+    let token = key.mint("known", &lasting());
+    for (body, outcome) in [(padded(largest), Ok(())), (padded(largest + 1), Err(TokenError::KeysUnavailable))] {
+        let issuer = Issuer::start(&[]);
+        issuer.answers(StatusCode::OK, body.clone());
+        let file = jwks_file(&[]);
+        std::fs::write(&file, body).unwrap();
+        let from_file = config("https://id.example", &["EdDSA"], &json!({ "file": file }));
+        for verifier in [issuer.verifier(), Verifier::new(vec![from_file]).unwrap()] {
+            assert_eq!(verifier.verify(&token, now()).await.map(drop), outcome);
+        }
     }
 }
 
