@@ -18,7 +18,7 @@ failed=0
 prove() { # name, command…
     local name=$1 command=("${@:2}") began=$SECONDS output outcome
     printf '\n== %s\n' "$name"
-    if output=$(target/debug/with-postgres env "${command[@]}" 2>&1 | tee /dev/stderr); then
+    if output=$(target/debug/with-postgres env "${command[@]}" 2>&1 | tee -a /dev/stderr); then
         outcome=$(grep -E '^(test result: ok|all [0-9]+ (guards|grants)|[0-9]+ steps|[0-9]+ events|[0-9]+ kills|[0-9]+ take-overs|[0-9]+ answers.*|[0-9]+ mutants tested.*)' <<<"$output" | tail -n 2 | paste -sd ';')
     else
         outcome="FAILED"

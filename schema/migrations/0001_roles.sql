@@ -45,12 +45,12 @@ GRANT USAGE ON SCHEMA published TO wardlog_gateway, wardlog_filtering, wardlog_d
 CREATE FUNCTION published.scope(p_kind text) RETURNS uuid[] LANGUAGE sql STABLE PARALLEL SAFE
 RETURN string_to_array(nullif(current_setting('wardlog.' || p_kind, true), ''), ',')::uuid[];
 
--- Whether the reader may know of what was done for a matter: whoever is recused from it may not, nor who is told by no login
--- (R130), nor anybody before the view of people, which says who is, has come to it. It is asked of rows that name one. Bound
--- late: that view is made later.
+-- Whether the reader may know of what was done for a matter: whoever is recused from it may not, nor whose login was never
+-- linked to anybody, as nobody can tell whether they are (R130), nor anybody before the view of people, which says who is, has
+-- come to it. It is asked of rows that name one. Bound late: that view is made later.
 CREATE FUNCTION published.may_know(p_matter uuid) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
-    RETURN nullif(current_setting('wardlog.asker', true), '') IS NOT NULL
+    RETURN EXISTS (SELECT FROM published.known_login_v1 l WHERE l.login = current_setting('wardlog.asker', true))
         AND EXISTS (SELECT FROM published.matter_v1 m WHERE m.matter_id = p_matter)
         AND NOT EXISTS (SELECT FROM published.recused_login_v1 r
                         WHERE r.matter_id = p_matter AND r.login = current_setting('wardlog.asker', true));

@@ -150,6 +150,9 @@ BEGIN
         USING (person_id IN (SELECT l.person_id FROM known_login l
                              WHERE l.login = nullif(current_setting('wardlog.asker', true), '')));
     GRANT SELECT ON known_login, recused TO wardlog_gateway;
+    -- A service asks whether whoever commands something for a matter is known at all.
+    CREATE POLICY services ON known_login FOR SELECT TO wardlog_directory, wardlog_filtering USING (true);
+    GRANT SELECT ON known_login TO wardlog_directory, wardlog_filtering;
 
     CREATE POLICY own_people ON dsl_gap FOR SELECT TO wardlog_gateway
         USING (school_id = ANY (published.scope('schools')));
@@ -178,6 +181,7 @@ GRANT SELECT, INSERT ON directory.substitutes TO wardlog_projections;
 GRANT UPDATE ON directory.person, directory.appointment, directory.substitutes TO wardlog_projections;
 GRANT DELETE ON directory.person_login, directory.dsl_gap TO wardlog_projections;
 GRANT SELECT ON directory.person TO wardlog_directory;
+GRANT SELECT ON directory.known_login TO wardlog_directory, wardlog_filtering;
 
 CREATE VIEW published.person_v1 WITH (security_invoker = true) AS
     SELECT person_id, school_id, trust_id, category, left_on, hold, ground, proposer, forgotten FROM directory.person;
@@ -201,12 +205,14 @@ CREATE VIEW published.recusal_v1 WITH (security_invoker = true) AS
 CREATE VIEW published.substitutes_v1 WITH (security_invoker = true) AS
     SELECT school_id, trust_id, role, people FROM directory.substitutes;
 CREATE VIEW published.matter_v1 WITH (security_invoker = true) AS SELECT matter_id FROM directory.matter;
--- Of whoever asks alone.
+-- These two, to a reader, of whoever asks alone.
+CREATE VIEW published.known_login_v1 WITH (security_invoker = true) AS SELECT login FROM directory.known_login;
 CREATE VIEW published.recused_login_v1 WITH (security_invoker = true) AS
     SELECT r.matter_id, l.login FROM directory.recused r JOIN directory.known_login l ON l.person_id = r.person_id;
 GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap,
     directory.identity_reading, directory.recusal, directory.matter, directory.recused, directory.known_login,
     directory.substitutes TO wardlog_gateway;
 GRANT SELECT ON published.held_role_v1, published.person_v1, published.person_login_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1,
-    published.recusal_v1, published.matter_v1, published.recused_login_v1, published.substitutes_v1 TO wardlog_gateway;
+    published.recusal_v1, published.matter_v1, published.known_login_v1, published.recused_login_v1, published.substitutes_v1 TO wardlog_gateway;
+GRANT SELECT ON published.known_login_v1 TO wardlog_directory, wardlog_filtering;
 RESET ROLE;

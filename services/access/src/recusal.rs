@@ -20,8 +20,9 @@ pub fn matter_stream(matter: MatterId) -> String {
     format!("matter-{matter}")
 }
 
-/// Whether a school or trust has such a matter, and nobody is recused from it who ever logged in by this name. It is asked of the
-/// log and not of a view: whoever is recused is so at once, by whichever login, and whatever role is given to them later.
+/// Whether a school or trust has such a matter, somebody is known who ever logged in by this name, and nobody recused from the
+/// matter did. Recusal is asked of the log and not of a view: whoever is recused is so at once, by whichever login, and whatever
+/// role is given to them later. Whether anybody is known by the name, a view tells: until it does, nobody is.
 pub async fn may_know(pool: &PgPool, owner: Owner, matter: MatterId, login: Subject) -> Result<bool, StreamError> {
     database::transact(pool, move |connection| {
         Box::pin(async move { is_free(connection, owner, matter, login.as_str()).await })
@@ -37,7 +38,7 @@ async fn is_free(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &s
         let of = school.map(Owner::School).or(trust.map(Owner::Trust)).unwrap_or(owner);
         recused.entry(of).or_default().push(person_stream(*person));
     }
-    let mut is_free = !recused.is_empty();
+    let mut is_free = is_known(&mut *c, login).await? && !recused.is_empty();
     // Of what is not there as much is asked as of what somebody is recused from.
     recused.entry(owner).or_default();
     for (of, streams) in recused {
@@ -45,6 +46,12 @@ async fn is_free(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &s
         is_free &= !records.values().flatten().any(|event| links(event, login));
     }
     Ok(is_free)
+}
+
+async fn is_known(c: &mut PgConnection, login: &str) -> Result<bool, sqlx::Error> {
+    let known =
+        sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM published.known_login_v1 WHERE login = $1) AS "known!""#, login);
+    known.fetch_one(c).await
 }
 
 fn links(event: &PersonEvent, name: &str) -> bool {

@@ -180,7 +180,8 @@ impl Log {
 /// R130.
 #[tokio::test]
 async fn whoever_is_recused_is_so_by_every_login_they_ever_had_and_nobody_knows_of_a_matter_that_there_is_not() {
-    let log = Log(connect(&scratch::database().await, Role::Directory, 2).await.unwrap());
+    let database = scratch::database().await;
+    let log = Log(connect(&database, Role::Directory, 2).await.unwrap());
     let (at, trust) = (school(1), Owner::Trust(Uuid::from_u128(2).into()));
     let login = |n: u8| LoginName::from([n; 16]);
     let linked = |n| PersonEvent::LoginLinked(LoginLinked { login: login(n) });
@@ -200,11 +201,21 @@ async fn whoever_is_recused_is_so_by_every_login_they_ever_had_and_nobody_knows_
     let knows = async |owner, matter, n| {
         may_know(&log.0, owner, matter, String::from(login(n)).parse().unwrap()).await.unwrap()
     };
+    assert!(!knows(at, matter, 5).await, "the view of people has not come to this login");
+    let mut owner = PgConnection::connect_with(&database).await.unwrap();
+    for n in 1..=5 {
+        let login = login(n);
+        let folded = sqlx::query!(
+            "INSERT INTO directory.known_login (person_id, login) VALUES (gen_random_uuid(), $1)",
+            login.as_str(),
+        );
+        folded.execute(&mut owner).await.unwrap();
+    }
     for n in 1..=4 {
         assert!(!knows(at, matter, n).await, "login {n}");
     }
     assert!(knows(at, matter, 5).await);
-    assert!(knows(at, matter, 6).await, "nobody has this login");
+    assert!(!knows(at, matter, 6).await, "nobody is known by this login");
     let absent = MatterId::from(Uuid::from_u128(8));
     for n in [1, 5, 6] {
         assert!(!knows(at, absent, n).await, "there is no such matter");

@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use crate::{
     flagged::{LIST, event, today, yesterday},
     people::{GIVE, LOGIN, READ, RECORD, UNLINK, tell},
-    town::{STAFF, Town},
+    town::{ISSUER, STAFF, Town},
 };
 
 const RECUSE: &str = "mutation($id: String!, $input: RecuseInput!) { recuse(commandId: $id, input: $input) {
@@ -168,7 +168,11 @@ async fn whoever_is_recused_is_shown_nothing_of_a_matter_by_any_login_and_in_no_
     let name: LoginName = old.as_str().unwrap().to_owned().try_into().unwrap();
     let deputys = concern.seen("deputy", &given["token"]).await;
     let deputys: LoginName = deputys["identityReadings"][0]["reader"].as_str().unwrap().to_owned().try_into().unwrap();
-    for (asker, rows) in [(Some(name), [0, 0, 0]), (None, [0, 0, 0]), (Some(deputys), [1, 1, 1])] {
+    // It keeps it from whoever nobody was ever linked to as well: who they are, and whether they are recused, nobody can tell.
+    let nobodys = LoginName::from([7; 16]);
+    for (asker, rows) in
+        [(Some(name), [0, 0, 0]), (Some(nobodys), [0, 0, 0]), (None, [0, 0, 0]), (Some(deputys), [1, 1, 1])]
+    {
         assert_eq!(rows_of_matters(&concern, asker).await, rows);
     }
 }
@@ -210,9 +214,18 @@ async fn what_somebody_read_before_they_were_recused_stays_on_record() {
     // What was answered before is not answered again.
     assert_eq!(concern.read("head", "r-2", &matter).await["refused"]["reason"], "NOT_FOUND");
 
+    let (town, dsl, at) = (&concern.town, HeldRole::dsl(concern.school), concern.at());
+    // Somebody whose issuer states their role, and whom nobody has linked to anybody: whether they are recused, nobody can tell.
+    let seen = town.ask_after(dsl, SEEN, json!({ "id": concern.school }), &recused["token"]).await["school"].clone();
+    assert_eq!((&seen["recusals"], &seen["identityReadings"]), (&json!([]), &json!([])));
+    let read = json!({ "at": at, "personIds": [concern.chair], "purpose": "STAFFING", "matterId": matter });
+    let read = tell(town, dsl, READ, "r-7", read).await;
+    assert_eq!(read["refused"]["reason"], "NOT_FOUND", "{read}");
     let dpo = HeldRole { role: schema::people::StaffRole::Dpo, at: Owner::School(concern.school) };
-    let (town, id) = (&concern.town, json!({ "id": concern.school }));
-    let seen = town.ask_after(dpo, SEEN, id, &recused["token"]).await["school"].clone();
+    let login = json!({ "at": at, "personId": concern.chair, "issuer": ISSUER, "subject": "somebody" });
+    let linked = tell(town, dsl, LOGIN, "r-8", login).await;
+    assert_eq!(linked["done"]["personId"], concern.chair, "{linked}");
+    let seen = town.ask_after(dpo, SEEN, json!({ "id": concern.school }), &linked["token"]).await["school"].clone();
     // The chair of governors stands in for the headteacher; nobody does for the DSL, and no other deputy for the deputy (R087).
     let taken = |n: usize| (&seen["recusals"][n]["personId"], &seen["recusals"][n]["takers"]);
     let of_head = json!([{ "role": "DSL", "personId": null }, { "role": "HEADTEACHER", "personId": concern.chair }]);
@@ -221,7 +234,7 @@ async fn what_somebody_read_before_they_were_recused_stays_on_record() {
     assert_eq!(seen["substitutes"], json!([{ "role": "HEADTEACHER", "personIds": [concern.head, concern.chair] }]));
     assert_eq!(seen["identityReadings"][0]["matterId"], matter);
     let input = json!({ "at": concern.at(), "personId": concern.head });
-    let disclosed = tell(town, dpo, DISCLOSE, "r-7", input).await["done"].clone();
+    let disclosed = tell(town, dpo, DISCLOSE, "r-9", input).await["done"].clone();
     let events: Vec<_> = disclosed["entries"].as_array().unwrap().iter().map(|entry| &entry["event"]).collect();
     assert!(events.contains(&&json!("role-given")) && !events.contains(&&json!("person-recused")), "{events:?}");
     assert_eq!(

@@ -212,7 +212,8 @@ const TABLES: &[&str] = &[
 ];
 
 /// What is shown to whoever asks by a login alone, whatever their roles: the story `recusal` looks at it.
-const OF_MATTERS: &[&str] = &["published.matter_v1", "published.recusal_v1", "published.recused_login_v1"];
+const OF_MATTERS: &[&str] =
+    &["published.known_login_v1", "published.matter_v1", "published.recusal_v1", "published.recused_login_v1"];
 
 /// Somebody who stands in, as the view shows it.
 async fn substitutes(town: &Town, school: SchoolId) {

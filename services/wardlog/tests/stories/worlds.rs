@@ -90,7 +90,10 @@ impl Compared {
         self.told_apart.extend(differ.map(|((asked, absent), (_, present))| {
             let (without, with) = apart(&absent.to_string(), &present.to_string());
             let World { number, secret, .. } = world;
-            format!("world {number}: {secret:?}\nas {who}, asked {asked}\nwithout: …{without}\nwith:    …{with}")
+            let told =
+                format!("world {number}: {secret:?}\nas {who}, asked {asked}\nwithout: …{without}\nwith:    …{with}");
+            println!("{told}");
+            told
         }));
     }
 }

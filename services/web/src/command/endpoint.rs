@@ -1,5 +1,7 @@
 //! The service's side: `POST /<service>/commands/<name>` on the internal listener.
 
+use std::time::Duration;
+
 use access::{Caller, Decision, Subject, Verifier, recusal};
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -8,6 +10,7 @@ use actix_web::{
 };
 use eventlog::{Cause, CommandError, Owner, Wake};
 use schema::{CommandId, MatterId};
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::{
@@ -18,6 +21,10 @@ use crate::{ErrorCode, Problem, bearer, clock, problem::method_not_allowed, trac
 
 /// The longest id that a sender may choose.
 pub const LONGEST_ID: usize = 100;
+
+/// When it is refused to do something for a matter, after it was asked: how much there was to look at would tell whether there is
+/// one.
+const REFUSED_AFTER: Duration = Duration::from_millis(50);
 
 /// What an endpoint works with.
 #[derive(Debug, Clone)]
@@ -41,7 +48,7 @@ async fn answer<C: Command>(
     body: Bytes,
     service: Data<Service>,
 ) -> Result<HttpResponse, Problem> {
-    let now = clock::now();
+    let (now, asked) = (clock::now(), Instant::now());
     let caller = bearer::caller(request.headers(), &service.verifier, now).await?;
     let sent = sent(request.headers(), &caller)?;
     let command: C = serde_json::from_slice(&body).map_err(|error| {
@@ -55,6 +62,9 @@ async fn answer<C: Command>(
     if let Some(matter) = command.matter().filter(|_| decision != Decision::Forbidden) {
         facts.recused = is_recused(&service.means, owner, matter, &caller).await?;
         decision = access::decide(&caller, C::NAME, owner, &facts);
+        if facts.recused {
+            sleep_until(asked + REFUSED_AFTER).await;
+        }
     }
     match decision {
         Decision::Permitted => {}

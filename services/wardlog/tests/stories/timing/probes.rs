@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     matrix::asked::{MUTATIONS, input},
     places::{self, At, Place, tell},
-    town::{ISSUER, Town, event},
+    town::{Town, event},
 };
 
 /// Which of a pair.
@@ -94,14 +94,9 @@ pub async fn all(town: &Town) -> Vec<Probe> {
 
 /// A matter of a place, from which whoever asks is recused.
 async fn recused(town: &Town, place: &Place) -> Value {
-    let (at, id) = (place.at, |n: u8| format!("recused-{n}"));
-    let input = json!({ "at": at.input(), "category": "EMPLOYEE", "name": "Whoever asks" });
-    let person = tell(town, at, "recordPerson", "personId", &id(1), input).await["done"]["personId"].clone();
-    let recuse = json!({ "at": at.input(), "personId": person });
-    let matter = tell(town, at, "recuse", "matterId", &id(2), recuse).await["done"]["matterId"].clone();
-    let login = json!({ "at": at.input(), "personId": person, "issuer": ISSUER, "subject": "somebody" });
-    tell(town, at, "linkLogin", "personId", &id(3), login).await;
-    matter
+    let (person, _) = places::known(town, place.at, "somebody").await;
+    let recuse = json!({ "at": place.at.input(), "personId": person });
+    tell(town, place.at, "recuse", "matterId", "recused", recuse).await["done"]["matterId"].clone()
 }
 
 fn read(town: &Town, role: HeldRole, name: String, root: &str, other: At) -> Probe {

@@ -56,8 +56,12 @@ impl<'t> Told<'t> {
         for (n, step) in world::beginning().enumerate() {
             told.happens(step, &format!("w{}-b{n}", world.number)).await;
         }
+        told.whoever_tells_is_known().await;
         if let Some(recused) = world.recused {
-            told.logs_in(&asking::subject(world, Some(recused)), world.secret).await;
+            let Step { place, person, .. } = world.secret;
+            let people = &told.people[place];
+            told.logs_in(&asking::subject(world, Some(recused)), place, &people[person]).await;
+            told.logs_in(&asking::subject(world, Some(world.insider())), place, &people[1 - person]).await;
         }
         for (n, &step) in world.history.iter().enumerate() {
             if n == world.before && with_secret {
@@ -83,9 +87,17 @@ impl<'t> Told<'t> {
         self.secret = Some(done);
     }
 
-    /// Whom the secret is about, logs in as one of those who ask.
-    async fn logs_in(&self, subject: &str, Step { place, person, .. }: Step) {
-        let (at, person) = (self.places[place].at, &self.people[place][person]);
+    /// Whoever tells a history is somebody at each place: nobody else may do anything for a matter.
+    async fn whoever_tells_is_known(&mut self) {
+        for place in 0..PLACES {
+            self.tokens[place] = places::known(self.town, self.places[place].at, "somebody").await.1;
+        }
+        self.settle().await;
+    }
+
+    /// Somebody there logs in as one of those who ask.
+    async fn logs_in(&self, subject: &str, place: usize, person: &Value) {
+        let at = self.places[place].at;
         let login = json!({ "at": at.input(), "personId": person, "issuer": ISSUER, "subject": subject });
         let done = places::tell(self.town, at, "linkLogin", "personId", subject, login).await;
         assert!(done["done"].is_object(), "{done}");
