@@ -49,8 +49,10 @@ async fn is_free(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &s
 }
 
 async fn is_known(c: &mut PgConnection, login: &str) -> Result<bool, sqlx::Error> {
-    let known =
-        sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM published.known_login_v1 WHERE login = $1) AS "known!""#, login);
+    let known = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM published.known_login_v1 WHERE login = $1) AS "known!""#,
+        login
+    );
     known.fetch_one(c).await
 }
 

@@ -143,11 +143,9 @@ async fn a_set_of_keys_may_be_as_large_as_is_read_and_no_larger() {
     let token = key.mint("known", &lasting());
     let too_large = || Err(TokenError::KeysUnavailable);
     // Of the last one everything that is read says what the first one says.
-    for (body, outcome) in [
-        (padded(largest), Ok(())),
-        (padded(largest + 1), too_large()),
-        (padded(largest) + " ", too_large()),
-    ] {
+    for (body, outcome) in
+        [(padded(largest), Ok(())), (padded(largest + 1), too_large()), (padded(largest) + " ", too_large())]
+    {
         let issuer = Issuer::start(&[]);
         issuer.answers(StatusCode::OK, body.clone());
         let file = jwks_file(&[]);

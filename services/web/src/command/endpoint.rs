@@ -24,7 +24,7 @@ pub const LONGEST_ID: usize = 100;
 
 /// When it is refused to do something for a matter, after it was asked: how much there was to look at would tell whether there is
 /// one.
-const REFUSED_AFTER: Duration = Duration::from_millis(50);
+const REFUSED_AFTER: Duration = Duration::from_millis(20);
 
 /// What an endpoint works with.
 #[derive(Debug, Clone)]
