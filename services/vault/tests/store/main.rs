@@ -416,21 +416,23 @@ async fn older_wrapping_keys_are_told_from_the_newest() {
 #[tokio::test]
 async fn where_the_newest_is_lost_for_good_an_older_one_is_used_with_what_it_opens() {
     for home in Home::all().await {
-        let (gone, stays, new) = (DataKeyId::from(id()), DataKeyId::from(id()), DataKeyId::from(id()));
-        home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
+        let [early, gone, stays, new] = [(); 4].map(|()| DataKeyId::from(id()));
+        home.vault.make_all(SCHOOL, &[early, gone, stays]).await.unwrap();
+        home.vault.destroy(SCHOOL, &[early]).await.unwrap();
         home.dump("older").await;
         home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
         home.restore("older").await;
         let mut owner = home.owner().await;
         let lost = format!(
-            "DELETE FROM keys.data_key WHERE version < 2;
-             INSERT INTO keys.wrapping_key (context, owner_id, announced) VALUES ('directory', '{SCHOOL}', 2)
-             ON CONFLICT (context, owner_id) DO UPDATE SET announced = 2"
+            "DELETE FROM keys.data_key WHERE version < 3 AND wrapped IS NOT NULL;
+             INSERT INTO keys.wrapping_key (context, owner_id, announced) VALUES ('directory', '{SCHOOL}', 3)
+             ON CONFLICT (context, owner_id) DO UPDATE SET announced = 3"
         );
         owner.execute(AssertSqlSafe(lost)).await.unwrap();
         home.vault.make(SCHOOL, new).await.unwrap();
         assert_eq!(home.vault.destroy(SCHOOL, &[new]).await.unwrap(), 1);
         assert!(home.vault.find(SCHOOL, &[stays]).await.unwrap().is_empty());
+        assert!(matches!(home.find(early).await, Found::Destroyed), "what was forgotten before stays forgotten");
     }
     let (home, gone, new) = (Home::with_file().await, DataKeyId::from(id()), DataKeyId::from(id()));
     home.vault.make(SCHOOL, gone).await.unwrap();
@@ -439,7 +441,7 @@ async fn where_the_newest_is_lost_for_good_an_older_one_is_used_with_what_it_ope
     home.vault.make(SCHOOL, new).await.unwrap();
     home.write_file(&older);
     let mut owner = home.owner().await;
-    let lost = "DELETE FROM keys.data_key WHERE version > 1; UPDATE keys.wrapping_key SET announced = 1, used = 1;
+    let lost = "DELETE FROM keys.data_key WHERE version > 1 AND wrapped IS NOT NULL; UPDATE keys.wrapping_key SET announced = 1, used = 1;
                 UPDATE keys.wrapping SET changes = 0";
     owner.execute(lost).await.unwrap();
     home.vault.make(SCHOOL, new).await.unwrap();
