@@ -39,8 +39,6 @@ async fn is_free(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &s
         recused.entry(of).or_default().push(person_stream(*person));
     }
     let mut is_free = is_known(&mut *c, login).await? && !recused.is_empty();
-    // Of what is not there as much is asked as of what somebody is recused from.
-    recused.entry(owner).or_default();
     for (of, streams) in recused {
         let records = eventlog::load_each::<PersonEvent>(&mut *c, of, &streams).await?;
         is_free &= !records.values().flatten().any(|event| links(event, login));

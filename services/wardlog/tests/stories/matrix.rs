@@ -143,9 +143,7 @@ async fn recused(town: &Town, cast: &Cast, lines: &mut Vec<String>) {
     let rules = rules::expected(&every);
     for place in cast.places.iter().filter(|place| ["own", "trust"].contains(&place.name)) {
         let mut place = place.clone();
-        let (_, known) = places::known(town, place.at, "somebody").await;
-        let people = format!("query($id: UUID!) {{ {}(id: $id) {{ people {{ id }} }} }}", places::root(place.at));
-        town.ask_after(places::head(place.at), &people, json!({ "id": place.at.id() }), &known).await;
+        places::known(town, place.at).await;
         let recuse = json!({ "at": place.at.input(), "personId": place.person });
         let outcome = tell(town, place.at, "recuse", "matterId", &format!("m-{}", place.name), recuse).await;
         place.matter = outcome["done"]["matterId"].clone();

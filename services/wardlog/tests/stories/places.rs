@@ -5,7 +5,7 @@ use schema::{SchoolId, TrustId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::town::{ISSUER, STAFF, Town, event};
+use crate::town::{ISSUER, SOMEBODY, STAFF, Town, event};
 
 /// A place that is asked about, and what stands there to be asked for.
 #[derive(Clone)]
@@ -88,15 +88,16 @@ async fn leaver(town: &Town, at: At) -> (Value, Value) {
     (person, role)
 }
 
-/// Somebody there who logs in so, as nobody else is told of a matter; and the token of it.
-pub async fn known(town: &Town, at: At, subject: &str) -> (Value, Value) {
-    let id = |n: u8| format!("{subject}-{n}");
-    let input = json!({ "at": at.input(), "category": "EMPLOYEE", "name": subject });
-    let person = tell(town, at, "recordPerson", "personId", &id(1), input).await["done"]["personId"].clone();
-    let login = json!({ "at": at.input(), "personId": person, "issuer": ISSUER, "subject": subject });
-    let linked = tell(town, at, "linkLogin", "personId", &id(2), login).await;
+/// Whoever tells and asks becomes somebody there, as nobody else is told of a matter: who they are, once the view of people shows it.
+pub async fn known(town: &Town, at: At) -> Value {
+    let input = json!({ "at": at.input(), "category": "EMPLOYEE", "name": "Whoever asks" });
+    let person = tell(town, at, "recordPerson", "personId", "known-1", input).await["done"]["personId"].clone();
+    let login = json!({ "at": at.input(), "personId": person, "issuer": ISSUER, "subject": SOMEBODY });
+    let linked = tell(town, at, "linkLogin", "personId", "known-2", login).await;
     assert_eq!(linked["done"]["personId"], person, "{linked}");
-    (person, linked["token"].clone())
+    let people = format!("query($id: UUID!) {{ {}(id: $id) {{ people {{ id }} }} }}", root(at));
+    town.ask_after(head(at), &people, json!({ "id": at.id() }), &linked["token"]).await;
+    person
 }
 
 /// Whoever may command everything there.
@@ -114,7 +115,7 @@ pub const fn root(at: At) -> &'static str {
     }
 }
 
-/// Sends a mutation as whoever may, who logs in as `somebody`; its outcome.
+/// Sends a mutation as whoever may; its outcome.
 pub async fn tell(town: &Town, at: At, name: &str, done: &str, id: &str, input: Value) -> Value {
     let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
     let mutation = format!(

@@ -42,6 +42,8 @@ use apart::Apart;
 
 /// The issuer of tokens that state roles.
 pub const ISSUER: &str = "https://town.invalid";
+/// As whom [`Town::token`] logs in, whatever role it states.
+pub const SOMEBODY: &str = "somebody";
 
 /// The issuer of the schools' staff.
 pub const STAFF: &str = "https://staff.invalid";
@@ -211,7 +213,7 @@ impl Town {
     }
 
     pub fn token(&self, role: HeldRole) -> String {
-        let subject: Subject = "somebody".parse().unwrap();
+        let subject: Subject = SOMEBODY.parse().unwrap();
         self.issuer.mint(&subject, role, clock::now(), TimeDelta::hours(1))
     }
 

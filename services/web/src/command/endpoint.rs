@@ -22,8 +22,8 @@ use crate::{ErrorCode, Problem, bearer, clock, problem::method_not_allowed, trac
 /// The longest id that a sender may choose.
 pub const LONGEST_ID: usize = 100;
 
-/// When it is refused to do something for a matter, after it was asked: how much there was to look at would tell whether there is
-/// one.
+/// How long it takes to refuse to do something for a matter: many times what looking for it takes, as what there is to look at
+/// would tell whether there is one.
 const REFUSED_AFTER: Duration = Duration::from_millis(20);
 
 /// What an endpoint works with.

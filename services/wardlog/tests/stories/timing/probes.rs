@@ -94,7 +94,7 @@ pub async fn all(town: &Town) -> Vec<Probe> {
 
 /// A matter of a place, from which whoever asks is recused.
 async fn recused(town: &Town, place: &Place) -> Value {
-    let (person, _) = places::known(town, place.at, "somebody").await;
+    let person = places::known(town, place.at).await;
     let recuse = json!({ "at": place.at.input(), "personId": person });
     tell(town, place.at, "recuse", "matterId", "recused", recuse).await["done"]["matterId"].clone()
 }

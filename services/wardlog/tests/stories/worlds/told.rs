@@ -56,7 +56,9 @@ impl<'t> Told<'t> {
         for (n, step) in world::beginning().enumerate() {
             told.happens(step, &format!("w{}-b{n}", world.number)).await;
         }
-        told.whoever_tells_is_known().await;
+        for place in &told.places {
+            places::known(town, place.at).await;
+        }
         if let Some(recused) = world.recused {
             let Step { place, person, .. } = world.secret;
             let people = &told.people[place];
@@ -85,14 +87,6 @@ impl<'t> Told<'t> {
         let done = self.does(world.secret, &Self::secret_id(world)).await;
         assert!(!done.is_null(), "world {}: {:?} is refused", world.number, world.secret);
         self.secret = Some(done);
-    }
-
-    /// Whoever tells a history is somebody at each place: nobody else may do anything for a matter.
-    async fn whoever_tells_is_known(&mut self) {
-        for place in 0..PLACES {
-            self.tokens[place] = places::known(self.town, self.places[place].at, "somebody").await.1;
-        }
-        self.settle().await;
     }
 
     /// Somebody there logs in as one of those who ask.
