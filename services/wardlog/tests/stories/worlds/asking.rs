@@ -27,6 +27,7 @@ pub struct Asker<'t> {
     world: &'t World,
     token: String,
     name: String,
+    since: DateTime<Utc>,
 }
 
 /// What was asked, and the answer: its status, headers and body.
@@ -45,12 +46,12 @@ impl<'t> Asker<'t> {
         let subject = subject(world, who).parse().unwrap();
         let roles: access::HeldRoles = roles.into_iter().collect();
         let token = told.town.issuer.mint(&subject, roles, clock::now(), TimeDelta::hours(1));
-        Self { town: told.town, world, token, name }
+        Self { town: told.town, world, token, name, since: told.at }
     }
 
     /// All that can be read of some places.
     pub async fn reads(&self, places: &[Place]) -> Vec<Asked> {
-        let mut alike = Alike::default();
+        let mut alike = Alike::since(self.since);
         let mut answers = vec![self.ask(&viewer(), &mut alike).await];
         for document in places.iter().flat_map(asked::read_whole) {
             answers.push(self.ask(&document, &mut alike).await);
@@ -62,7 +63,7 @@ impl<'t> Asker<'t> {
     /// whichever world it did: whoever knows its ids may still not learn by them that there is such a thing.
     pub async fn everything(&self, told: &Told<'_>, secret: &Value) -> Vec<Asked> {
         let mut answers = self.reads(&told.places).await;
-        let mut alike = Alike::default();
+        let mut alike = Alike::since(self.since);
         let with_its_ids = place_of(told, self.world, secret);
         let id = Told::secret_id(self.world);
         for place in told.places.iter().chain([&with_its_ids]) {
@@ -97,7 +98,7 @@ fn viewer() -> Document {
 /// What a directory and a filter of the places beside are answered.
 pub async fn other_doors(told: &Told<'_>, world: &World) -> Vec<Asked> {
     let (town, id) = (told.town, Told::secret_id(world));
-    let (mut alike, mut answers) = (Alike::default(), Vec::new());
+    let (mut alike, mut answers) = (Alike::since(told.at), Vec::new());
     for (n, place) in told.places.iter().enumerate().filter(|(n, _)| *n != world.secret.place) {
         for path in ["/Users", "/Groups", "/Users?filter=userName%20eq%20%22a%40b.example%22"] {
             let request = town.client.get(town.scim(path)).bearer_auth(&told.scim[n]);
@@ -129,19 +130,18 @@ fn place_of(told: &Told<'_>, world: &World, secret: &Value) -> Place {
 
 /// What differs between any two answers stands for itself: it is numbered as it first comes.
 struct Alike {
+    /// Before the first of the two worlds began.
     since: DateTime<Utc>,
     known: HashMap<String, usize>,
     /// The tokens since somebody took them.
     tokens: Vec<Value>,
 }
 
-impl Default for Alike {
-    fn default() -> Self {
-        Self { since: clock::now() - TimeDelta::hours(1), known: HashMap::new(), tokens: Vec::new() }
-    }
-}
-
 impl Alike {
+    fn since(since: DateTime<Utc>) -> Self {
+        Self { since, known: HashMap::new(), tokens: Vec::new() }
+    }
+
     async fn answer(&mut self, request: RequestBuilder) -> Value {
         // Each town listens elsewhere.
         let response = request.header(HOST, "town.example").send().await.unwrap();

@@ -28,7 +28,8 @@ pub struct Told<'t> {
     pub secret: Option<Value>,
     people: [Vec<Value>; PLACES],
     tokens: [Value; PLACES],
-    at: DateTime<Utc>,
+    /// Before either world began.
+    pub at: DateTime<Utc>,
 }
 
 impl<'t> Told<'t> {
