@@ -162,7 +162,9 @@ impl Alike {
 
     fn value(&mut self, name: &str, value: Value) -> Value {
         match value {
-            Value::Object(members) => {
+            Value::Object(mut members) => {
+                // They come in the order in which they were resolved.
+                members.sort_keys();
                 members.into_iter().map(|(name, value)| (name.clone(), self.value(&name, value))).collect()
             }
             Value::Array(values) => values.into_iter().map(|value| self.value(name, value)).collect(),

@@ -115,7 +115,8 @@ impl Step {
             }
             Act::Register | Act::Issue => safeguarding || matches!(role, IctManager | ItProvider),
             _ if place == TRUST => matches!(role, MatSafeguardingLead | Dpo),
-            Act::Recuse => safeguarding || matches!(role, Dpo | ChairOfGovernors),
+            // Who may recuse is told whether there is somebody of an id.
+            Act::Record | Act::Recuse => safeguarding || matches!(role, Dpo | ChairOfGovernors),
             _ => safeguarding || role == Dpo,
         }
     }
