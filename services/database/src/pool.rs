@@ -92,6 +92,10 @@ async fn pool(
         ("idle_in_transaction_session_timeout", role.idle_in_transaction()),
         ("lock_timeout", role.lock_timeout()),
         ("statement_timeout", "60s"),
+        // Whatever the server's defaults are: whoever waited for a lock reads what was committed meanwhile, and what is
+        // committed is on the disk.
+        ("default_transaction_isolation", "read committed"),
+        ("synchronous_commit", "on"),
         ("client_connection_check_interval", "2s"),
     ]);
     PgPoolOptions::new()

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use database::{Role, connect, rehearse, scratch, transact};
-use sqlx::{Executor, PgPool};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use tokio::sync::oneshot;
 
 /// Whether the pool's connection is inside a transaction: there a session's and a statement's beginning differ.
@@ -81,4 +81,20 @@ async fn a_role_is_the_sessions_default_and_reset_leads_back_to_it() {
     let role =
         sqlx::query_scalar!(r#"SELECT current_user::text AS "role!""#).fetch_one(&mut *connection).await.unwrap();
     assert_eq!(role, "wardlog_gateway");
+}
+
+/// The locks of the logs and the key store count on the one, whoever was told that something is done on the other.
+#[tokio::test]
+async fn what_is_read_after_a_lock_and_what_is_durable_no_default_of_the_server_decides() {
+    let database = scratch::database().await;
+    let mut owner = PgConnection::connect_with(&database).await.unwrap();
+    let name = database.get_database().unwrap();
+    for default in ["default_transaction_isolation = 'repeatable read'", "synchronous_commit = off"] {
+        owner.execute(AssertSqlSafe(format!("ALTER DATABASE \"{name}\" SET {default}"))).await.unwrap();
+    }
+    let pool = connect(&database, Role::Directory, 1).await.unwrap();
+    for (setting, expected) in [("transaction_isolation", "read committed"), ("synchronous_commit", "on")] {
+        let found = sqlx::query_scalar!("SELECT current_setting($1)", setting).fetch_one(&pool).await.unwrap();
+        assert_eq!(found.as_deref(), Some(expected), "{setting}");
+    }
 }

@@ -5,7 +5,7 @@
 //! wrapped under it, and once that is committed the old ones are destroyed. Cut short anywhere, it is finished by asking
 //! again.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use database::transact;
 use schema::DataKeyId;
@@ -40,11 +40,11 @@ struct Destroyed {
 }
 
 impl Store {
-    async fn destroy(&self, of: Holder, ids: HashSet<Uuid>) -> Result<u64, VaultError> {
+    async fn destroy(&self, of: Holder, ids: Vec<Uuid>) -> Result<u64, VaultError> {
         let Destroyed { number, needed_from } = loop {
             let (ids, wrapping) = (ids.clone(), self.wrapping.clone());
             let destroyed = transact(&self.pool, move |connection| {
-                Box::pin(async move { wrap_anew_without(connection, &wrapping, of, ids).await })
+                Box::pin(async move { wrap_anew_without(connection, &wrapping, of, &ids).await })
             });
             match destroyed.await? {
                 Some(destroyed) => break destroyed,
@@ -52,15 +52,21 @@ impl Store {
             }
         };
         if let Some(version) = needed_from {
-            self.wrapping.destroy_before(of, version).await?;
             let wrapping = self.wrapping.clone();
-            let told = transact(&self.pool, move |connection| {
-                Box::pin(async move { tell_changes(connection, of.context, &wrapping).await })
+            let destroyed = transact(&self.pool, move |connection| {
+                Box::pin(async move { destroy_before(connection, &wrapping, of, version).await })
             });
-            told.await?;
+            destroyed.await?;
         }
         Ok(number)
     }
+}
+
+/// The versions under which the owner's keys are, some of which are to go.
+struct Wrapped {
+    newest: Option<i32>,
+    newest_to_go: Option<i32>,
+    oldest_to_stay: Option<i32>,
 }
 
 /// Destroys keys in the store, and wraps the others anew if any could have been opened still. A key that nothing opens any
@@ -71,31 +77,27 @@ async fn wrap_anew_without(
     connection: &mut PgConnection,
     wrapping: &Wrapping,
     of: Holder,
-    without: HashSet<Uuid>,
+    gone: &[Uuid],
 ) -> Result<Option<Destroyed>, VaultError> {
     of.lock(connection).await?;
     let key = of.wrapping_key(connection, wrapping).await?;
     let Some(versions) = key.versions else { return Ok(Some(Destroyed { number: 0, needed_from: None })) };
-    let rows = sqlx::query!(
-        r#"SELECT key_id, version, wrapped AS "wrapped!" FROM keys.data_key
-           WHERE context = $1 AND owner_id = $2 AND wrapped IS NOT NULL"#,
-        of.context,
-        of.owner,
-    );
-    let rows = rows.fetch_all(&mut *connection).await?.into_iter();
-    let rows = rows.map(|row| WrappedKey { id: row.key_id.into(), version: row.version, bytes: row.wrapped });
-    let (gone, kept): (Vec<_>, Vec<_>) = rows.partition(|row| without.contains(&row.id.into()));
-    let opens = |row: &WrappedKey| row.version >= versions.oldest;
-    if !gone.iter().any(opens) {
+    let Wrapped { newest, newest_to_go, oldest_to_stay } = wrapped(connection, of, gone).await?;
+    if newest_to_go.is_none_or(|version| version < versions.oldest) {
         let number = destroy(connection, of, gone).await?;
-        let needed_from = kept.iter().map(|row| row.version).min().unwrap_or(versions.newest);
+        let needed_from = oldest_to_stay.unwrap_or(versions.newest);
         return Ok(Some(Destroyed { number, needed_from: Some(needed_from).filter(|from| *from > versions.oldest) }));
     }
-    if !key.is_next_announced {
-        return Ok(None);
+    if oldest_to_stay.is_some_and(|version| version < versions.oldest) {
+        return Err(VaultError::OlderStore);
     }
-    let next = versions.newest + 1;
-    let kept = wrapping.unwrap(of, kept).await?;
+    let next = match () {
+        // It was made when this was cut short, and wraps nothing.
+        () if !key.is_newest_used && newest < Some(versions.newest) => versions.newest,
+        () if key.is_next_announced => versions.newest + 1,
+        () => return Ok(None),
+    };
+    let kept = wrapping.unwrap(of, all_but(connection, of, gone).await?).await?;
     wrapping.add(of, next).await?;
     let kept = wrapping.wrap(of, next, kept).await?;
     of.tell_used(connection, next).await?;
@@ -105,15 +107,53 @@ async fn wrap_anew_without(
     Ok(Some(Destroyed { number, needed_from: Some(next) }))
 }
 
-/// Takes the bytes of keys away.
-async fn destroy(connection: &mut PgConnection, of: Holder, gone: Vec<WrappedKey>) -> Result<u64, VaultError> {
-    let (ids, _) = columns(gone);
-    let destroyed = sqlx::query!(
-        "UPDATE keys.data_key SET wrapped = NULL, destroyed_at = clock_timestamp()
-         WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3)",
+/// Destroys the wrapping key's versions before this one. Somebody else may have gone further meanwhile, and nobody goes back.
+async fn destroy_before(
+    connection: &mut PgConnection,
+    wrapping: &Wrapping,
+    of: Holder,
+    version: i32,
+) -> Result<(), VaultError> {
+    of.lock(connection).await?;
+    if wrapping.versions(of).await?.is_some_and(|versions| versions.oldest < version) {
+        wrapping.destroy_before(of, version).await?;
+    }
+    tell_changes(connection, of.context, wrapping).await
+}
+
+async fn wrapped(connection: &mut PgConnection, of: Holder, gone: &[Uuid]) -> Result<Wrapped, sqlx::Error> {
+    let wrapped = sqlx::query_as!(
+        Wrapped,
+        "SELECT max(version) newest, max(version) FILTER (WHERE key_id = ANY ($3)) newest_to_go,
+                min(version) FILTER (WHERE key_id <> ALL ($3)) oldest_to_stay
+         FROM keys.data_key WHERE context = $1 AND owner_id = $2 AND wrapped IS NOT NULL",
         of.context,
         of.owner,
-        &ids,
+        gone,
+    );
+    wrapped.fetch_one(connection).await
+}
+
+async fn all_but(connection: &mut PgConnection, of: Holder, gone: &[Uuid]) -> Result<Vec<WrappedKey>, sqlx::Error> {
+    let kept = sqlx::query!(
+        r#"SELECT key_id, version, wrapped AS "wrapped!" FROM keys.data_key
+           WHERE context = $1 AND owner_id = $2 AND key_id <> ALL ($3) AND wrapped IS NOT NULL"#,
+        of.context,
+        of.owner,
+        gone,
+    );
+    let kept = kept.fetch_all(connection).await?.into_iter();
+    Ok(kept.map(|row| WrappedKey { id: row.key_id.into(), version: row.version, bytes: row.wrapped }).collect())
+}
+
+/// Takes the bytes of keys away.
+async fn destroy(connection: &mut PgConnection, of: Holder, gone: &[Uuid]) -> Result<u64, VaultError> {
+    let destroyed = sqlx::query!(
+        "UPDATE keys.data_key SET wrapped = NULL, destroyed_at = clock_timestamp()
+         WHERE context = $1 AND owner_id = $2 AND key_id = ANY ($3) AND wrapped IS NOT NULL",
+        of.context,
+        of.owner,
+        gone,
     );
     Ok(destroyed.execute(connection).await?.rows_affected())
 }

@@ -15,7 +15,10 @@ pub enum VaultError {
     #[error("the key store lacks a key: is it the one that this installation was filled with?")]
     Lost,
     /// The store's keys of this context are under other wrapping keys.
-    #[error("the wrapping keys are not those of the key store: bring those here that it was filled with")]
+    #[error(
+        "the wrapping keys are not those of the key store: bring those here that it was filled with; where they are lost for \
+         good, or were never to be used, README, Backups, says what to do"
+    )]
     OtherWrapping,
     /// A wrapped key does not open.
     #[error("a key of the store does not open under its wrapping key")]
@@ -40,8 +43,15 @@ pub enum VaultError {
     Transit(#[from] TransitError),
     /// The key store refused or could not be reached.
     #[error("the key store: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
     /// The cipher refused.
     #[error("the cipher refused to work")]
     Cipher,
+}
+
+/// By hand, for its text says all that it was made of.
+impl From<sqlx::Error> for VaultError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
 }

@@ -39,11 +39,15 @@ impl Vault {
             let examined = transact(pool, move |connection| {
                 Box::pin(async move {
                     of.lock_shared(connection).await?;
-                    of.wrapping_key(connection, &wrapping).await
+                    let versions = of.wrapping_key(connection, &wrapping).await?.versions;
+                    // A dump from between a version's announcement and its use has heard of it, and nothing opens its rows.
+                    let oldest = oldest_wrapped(connection, of).await?;
+                    let is_older = versions.zip(oldest).is_some_and(|(versions, oldest)| oldest < versions.oldest);
+                    if is_older { Err(VaultError::OlderStore) } else { Ok(()) }
                 })
             });
             match examined.await {
-                Ok(_) => {}
+                Ok(()) => {}
                 Err(error @ (VaultError::OlderStore | VaultError::OlderWrapping)) => outdated.push((owner, error)),
                 Err(error) => return Err(error),
             }
@@ -61,4 +65,14 @@ async fn known(connection: &mut PgConnection, context: &str) -> Result<Option<Ve
         context,
     );
     Ok(known.fetch_optional(connection).await?.map(Option::unwrap_or_default))
+}
+
+/// The oldest version that wraps a key.
+async fn oldest_wrapped(connection: &mut PgConnection, of: Holder) -> Result<Option<i32>, sqlx::Error> {
+    let oldest = sqlx::query_scalar!(
+        "SELECT min(version) FROM keys.data_key WHERE context = $1 AND owner_id = $2 AND wrapped IS NOT NULL",
+        of.context,
+        of.owner,
+    );
+    oldest.fetch_one(connection).await
 }

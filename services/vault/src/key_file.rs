@@ -77,6 +77,12 @@ impl KeyFile {
         Ok(file)
     }
 
+    /// Opens a file that is there.
+    pub fn open_existing(path: &Path) -> Result<Self, KeyFileError> {
+        fs::metadata(path).map_err(|source| KeyFileError::File { path: path.to_owned(), source })?;
+        Self::open(path)
+    }
+
     /// The file's own id, and how often it was changed.
     pub(crate) fn state(&self) -> Result<State, KeyFileError> {
         State::parse(&self.known()?.first).ok_or_else(|| self.wrong(0))

@@ -18,6 +18,7 @@ pub(crate) async fn take(
     context: &'static str,
     wrapping: &Wrapping,
 ) -> Result<(), VaultError> {
+    wrapping.begin().await?;
     sqlx::query!(
         "INSERT INTO keys.wrapping (context, wrapping_id, changes) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
         context,

@@ -4,7 +4,8 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
+    os::unix::fs::OpenOptionsExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
@@ -16,7 +17,7 @@ use tokio::sync::OnceCell;
 
 use crate::TransitSettings;
 
-/// What Wardlog's token may do, where the engine is mounted at `transit/`.
+/// What the token of a process with the role SERVICE may do, where the engine is mounted at `transit/`.
 const POLICY: &str = include_str!("../../../infra/vault/wardlog.hcl");
 
 /// A server of HashiCorp Vault, unsealed. It ends with this process, and takes its directory along.
@@ -75,17 +76,27 @@ impl Server {
     pub async fn engine(&self) -> TransitSettings {
         let mount = format!("transit-{}", random());
         self.ask(Method::POST, &format!("sys/mounts/{mount}"), &json!({ "type": "transit" })).await;
-        let policy = POLICY.replace("transit/", &format!("{mount}/"));
-        self.ask(Method::PUT, &format!("sys/policies/acl/{mount}"), &json!({ "policy": policy })).await;
-        let token = self.ask(Method::POST, "auth/token/create-orphan", &json!({ "policies": [mount] })).await;
+        let policies = ["directory", "filtering"].map(|service| (format!("{mount}-{service}"), service));
+        for (name, service) in &policies {
+            let policy = POLICY.replace("transit/", &format!("{mount}/")).replace("SERVICE", service);
+            self.ask(Method::PUT, &format!("sys/policies/acl/{name}"), &json!({ "policy": policy })).await;
+        }
         let token_file = self.directory.join(format!("{mount}.token"));
-        fs::write(&token_file, text(&token["auth"]["client_token"])).expect("the token can be written");
+        let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&token_file);
+        let token = self.token(&policies.map(|(name, _)| name)).await;
+        file.and_then(|mut file| file.write_all(token.as_bytes())).expect("the token can be written");
         TransitSettings {
             url: self.address.join(&format!("/v1/{mount}")).expect("it is a path"),
             namespace: None,
             token: token_file,
             authorities: Some(self.authority()),
         }
+    }
+
+    /// A token with some policies and no other.
+    pub async fn token(&self, policies: &[String]) -> String {
+        let wanted = json!({ "policies": policies, "no_default_policy": true });
+        text(&self.ask(Method::POST, "auth/token/create-orphan", &wanted).await["auth"]["client_token"])
     }
 
     /// What it answers to whoever may do everything.

@@ -152,10 +152,16 @@ async fn keys(
     if there.is_empty() {
         return Ok(Some(gone.collect()));
     }
+    let oldest = there.iter().map(|key| key.version).min();
     match wrapping.unwrap(of, there).await {
         Ok(keys) => Ok(Some(keys.into_iter().map(|(id, key)| (id, Some(key))).chain(gone).collect())),
         // That the one is older than the other says more.
-        Err(error) => of.wrapping_key(connection, wrapping).await.and(Err(error)),
+        Err(VaultError::Unwrapped) => {
+            let versions = of.wrapping_key(connection, wrapping).await?.versions;
+            let is_older = versions.is_some_and(|versions| oldest < Some(versions.oldest));
+            Err(if is_older { VaultError::OlderStore } else { VaultError::Unwrapped })
+        }
+        Err(error) => Err(error),
     }
 }
 

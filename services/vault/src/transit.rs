@@ -27,6 +27,9 @@ use crate::{
 /// The key whose HMAC tells one engine from another.
 const INSTALLATION: &str = "wardlog-installation";
 
+/// How many keys are sent at once: those of a large school together would take longer than is waited for an answer.
+const AT_ONCE: usize = 1000;
+
 /// A transit engine.
 #[derive(Debug)]
 pub struct Transit {
@@ -70,23 +73,37 @@ impl Transit {
         Ok(Arc::new(Self { engine: Engine::new(settings)?, id: OnceCell::new() }))
     }
 
+    /// Makes of a new engine one that can be told from others.
+    pub(crate) async fn begin(&self) -> Result<(), VaultError> {
+        if self.key(INSTALLATION).await?.is_none() {
+            self.make(INSTALLATION).await?;
+        }
+        Ok(())
+    }
+
     /// Which engine it is. How often its keys were changed, it does not tell.
     pub(crate) async fn state(&self) -> Result<State, VaultError> {
-        let id = self.id.get_or_try_init(|| self.installation()).await?;
-        Ok(State { id: *id, changes: 0 })
+        let id = if let Some(id) = self.id.get() {
+            *id
+        } else {
+            let found = self.installation().await?;
+            // Of one that nothing was done with yet, none is kept.
+            found.inspect(|id| drop(self.id.set(*id))).unwrap_or_default()
+        };
+        Ok(State { id, changes: 0 })
     }
 
     /// Made with a key that is in no other engine, and the same whenever it is asked for.
-    async fn installation(&self) -> Result<Uuid, TransitError> {
+    async fn installation(&self) -> Result<Option<Uuid>, TransitError> {
         if self.key(INSTALLATION).await?.is_none() {
-            self.make(INSTALLATION).await?;
+            return Ok(None);
         }
         let path = format!("hmac/{INSTALLATION}");
         let Hmac { hmac } =
             self.engine.post(&path, &json!({ "input": BASE64.encode(b"wardlog"), "key_version": 1 })).await?;
         let bytes = after(&version_prefix(1), &hmac);
         let first = bytes.as_deref().and_then(<[u8]>::first_chunk).ok_or(TransitError::Strange { path })?;
-        Ok(uuid::Builder::from_random_bytes(*first).into_uuid())
+        Ok(Some(uuid::Builder::from_random_bytes(*first).into_uuid()))
     }
 
     pub(crate) async fn versions(&self, of: Holder) -> Result<Option<Versions>, VaultError> {
@@ -95,6 +112,10 @@ impl Transit {
     }
 
     pub(crate) async fn add(&self, of: Holder, version: i32) -> Result<(), VaultError> {
+        // Another may have taken its place since the process started.
+        if self.installation().await?.as_ref() != self.id.get() {
+            return Err(VaultError::OtherWrapping);
+        }
         let name = name(of);
         match self.key(&name).await? {
             None => self.make(&name).await?,
@@ -121,23 +142,22 @@ impl Transit {
         version: i32,
         keys: &[(DataKeyId, KeyBytes)],
     ) -> Result<Vec<WrappedKey>, VaultError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let items = keys.iter().map(|(id, key)| {
-            json!({
-                "plaintext": BASE64.encode(key),
-                "associated_data": BASE64.encode(&bound_to(of, *id)),
-                "key_version": version,
-            })
-        });
         let path = format!("encrypt/{}", name(of));
-        let Batch { batch_results } = self.engine.post(&path, &batch(items)).await?;
-        let wrapped = keys.iter().zip(&batch_results).map(|((id, _), Wrapped { ciphertext })| {
-            Some(WrappedKey { id: *id, version, bytes: after(&version_prefix(version), ciphertext)? })
-        });
-        let wrapped = wrapped.collect::<Option<Vec<_>>>().filter(|wrapped| wrapped.len() == keys.len());
-        Ok(wrapped.ok_or(TransitError::Strange { path })?)
+        let mut wrapped = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(AT_ONCE) {
+            let items = keys.iter().map(|(id, key)| {
+                json!({
+                    "plaintext": BASE64.encode(key),
+                    "associated_data": BASE64.encode(&bound_to(of, *id)),
+                    "key_version": version,
+                })
+            });
+            let Batch { batch_results } = self.engine.post(&path, &batch(items)).await?;
+            wrapped.extend(keys.iter().zip(batch_results).map_while(|((id, _), Wrapped { ciphertext })| {
+                Some(WrappedKey { id: *id, version, bytes: after(&version_prefix(version), &ciphertext)? })
+            }));
+        }
+        if wrapped.len() == keys.len() { Ok(wrapped) } else { Err(TransitError::Strange { path }.into()) }
     }
 
     pub(crate) async fn unwrap(
@@ -145,30 +165,30 @@ impl Transit {
         of: Holder,
         wrapped: &[WrappedKey],
     ) -> Result<Vec<(DataKeyId, KeyBytes)>, VaultError> {
-        if wrapped.is_empty() {
-            return Ok(Vec::new());
-        }
-        let items = wrapped.iter().map(|WrappedKey { id, version, bytes }| {
-            json!({
-                "ciphertext": format!("{}{}", version_prefix(*version), BASE64.encode(bytes)),
-                "associated_data": BASE64.encode(&bound_to(of, *id)),
-            })
-        });
         let path = format!("decrypt/{}", name(of));
-        let opened = self.engine.post(&path, &batch(items)).await;
-        let Batch { batch_results } = opened.map_err(|error| match error {
-            // So it answers a batch of which an item does not open, and where it has no such key.
-            TransitError::Refused { status: StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, .. } => {
-                VaultError::Unwrapped
-            }
-            error => error.into(),
-        })?;
-        let opened = wrapped.iter().zip(&batch_results).map(|(WrappedKey { id, .. }, Unwrapped { plaintext })| {
-            let key = BASE64.decode(plaintext.as_bytes()).ok()?;
-            Some((*id, key.try_into().ok()?))
-        });
-        let opened = opened.collect::<Option<Vec<_>>>().filter(|opened| opened.len() == wrapped.len());
-        opened.ok_or(VaultError::Unwrapped)
+        let mut keys = Vec::with_capacity(wrapped.len());
+        for wrapped in wrapped.chunks(AT_ONCE) {
+            let items = wrapped.iter().map(|WrappedKey { id, version, bytes }| {
+                json!({
+                    "ciphertext": format!("{}{}", version_prefix(*version), BASE64.encode(bytes)),
+                    "associated_data": BASE64.encode(&bound_to(of, *id)),
+                })
+            });
+            let opened = self.engine.post(&path, &batch(items)).await;
+            let Batch { batch_results } = opened.map_err(|error| match error {
+                // So it answers a batch of which an item does not open, and where it has no such key.
+                TransitError::Refused { status: StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, .. } => {
+                    VaultError::Unwrapped
+                }
+                error => error.into(),
+            })?;
+            keys.extend(wrapped.iter().zip(batch_results).map_while(
+                |(WrappedKey { id, .. }, Unwrapped { plaintext })| {
+                    Some((*id, BASE64.decode(plaintext.as_bytes()).ok()?.try_into().ok()?))
+                },
+            ));
+        }
+        if keys.len() == wrapped.len() { Ok(keys) } else { Err(VaultError::Unwrapped) }
     }
 
     async fn key(&self, name: &str) -> Result<Option<KeyState>, TransitError> {

@@ -56,6 +56,14 @@ pub(crate) struct WrappedKey {
 }
 
 impl Wrapping {
+    /// Before they are used for the first time.
+    pub(crate) async fn begin(&self) -> Result<(), VaultError> {
+        match self {
+            Self::File(_) => Ok(()),
+            Self::Transit(transit) => transit.begin().await,
+        }
+    }
+
     pub(crate) async fn state(&self) -> Result<State, VaultError> {
         match self {
             Self::File(file) => with(file, |file| Ok(file.state()?)).await,

@@ -15,6 +15,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use database::{Logins, private::PrivateServer};
 use sqlx::postgres::PgConnectOptions;
+use vault::Wrapping;
 
 use self::key_service::KeyService;
 use crate::{
@@ -118,7 +119,17 @@ impl Place {
     ///
     /// It is brought up to date by whoever brought `database` up to date.
     async fn key_store(&self, database: Option<&Database>) -> Result<Option<(KeyStore, Option<PrivateServer>)>> {
-        let (database, server) = match &self.vault_database_url {
+        let Some((database, server)) = self.key_database(database).await? else { return Ok(None) };
+        let wrapping = match self.key_service.transit()? {
+            Some(transit) => transit.into(),
+            None => Arc::new(self.home()?.wrapping_keys()?).into(),
+        };
+        Ok(Some((KeyStore { database, wrapping }, server)))
+    }
+
+    /// The key store's database alone.
+    async fn key_database(&self, database: Option<&Database>) -> Result<Option<(Logins, Option<PrivateServer>)>> {
+        Ok(Some(match &self.vault_database_url {
             Some(options) => {
                 if database.is_some() {
                     database::migrate_key_store(options).await?;
@@ -130,12 +141,15 @@ impl Place {
                 let server = self.home()?.key_store()?;
                 (Logins::of_their_own(&home::prepare_key_store(&server.options()).await?), Some(server))
             }
-        };
-        let wrapping = match self.key_service.transit()? {
+        }))
+    }
+
+    /// What wraps the keys, as it is: none is made.
+    fn wrapping_as_it_is(&self) -> Result<Wrapping> {
+        Ok(match self.key_service.transit()? {
             Some(transit) => transit.into(),
-            None => Arc::new(self.home()?.wrapping_keys()?).into(),
-        };
-        Ok(Some((KeyStore { database, wrapping }, server)))
+            None => Arc::new(self.home()?.existing_wrapping_keys()?).into(),
+        })
     }
 }
 
@@ -167,7 +181,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Token(token) => token.run(&place).await?,
         Command::Migrate => {
             let database = place.database().await?;
-            if let Some((_, Some(server))) = place.key_store(Some(&database)).await? {
+            if let Some((_, Some(server))) = place.key_database(Some(&database)).await? {
                 home::stop_if_unused(&server).await?;
             }
             database.close().await?;

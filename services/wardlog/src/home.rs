@@ -54,6 +54,11 @@ impl Home {
         Ok(KeyFile::open(&self.0.join("wrapping.keys"))?)
     }
 
+    /// The same, of a home that has them.
+    pub fn existing_wrapping_keys(&self) -> Result<KeyFile> {
+        Ok(KeyFile::open_existing(&self.0.join("wrapping.keys"))?)
+    }
+
     /// The secret under which names are hashed.
     pub fn secret(&self) -> Result<Secret> {
         Ok(Secret::new(self.key("pseudonym.key")?))

@@ -1,6 +1,14 @@
 //! The engine's HTTP API, as far as every request is alike.
 
-use std::{fs, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    error::Error,
+    fs,
+    io::{self, Read},
+    net::IpAddr,
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
+    time::Duration,
+};
 
 use reqwest::{Certificate, Client, Method, Response, StatusCode, Url, header::HeaderValue, redirect};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -36,12 +44,12 @@ pub enum TransitError {
     },
     /// The server does not answer.
     #[error("HashiCorp Vault cannot be reached: {0}")]
-    Unreachable(reqwest::Error),
+    Unreachable(String),
     /// The server is sealed, or has no active node.
     #[error("HashiCorp Vault is sealed, or none of its nodes is active")]
     Sealed,
     /// The token is none, or may not do this.
-    #[error("HashiCorp Vault forbids {path} to this token: README, Backups, has the policy that it needs")]
+    #[error("HashiCorp Vault forbids {path} to this token: it needs the policy of infra/vault/wardlog.hcl")]
     Forbidden {
         /// What was asked for.
         path: String,
@@ -131,7 +139,7 @@ impl Engine {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.map_err(|error| TransitError::Unreachable(error.without_url()))?;
+        let answer = request.send().await.map_err(unreachable)?;
         match answer.status() {
             status if status.is_success() => Ok(answer),
             StatusCode::FORBIDDEN => Err(TransitError::Forbidden { path }),
@@ -145,18 +153,40 @@ impl Engine {
 
     fn token(&self) -> Result<HeaderValue, TransitError> {
         let path = &self.settings.token;
-        let wrong = |reason| TransitError::Setting { setting: "VAULT_TRANSIT_TOKEN_FILE", reason };
-        let text = fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+        let wrong = |reason: &dyn std::fmt::Display| TransitError::Setting {
+            setting: "VAULT_TRANSIT_TOKEN_FILE",
+            reason: format!("{}: {reason}", path.display()),
+        };
+        let read = || {
+            let (mut file, mut text) = (fs::File::open(path)?, String::new());
+            file.read_to_string(&mut text)?;
+            io::Result::Ok((file.metadata()?.mode(), text))
+        };
+        let (mode, text) = read().map_err(|error| wrong(&error))?;
+        if mode & 0o007 != 0 {
+            return Err(wrong(&"expected that not everybody may read it (mode 0600, or 0640 for a group)"));
+        }
         let token = HeaderValue::from_str(text.trim()).ok().filter(|token| !token.is_empty());
-        let mut token = token.ok_or_else(|| wrong(format!("{}: expected a token and nothing else", path.display())))?;
+        let mut token = token.ok_or_else(|| wrong(&"expected a token and nothing else"))?;
         token.set_sensitive(true);
         Ok(token)
     }
 }
 
 async fn read<T: DeserializeOwned>(path: &str, answer: Response) -> Result<T, TransitError> {
-    let read = answer.json().await.map(|Success { data }| data);
+    let bytes = answer.bytes().await.map_err(unreachable)?;
+    let read = serde_json::from_slice(&bytes).map(|Success { data }| data);
     read.map_err(|_| TransitError::Strange { path: path.to_owned() })
+}
+
+/// What is at the bottom of it tells the most: whose certificate, which port, or that it took too long.
+fn unreachable(error: reqwest::Error) -> TransitError {
+    let error = error.without_url();
+    let mut cause: &dyn Error = &error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    TransitError::Unreachable(cause.to_string())
 }
 
 fn is_of_this_machine(url: &Url) -> bool {

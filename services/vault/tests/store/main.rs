@@ -49,6 +49,11 @@ impl Home {
 
     async fn new(wrapping: Keeper) -> Self {
         let options = scratch::database().await;
+        // As whoever runs the server may have it.
+        let mut owner = PgConnection::connect_with(&options).await.unwrap();
+        let database = options.get_database().unwrap();
+        let other = format!("ALTER DATABASE \"{database}\" SET default_transaction_isolation = 'repeatable read'");
+        owner.execute(AssertSqlSafe(other)).await.unwrap();
         let pool = connect(&options, Role::Directory, 8).await.unwrap();
         let vault = vault(&pool, &wrapping).await.unwrap();
         Self { options, pool, wrapping, vault }
@@ -244,7 +249,7 @@ async fn a_key_that_nothing_opens_is_destroyed_by_its_row() {
         home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
         let mut owner = home.owner().await;
         owner.execute("TRUNCATE keys.data_key; INSERT INTO keys.data_key SELECT * FROM data_key_backup").await.unwrap();
-        assert!(matches!(home.vault.find(SCHOOL, &[gone]).await, Err(VaultError::Unwrapped)));
+        assert!(matches!(home.vault.find(SCHOOL, &[gone]).await, Err(VaultError::OlderStore)));
         let before = home.wrapping_key().await;
         assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 1);
         assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 0);
@@ -253,7 +258,7 @@ async fn a_key_that_nothing_opens_is_destroyed_by_its_row() {
         // Whoever stays has a row that nothing opens either, so no other key may take a version along.
         let new = DataKeyId::from(id());
         home.vault.make(SCHOOL, new).await.unwrap();
-        assert!(matches!(home.vault.destroy(SCHOOL, &[new]).await, Err(VaultError::Unwrapped)));
+        assert!(matches!(home.vault.destroy(SCHOOL, &[new]).await, Err(VaultError::OlderStore)));
         assert_eq!(home.wrapping_key().await, before);
     }
 }
@@ -313,6 +318,14 @@ async fn which_owners_keys_are_older_than_what_wraps_them_is_told_and_nothing_is
         let before = (home.rows().await, home.wrapping_key().await);
         assert_eq!(examined().await, (2, vec![(SCHOOL, true)]));
         assert_eq!((home.rows().await, home.wrapping_key().await), before);
+        // Dumped after the version was announced and before it was used, it has heard of it.
+        sqlx::query!("UPDATE keys.wrapping_key SET announced = 2").execute(&mut home.owner().await).await.unwrap();
+        home.vault.make(SCHOOL, id().into()).await.unwrap();
+        sqlx::query!("UPDATE keys.data_key SET wrapped = NULL, destroyed_at = now() WHERE version > 1")
+            .execute(&mut home.owner().await)
+            .await
+            .unwrap();
+        assert_eq!(examined().await, (2, vec![(SCHOOL, true)]));
         if let Keeper::File(_) = home.wrapping {
             home.owner().await.execute("TRUNCATE keys.wrapping, keys.wrapping_key, keys.data_key").await.unwrap();
             assert_eq!(examined().await, (2, vec![(SCHOOL, true), (other, true)]), "nothing was ever made in it");
@@ -423,16 +436,19 @@ async fn where_the_newest_is_lost_for_good_an_older_one_is_used_with_what_it_ope
         home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
         home.restore("older").await;
         let mut owner = home.owner().await;
-        let lost = format!(
-            "DELETE FROM keys.data_key WHERE version < 3 AND wrapped IS NOT NULL;
-             INSERT INTO keys.wrapping_key (context, owner_id, announced) VALUES ('directory', '{SCHOOL}', 3)
-             ON CONFLICT (context, owner_id) DO UPDATE SET announced = 3"
+        let known = format!(
+            "INSERT INTO keys.wrapping_key (context, owner_id, announced, used) VALUES ('directory', '{SCHOOL}', 3, 3)
+             ON CONFLICT (context, owner_id) DO UPDATE SET announced = 3, used = 3"
         );
-        owner.execute(AssertSqlSafe(lost)).await.unwrap();
+        owner.execute(AssertSqlSafe(known)).await.unwrap();
+        assert_eq!(home.vault.destroy(SCHOOL, &[early, gone]).await.unwrap(), 1, "as the directory asks each minute");
+        owner.execute("DELETE FROM keys.data_key WHERE version < 3 AND wrapped IS NOT NULL").await.unwrap();
         home.vault.make(SCHOOL, new).await.unwrap();
         assert_eq!(home.vault.destroy(SCHOOL, &[new]).await.unwrap(), 1);
         assert!(home.vault.find(SCHOOL, &[stays]).await.unwrap().is_empty());
-        assert!(matches!(home.find(early).await, Found::Destroyed), "what was forgotten before stays forgotten");
+        for forgotten in [early, gone] {
+            assert!(matches!(home.find(forgotten).await, Found::Destroyed), "whoever was forgotten stays forgotten");
+        }
     }
     let (home, gone, new) = (Home::with_file().await, DataKeyId::from(id()), DataKeyId::from(id()));
     home.vault.make(SCHOOL, gone).await.unwrap();
@@ -475,6 +491,40 @@ async fn keys_that_are_made_while_others_are_destroyed_are_never_lost() {
         for (id, sealed) in made {
             assert_eq!(opens(key(&keys[&id]), &sealed).unwrap(), "Alex Example");
         }
+    }
+}
+
+/// Nobody goes back behind the version that somebody else has come to.
+#[tokio::test]
+async fn keys_that_several_destroy_at_once_are_all_destroyed() {
+    for home in Home::all().await {
+        let ids: Vec<_> = (0..12).map(|_| DataKeyId::from(id())).collect();
+        home.vault.make_all(SCHOOL, &ids).await.unwrap();
+        let mut destroyers = JoinSet::new();
+        for gone in ids[1..].iter().copied() {
+            let vault = home.another().await;
+            destroyers.spawn(async move { vault.destroy(SCHOOL, &[gone]).await.unwrap() });
+        }
+        assert_eq!(destroyers.join_all().await, [1; 11]);
+        assert!(matches!(home.find(ids[0]).await, Found::Key(_)));
+        assert!(matches!(home.find(ids[11]).await, Found::Destroyed));
+    }
+}
+
+/// Before anything is sealed it may be given others, and where its own are lost for good.
+#[tokio::test]
+async fn a_key_store_whose_wrapping_keys_are_forgotten_takes_others() {
+    for (home, other) in Home::all().await.into_iter().zip(Home::all().await.into_iter().rev()) {
+        let lost = DataKeyId::from(id());
+        home.vault.make(SCHOOL, lost).await.unwrap();
+        let forget = "DELETE FROM keys.data_key WHERE context = 'directory' AND wrapped IS NOT NULL;
+                      DELETE FROM keys.wrapping_key WHERE context = 'directory';
+                      DELETE FROM keys.wrapping WHERE context = 'directory'";
+        home.owner().await.execute(forget).await.unwrap();
+        let with_others = vault(&home.pool, &other.wrapping).await.unwrap();
+        with_others.make(SCHOOL, id().into()).await.unwrap();
+        assert!(with_others.find(SCHOOL, &[lost]).await.unwrap().is_empty());
+        assert!(matches!(home.vault.make(SCHOOL, lost).await, Err(VaultError::OtherWrapping)), "nor are the first");
     }
 }
 

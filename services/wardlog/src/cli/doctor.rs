@@ -4,16 +4,19 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use database::Logins;
 use eventlog::doctor::{Finding, Verdict, examine};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection};
-use vault::{Examined, Vault};
+
+use vault::{Examined, Vault, VaultError};
 use web::clock;
 
 use super::{Database, Place};
 use crate::{
     contexts::{self, CONTEXTS},
     home,
+    serve::KeyStore,
 };
 
 /// `wardlog doctor`.
@@ -37,7 +40,9 @@ impl Doctor {
         );
         let views: Vec<_> = contexts::views().map(contexts::View::examined).collect();
         let mut findings = examine(&mut connection, &views, clock::now()).await?;
-        findings.extend(keys(place, &database).await?);
+        // Whatever keeps the keys from being looked at, hides nothing else.
+        let keys = keys(place, &database).await;
+        findings.extend(keys.unwrap_or_else(|error| vec![of_keys(Verdict::Wrong, format!("{error:#}"))]));
         connection.close().await?;
         database.close().await?;
         if self.json {
@@ -54,34 +59,45 @@ impl Doctor {
 
 /// Whether the key store and what wraps its keys are of one time: after either is restored they may not be.
 async fn keys(place: &Place, database: &Database) -> Result<Vec<Finding>> {
-    let check = "keys";
     let beside = database.server.is_some().then_some(database);
-    let Some((key_store, server)) = place.key_store(beside).await? else {
-        let detail = "not looked at: give VAULT_DATABASE_URL".to_owned();
-        return Ok(vec![Finding { check, verdict: Verdict::Warning, detail }]);
+    let Some((logins, server)) = place.key_database(beside).await? else {
+        return Ok(vec![of_keys(Verdict::Warning, "not looked at: give VAULT_DATABASE_URL".to_owned())]);
     };
-    let mut findings = Vec::new();
-    for context in CONTEXTS {
-        let name = context.name;
-        let pool = key_store.pool(context).await?;
-        let examined = Vault::examine(name, &pool, key_store.wrapping.clone()).await;
-        pool.close().await;
-        let (verdict, detail) = match examined {
-            Ok(Examined { owners, outdated }) if outdated.is_empty() => {
-                (Verdict::Ok, format!("{name}: those of {owners} schools and trusts"))
-            }
-            Ok(Examined { outdated, .. }) => {
-                let each = outdated.iter().map(|(owner, error)| format!("{owner}: {error}"));
-                (Verdict::Wrong, format!("{name}: {}", each.collect::<Vec<_>>().join("; ")))
-            }
-            Err(error) => (Verdict::Wrong, format!("{name}: {error}")),
-        };
-        findings.push(Finding { check, verdict, detail });
-    }
+    let found = of_contexts(place, logins).await;
     if let Some(server) = server {
         home::stop_if_unused(&server).await?;
     }
-    Ok(findings)
+    found
+}
+
+async fn of_contexts(place: &Place, database: Logins) -> Result<Vec<Finding>> {
+    let key_store = KeyStore { database, wrapping: place.wrapping_as_it_is()? };
+    let mut examined = Vec::new();
+    for context in CONTEXTS {
+        let pool = key_store.pool(context).await?;
+        examined.push((context.name, Vault::examine(context.name, &pool, key_store.wrapping.clone()).await));
+        pool.close().await;
+    }
+    let are_of_some = examined.iter().any(|(_, found)| found.as_ref().is_ok_and(|found| found.owners > 0));
+    let finding = |(name, found): (&str, Result<Examined, VaultError>)| match found {
+        Ok(Examined { owners, outdated }) if outdated.is_empty() => {
+            of_keys(Verdict::Ok, format!("{name}: those of {owners} schools and trusts"))
+        }
+        Ok(Examined { outdated, .. }) => {
+            let each = outdated.iter().map(|(owner, error)| format!("{owner}: {error}"));
+            of_keys(Verdict::Wrong, format!("{name}: {}", each.collect::<Vec<_>>().join("; ")))
+        }
+        Err(VaultError::OtherWrapping) if are_of_some => of_keys(
+            Verdict::Warning,
+            format!("{name}: not looked at, for other wrapping keys are: look where they are"),
+        ),
+        Err(error) => of_keys(Verdict::Wrong, format!("{name}: {error}")),
+    };
+    Ok(examined.into_iter().map(finding).collect())
+}
+
+fn of_keys(verdict: Verdict, detail: String) -> Finding {
+    Finding { check: "keys", verdict, detail }
 }
 
 fn to_json(finding: &Finding) -> Value {

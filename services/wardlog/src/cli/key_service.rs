@@ -11,16 +11,28 @@ use vault::{Transit, TransitSettings};
 pub(super) struct KeyService {
     /// The transit engine of HashiCorp Vault that wraps the keys of the key store, such as
     /// `https://vault.example:8200/v1/transit`; without it the file wrapping.keys in WARDLOG_HOME does
-    #[arg(long = "vault-transit-url", env = "VAULT_TRANSIT_URL", global = true, requires = "token_file")]
+    #[arg(
+        long = "vault-transit-url",
+        id = "transit_url",
+        env = "VAULT_TRANSIT_URL",
+        global = true,
+        requires = "token_file"
+    )]
     url: Option<Url>,
     /// A file with the engine's token, which is read again for every request
-    #[arg(long = "vault-transit-token-file", id = "token_file", env = "VAULT_TRANSIT_TOKEN_FILE", global = true)]
+    #[arg(
+        long = "vault-transit-token-file",
+        id = "token_file",
+        env = "VAULT_TRANSIT_TOKEN_FILE",
+        global = true,
+        requires = "transit_url"
+    )]
     token: Option<PathBuf>,
     /// The certificate authorities of the engine's server, in PEM; without it those of this machine are trusted
-    #[arg(long = "vault-transit-cacert", env = "VAULT_TRANSIT_CACERT", global = true)]
+    #[arg(long = "vault-transit-cacert", env = "VAULT_TRANSIT_CACERT", global = true, requires = "transit_url")]
     authorities: Option<PathBuf>,
     /// The engine's namespace, where its server has any
-    #[arg(long = "vault-transit-namespace", env = "VAULT_TRANSIT_NAMESPACE", global = true)]
+    #[arg(long = "vault-transit-namespace", env = "VAULT_TRANSIT_NAMESPACE", global = true, requires = "transit_url")]
     namespace: Option<String>,
 }
 
