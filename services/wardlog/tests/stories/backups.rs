@@ -13,7 +13,7 @@ use data_encoding::{BASE64_NOPAD, HEXLOWER};
 use database::{Logins, Role, connect, migrate_key_store, scratch};
 use schema::SchoolId;
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use vault::KeyFile;
 use wardlog::serve::KeyStore;
 use web::clock;
@@ -197,17 +197,34 @@ async fn who_is_forgotten_stands_in_no_dump_and_none_from_before_says_any_more_w
     // The keys of then open nothing of the school under the key file of today, and all of another.
     let old = town(old_log, old_keys, today).await;
     assert!(printed(&wardlog(&old, &["doctor"])).contains("hash chains"), "the log is whole");
-    let doctor = |keys: &PgConnectOptions| {
-        let home = today.parent().unwrap().to_str().unwrap();
+    let doctor_at = |home: &Path, keys: &PgConnectOptions| {
+        let home = home.to_str().unwrap();
         let arguments =
             ["doctor", "--home", home, "--vault-database-url", keys.to_url_lossy().as_str()].map(str::to_owned);
         wardlog(&old, &arguments.each_ref().map(String::as_str))
     };
+    let doctor = |keys: &PgConnectOptions| doctor_at(today.parent().unwrap(), keys);
     let told = doctor(old_keys);
     let said = String::from_utf8(told.stdout).unwrap();
     assert!(!told.status.success() && said.contains(&format!("{}: the key store is older", school.id)), "{said}");
     assert!(!said.contains(&school.elsewhere.0.to_string()), "{said}");
     assert!(printed(&doctor(new_keys)).contains("keys: directory: those of 2 schools and trusts"));
+    // Where there are no wrapping keys it says so, beside all else that it finds, and makes none.
+    let nowhere = temporary("nowhere");
+    let told = doctor_at(&nowhere, new_keys);
+    let said = String::from_utf8(told.stdout).unwrap();
+    assert!(!told.status.success() && said.contains("hash chains"), "{said}");
+    assert!(said.contains("wrapping.keys: No such file") && !nowhere.join("wrapping.keys").exists(), "{said}");
+    // Other services' may be elsewhere.
+    let mut owner = PgConnection::connect_with(new_keys).await.unwrap();
+    owner
+        .execute("UPDATE keys.wrapping SET wrapping_id = gen_random_uuid() WHERE context = 'filtering'")
+        .await
+        .unwrap();
+    let said = printed(&doctor(new_keys));
+    assert!(said.contains("warning  keys: filtering: not looked at, for other wrapping keys are"), "{said}");
+    owner.execute("UPDATE keys.wrapping SET wrapping_id = (SELECT wrapping_id FROM keys.wrapping WHERE context = 'directory')").await.unwrap();
+    fs::remove_dir_all(nowhere).unwrap();
     for person in &school.people {
         assert_eq!(names(&old, school.id, &[person]).await, "UNAVAILABLE");
     }
