@@ -239,7 +239,7 @@ impl Town {
     pub async fn ask_with(&self, token: &str, query: &str, variables: Value, after: &Value) -> Value {
         let body = json!({ "query": query, "variables": variables, "extensions": { "after": after } });
         let request = self.client.post(self.gateway("/graphql")).bearer_auth(token).json(&body);
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        let answer = told(request.send().await.unwrap()).await;
         assert_eq!(answer.get("errors"), None, "{answer}");
         answer["data"].clone()
     }
@@ -258,7 +258,7 @@ impl Town {
 
     /// The same of what must show what a token stands for.
     pub async fn ask_after(&self, role: HeldRole, query: &str, variables: Value, token: &Value) -> Value {
-        let answer: Value = self.post(role, query, variables, token).await.json().await.unwrap();
+        let answer = told(self.post(role, query, variables, token).await).await;
         assert_eq!(answer.get("errors"), None, "{answer}");
         answer["data"].clone()
     }
@@ -268,14 +268,14 @@ impl Town {
         let token = self.issuer.mint(&subject.parse().unwrap(), role, clock::now(), TimeDelta::hours(1));
         let body = json!({ "query": query, "variables": variables });
         let request = self.client.post(self.gateway("/graphql")).bearer_auth(token).json(&body);
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        let answer = told(request.send().await.unwrap()).await;
         assert_eq!(answer.get("errors"), None, "{answer}");
         answer["data"].clone()
     }
 
     /// The errors of an answer that has some.
     pub async fn errors_after(&self, role: HeldRole, query: &str, variables: Value, token: &Value) -> Value {
-        let answer: Value = self.post(role, query, variables, token).await.json().await.unwrap();
+        let answer = told(self.post(role, query, variables, token).await).await;
         assert!(answer["errors"].is_array(), "{answer}");
         answer["errors"].clone()
     }
@@ -311,6 +311,12 @@ impl Town {
         };
         tokio::time::timeout(std::time::Duration::from_secs(30), counted).await.expect("counted within 30 s");
     }
+}
+
+/// What an answer says, or all of it if that is not JSON.
+async fn told(response: reqwest::Response) -> Value {
+    let (status, body) = (response.status(), response.text().await.unwrap());
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{status} {body:?}: {error}"))
 }
 
 /// Every role, each by a login of its own.

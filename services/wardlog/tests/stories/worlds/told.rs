@@ -27,6 +27,8 @@ pub struct Told<'t> {
     /// What the secret brought into being, where it happened.
     pub secret: Option<Value>,
     people: [Vec<Value>; PLACES],
+    /// An event of each place's first batch, which is what is opened in either world.
+    flagged: [Value; PLACES],
     tokens: [Value; PLACES],
     /// Before either world began.
     pub at: DateTime<Utc>,
@@ -52,8 +54,8 @@ impl<'t> Told<'t> {
             matter: Value::Null,
         };
         let places = [("school", at_places[0]), ("sibling", at_places[1]), ("trust", at_places[2])].map(place);
-        let (people, tokens) = (Default::default(), Default::default());
-        let mut told = Self { town, places, scim, secret: None, people, tokens, at };
+        let (people, flagged, tokens) = Default::default();
+        let mut told = Self { town, places, scim, secret: None, people, flagged, tokens, at };
         for (n, step) in world::beginning().enumerate() {
             told.happens(step, &format!("w{}-b{n}", world.number)).await;
         }
@@ -113,6 +115,9 @@ impl<'t> Told<'t> {
                 catch_up(&self.town.records.projections, &DirectoryView).await.unwrap();
                 place.key = done["key"].as_str().map(str::to_owned);
             }
+            Act::Send if self.flagged[step.place].is_null() => {
+                self.flagged[step.place] = self.first_flagged(step.place).await;
+            }
             _ => {}
         }
     }
@@ -146,13 +151,12 @@ impl<'t> Told<'t> {
             Act::Issue => ("issueIngestKey", "keyId key", at_school(json!({ "sourceId": source }))),
             Act::Send => return self.send(place, id).await,
             Act::Open => {
-                let flagged = self.flagged(place).await;
-                let input = json!({ "eventIds": [flagged["id"]], "purpose": "MISUSE" });
+                let input = json!({ "eventIds": [self.flagged[place]["id"]], "purpose": "MISUSE" });
                 ("openFlaggedEvents", "events { id }", at_school(input))
             }
             Act::Recuse => return self.recuse(place, person, id).await,
             Act::ProposeName => {
-                let name = self.flagged(place).await["user"].clone();
+                let name = &self.flagged[place]["user"];
                 ("proposeNameForgetting", "name", at_school(json!({ "name": name, "ground": "ERASURE_REQUEST" })))
             }
         };
@@ -173,9 +177,8 @@ impl<'t> Told<'t> {
         let mut done =
             places::tell(self.town, at, "readIdentities", "people { name }", &format!("{id}-read"), read).await;
         if place != TRUST {
-            let flagged = self.flagged(place).await;
-            let open =
-                json!({ "schoolId": at.id(), "eventIds": [flagged["id"]], "purpose": "MISUSE", "matterId": matter });
+            let events = [&self.flagged[place]["id"]];
+            let open = json!({ "schoolId": at.id(), "eventIds": events, "purpose": "MISUSE", "matterId": matter });
             done = places::tell(self.town, at, "openFlaggedEvents", "events { id }", &format!("{id}-open"), open).await;
         }
         assert!(done["done"].is_object(), "{done}");
@@ -195,7 +198,7 @@ impl<'t> Told<'t> {
     }
 
     /// The first that is listed.
-    async fn flagged(&self, place: usize) -> Value {
+    async fn first_flagged(&self, place: usize) -> Value {
         let list = "query($id: UUID!, $from: NaiveDate!, $to: NaiveDate!) { school(id: $id) {
             flaggedEvents(from: $from, to: $to) { id user } } }";
         let day = schema::london_day(self.at);
