@@ -1,6 +1,8 @@
 -- Who may connect as what. Roles belong to the whole cluster, so a second database finds them already there.
 -- wardlog_owner owns every object and is used by migrations alone; it is no superuser, so RLS binds it where forced.
 -- wardlog_rounding owns the views that may see every school and show only rounded cells.
+-- wardlog_gateway is by whom a school's own staff read; wardlog_reviewers, by whom those do who see rounded figures alone (trusts'
+-- leads, governors): whatever its session is told, it can read no exact figure, no flagged event and nobody of a school's people.
 -- The others are what the running roles of `wardlog serve` are, each with the least that it works with. They may log in,
 -- by the means that the server's administrator gives them: they are made without a password.
 DO $$
@@ -10,7 +12,8 @@ BEGIN
     -- Two databases of one cluster may be migrated at once: roles are shared, so their making is serialised.
     PERFORM pg_advisory_xact_lock(hashtext('wardlog roles'));
     FOREACH wanted IN ARRAY ARRAY['wardlog_owner', 'wardlog_rounding', 'wardlog_directory',
-                                  'wardlog_filtering', 'wardlog_projections', 'wardlog_gateway'] LOOP
+                                  'wardlog_filtering', 'wardlog_projections', 'wardlog_gateway',
+                                  'wardlog_reviewers'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             EXECUTE format('CREATE ROLE %I NOINHERIT', wanted);
         END IF;
@@ -37,22 +40,11 @@ GRANT USAGE ON SCHEMA log TO wardlog_directory, wardlog_filtering, wardlog_proje
 GRANT USAGE ON SCHEMA telemetry TO wardlog_filtering, wardlog_projections, wardlog_gateway;
 GRANT USAGE ON SCHEMA directory TO wardlog_directory, wardlog_projections;
 GRANT USAGE ON SCHEMA filtering TO wardlog_filtering, wardlog_projections, wardlog_gateway;
-GRANT USAGE ON SCHEMA published TO wardlog_gateway, wardlog_filtering, wardlog_directory;
+GRANT USAGE ON SCHEMA published TO wardlog_gateway, wardlog_reviewers, wardlog_filtering, wardlog_directory;
 
 -- What a reader's transaction may see, as it was told: the ids of one kind, of trusts (a MAT lead's), schools (own
 -- safeguarding staff's: all of a school), reviewed_schools (governors': rounded figures), filters (technical staff's
--- schools) or people (schools and trusts of a data protection officer). Told nothing, NULL: no id is any of them.
+-- schools), people (schools and trusts of a data protection officer) or matters (those that the reader may know of). Told
+-- nothing, NULL: no id is any of them.
 CREATE FUNCTION published.scope(p_kind text) RETURNS uuid[] LANGUAGE sql STABLE PARALLEL SAFE
 RETURN string_to_array(nullif(current_setting('wardlog.' || p_kind, true), ''), ',')::uuid[];
-
--- Whether the reader may know of what was done for a matter: whoever is recused from it may not, nor whose login was never
--- linked to anybody, as nobody can tell whether they are (R130), nor anybody before the view of people, which says who is, has
--- come to it. It is asked of rows that name one. Bound late: that view is made later.
-CREATE FUNCTION published.may_know(p_matter uuid) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-BEGIN
-    RETURN EXISTS (SELECT FROM published.known_login_v1 l WHERE l.login = current_setting('wardlog.asker', true))
-        AND EXISTS (SELECT FROM published.matter_v1 m WHERE m.matter_id = p_matter)
-        AND NOT EXISTS (SELECT FROM published.recused_login_v1 r
-                        WHERE r.matter_id = p_matter AND r.login = current_setting('wardlog.asker', true));
-END
-$$;

@@ -18,6 +18,9 @@ CREATE TABLE telemetry.batch (
     UNIQUE (source_id, batch_id)
 );
 
+-- What a school's filters sent on a day: what is given to whoever asks what is held about them.
+CREATE INDEX ON telemetry.batch (school_id, day);
+
 -- The quarantine: a school's batches of which some line could not be read, the latest first.
 CREATE INDEX ON telemetry.batch (school_id, received_at DESC) WHERE rejected <> '[]'::jsonb;
 

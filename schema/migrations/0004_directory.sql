@@ -79,17 +79,17 @@ BEGIN
 
     -- A reader sees what its transaction was told (published.scope). What depends on another row is asked row by row: IN
     -- would read the other table whole, for a single school too.
-    CREATE POLICY trust_itself ON trust FOR SELECT TO wardlog_gateway
+    CREATE POLICY trust_itself ON trust FOR SELECT TO wardlog_gateway, wardlog_reviewers
         USING (trust_id = ANY (published.scope('trusts') || published.scope('people')));
-    CREATE POLICY trust_itself ON membership FOR SELECT TO wardlog_gateway
+    CREATE POLICY trust_itself ON membership FOR SELECT TO wardlog_gateway, wardlog_reviewers
         USING (trust_id = ANY (published.scope('trusts')));
-    CREATE POLICY readers ON school FOR SELECT TO wardlog_gateway
+    CREATE POLICY readers ON school FOR SELECT TO wardlog_gateway, wardlog_reviewers
         USING (school_id = ANY (published.scope('schools') || published.scope('reviewed_schools')
                                 || published.scope('filters') || published.scope('people'))
                OR EXISTS (SELECT FROM membership m WHERE m.school_id = school.school_id));
-    CREATE POLICY readers ON school_urn FOR SELECT TO wardlog_gateway
+    CREATE POLICY readers ON school_urn FOR SELECT TO wardlog_gateway, wardlog_reviewers
         USING (EXISTS (SELECT FROM school s WHERE s.school_id = school_urn.school_id));
-    GRANT SELECT ON trust, membership, school, school_urn TO wardlog_gateway;
+    GRANT SELECT ON trust, membership, school, school_urn TO wardlog_gateway, wardlog_reviewers;
 
     -- A school's own staff see its filters and their keys, of a key what is no secret.
     CREATE POLICY own_staff ON source FOR SELECT TO wardlog_gateway
@@ -130,4 +130,5 @@ GRANT SELECT ON directory.trust, directory.school, directory.school_urn, directo
 GRANT SELECT ON directory.ingest_key, directory.source TO wardlog_filtering;
 GRANT SELECT ON directory.trust, directory.membership, directory.school, directory.school_urn, directory.source,
     directory.ingest_key_without_hash TO wardlog_gateway;
+GRANT SELECT ON directory.trust, directory.membership, directory.school, directory.school_urn TO wardlog_reviewers;
 RESET ROLE;

@@ -166,8 +166,8 @@ GRANT SELECT ON filtering.count_hourly, filtering.count_monthly, filtering.unmap
     TO wardlog_gateway;
 RESET ROLE;
 
--- The view of what is decided about filter events: who was shown whose requests, when, and what for (R133); and which names
--- are to be forgotten, or are.
+-- The view of what is decided about filter events: who was shown whose requests, when, in which roles, and what for (R133);
+-- and which names are to be forgotten, must not be, or are.
 SET LOCAL ROLE wardlog_owner;
 
 CREATE FUNCTION log.make_filtering_decisions() RETURNS void LANGUAGE plpgsql AS $make$
@@ -179,19 +179,26 @@ BEGIN
         school_id   uuid NOT NULL,
         reader      text NOT NULL,
         opened_at   timestamptz NOT NULL,
+        roles       text[] NOT NULL,
         purpose     text NOT NULL,
         events      uuid[] NOT NULL,
-        matter_id   uuid                -- for which it was done, and from which some are recused (R130)
+        name        bigint,             -- of whom all was disclosed that was asked for from an instant to another
+        from_at     timestamptz,
+        to_at       timestamptz,
+        matter_id   uuid,               -- for which it was done, and from which some are recused (R130)
+        CHECK (num_nonnulls(name, from_at, to_at) IN (0, 3))
     );
-    CREATE INDEX ON opening (school_id, opened_at);
+    CREATE INDEX ON opening (school_id, opened_at, opening_id);
 
     CREATE TABLE forgetting (
         school_id  uuid NOT NULL,
         pseudonym  bigint NOT NULL,
-        ground     text NOT NULL,
-        proposer   text NOT NULL,
+        ground     text,                -- why it is proposed, or was, and who said so
+        proposer   text,
+        hold       text,                -- why it must not be (R276)
         forgotten  boolean NOT NULL DEFAULT false,
-        PRIMARY KEY (school_id, pseudonym)
+        PRIMARY KEY (school_id, pseudonym),
+        CHECK (num_nonnulls(ground, hold) = 1)
     );
     CREATE INDEX ON forgetting (school_id) WHERE forgotten;
 
@@ -206,8 +213,12 @@ BEGIN
     END LOOP;
     -- No policy that permits gives back what this one takes.
     CREATE POLICY not_recused ON opening AS RESTRICTIVE FOR SELECT TO wardlog_gateway
-        USING (matter_id IS NULL OR published.may_know(matter_id));
+        USING (matter_id IS NULL OR matter_id = ANY (published.scope('matters')));
     GRANT UPDATE, DELETE ON forgetting TO wardlog_projections;
+
+    -- The service asks who was shown what of a name that it discloses: not what was done for a matter.
+    CREATE POLICY service ON opening FOR SELECT TO wardlog_filtering USING (matter_id IS NULL);
+    GRANT SELECT ON opening TO wardlog_filtering;
 
     -- The service asks which are forgotten.
     CREATE POLICY service ON forgetting FOR SELECT TO wardlog_filtering USING (forgotten);
@@ -228,6 +239,6 @@ SELECT log.show_generation('filtering.decisions', log.make_generation('filtering
 SET LOCAL ROLE wardlog_owner;
 GRANT INSERT ON filtering.opening TO wardlog_projections;
 GRANT SELECT, INSERT, UPDATE, DELETE ON filtering.forgetting TO wardlog_projections;
-GRANT SELECT ON filtering.forgetting TO wardlog_filtering;
+GRANT SELECT ON filtering.opening, filtering.forgetting TO wardlog_filtering;
 GRANT SELECT ON filtering.opening, filtering.forgetting TO wardlog_gateway;
 RESET ROLE;

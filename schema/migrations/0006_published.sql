@@ -24,6 +24,7 @@ CREATE VIEW published.filter_month_v1 WITH (security_invoker = true) AS
     SELECT school_id, month, category, action, user_group, events FROM filtering.count_monthly;
 
 GRANT SELECT ON published.trust_v1, published.membership_v1, published.school_v1, published.filter_month_v1 TO wardlog_gateway;
+GRANT SELECT ON published.trust_v1, published.membership_v1, published.school_v1 TO wardlog_reviewers;
 
 -- The keys that open the door, by hash, with what the door needs to know of their sources.
 CREATE VIEW published.ingest_key_v1 WITH (security_invoker = true) AS
@@ -56,7 +57,7 @@ CREATE VIEW published.filter_month_rounded_v1 WITH (security_barrier = true) AS
     -- A cell of one or two events would show as a row of zeroes, and be told from an empty one by it.
     HAVING round(sum(c.events) / 5.0) > 0;
 
-GRANT SELECT ON published.filter_month_rounded_v1 TO wardlog_gateway;
+GRANT SELECT ON published.filter_month_rounded_v1 TO wardlog_gateway, wardlog_reviewers;
 
 SET LOCAL ROLE wardlog_owner;
 REVOKE ALL ON SCHEMA published FROM wardlog_rounding;

@@ -63,53 +63,53 @@ BEGIN
         PRIMARY KEY (owner_id, role)
     );
 
-    -- Who was shown who people are, when, and what for (R133).
+    -- Who was shown who people are, when, in which roles, and what for (R133).
     CREATE TABLE identity_reading (
         reading_id  uuid PRIMARY KEY,
         school_id   uuid,
         trust_id    uuid,
+        owner_id    uuid NOT NULL GENERATED ALWAYS AS (coalesce(school_id, trust_id)) STORED,
         reader      text NOT NULL,
         read_at     timestamptz NOT NULL,
+        roles       text[] NOT NULL,
         purpose     text NOT NULL,
         people      uuid[] NOT NULL,
         matter_id   uuid                -- for which it was done, and from which some are recused (R130)
     );
-    CREATE INDEX ON identity_reading (school_id, read_at);
-    CREATE INDEX ON identity_reading (trust_id, read_at);
+    CREATE INDEX ON identity_reading (owner_id, read_at, reading_id);
 
-    -- Whom a matter is kept from: for those who may know of it, and for those who ask, of whom it is looked up. A school's
-    -- matter and its trust's people are folded apart, at once, so neither is joined before somebody asks.
+    -- Whom a matter is kept from. A school's matter and its trust's people are folded apart, at once, so neither is joined
+    -- before somebody asks.
     CREATE TABLE recusal (
         matter_id   uuid NOT NULL,
         person_id   uuid NOT NULL,
         school_id   uuid,
         trust_id    uuid,
+        owner_id    uuid NOT NULL GENERATED ALWAYS AS (coalesce(school_id, trust_id)) STORED,
         recused_at  timestamptz NOT NULL,
         recuser     text NOT NULL,
         PRIMARY KEY (matter_id, person_id)
     );
-    CREATE INDEX ON recusal (school_id);
-    CREATE INDEX ON recusal (trust_id);
-    CREATE TABLE matter (
-        matter_id  uuid PRIMARY KEY,
-        school_id  uuid,
-        trust_id   uuid
-    );
-    CREATE TABLE recused (
-        matter_id  uuid NOT NULL,
-        person_id  uuid NOT NULL,
-        PRIMARY KEY (matter_id, person_id)
-    );
-    -- Every name of our own by which a person ever logged in: one that is taken from them stays recused.
+    CREATE INDEX ON recusal (owner_id, recused_at);
+    -- Every name of our own by which a person ever logged in, and who first said so: one that is taken from them stays recused.
     CREATE TABLE known_login (
         person_id  uuid NOT NULL,
         login      text NOT NULL,
+        linked_by  text NOT NULL,
+        linked_at  timestamptz NOT NULL,
         PRIMARY KEY (person_id, login)
     );
     CREATE INDEX ON known_login (login);
+    CREATE INDEX ON known_login (linked_by);
+    -- The account that a directory keeps of a person: who comes back is another record of the same one.
+    CREATE TABLE known_account (
+        person_id   uuid PRIMARY KEY,
+        account_id  uuid NOT NULL
+    );
+    CREATE INDEX ON known_account (account_id);
 
-    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'matter', 'recused',
-                            'known_login', 'substitutes'] LOOP
+    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'known_login',
+                             'known_account', 'substitutes'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
@@ -124,11 +124,14 @@ BEGIN
     GRANT SELECT ON person TO wardlog_directory;
 
     -- A school's own staff see its people, and a trust's lead those of the trust itself; a DPO those of either.
-    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'identity_reading', 'recusal', 'matter', 'substitutes'] LOOP
+    FOREACH t IN ARRAY ARRAY['person', 'person_login', 'appointment', 'identity_reading', 'recusal', 'substitutes'] LOOP
         EXECUTE format($policy$CREATE POLICY own_people ON %I FOR SELECT TO wardlog_gateway
             USING (school_id = ANY (published.scope('schools') || published.scope('people'))
                    OR trust_id = ANY (published.scope('trusts') || published.scope('people')))$policy$, t);
-        EXECUTE format('GRANT SELECT ON %I TO wardlog_gateway', t);
+        -- By whom trusts' leads read: the trust's own people alone, whatever the session is told.
+        EXECUTE format($policy$CREATE POLICY trusts_people ON %I FOR SELECT TO wardlog_reviewers
+            USING (trust_id = ANY (published.scope('trusts')))$policy$, t);
+        EXECUTE format('GRANT SELECT ON %I TO wardlog_gateway, wardlog_reviewers', t);
     END LOOP;
     -- Who logs in is asked before anything else: the session is told a login, and sees whose it is and the roles held.
     CREATE POLICY own_login ON person_login FOR SELECT TO wardlog_gateway
@@ -141,16 +144,14 @@ BEGIN
 
     -- No policy that permits gives back what these take: a matter is kept from whoever is recused from it.
     FOREACH t IN ARRAY ARRAY['identity_reading', 'recusal'] LOOP
-        EXECUTE format($policy$CREATE POLICY not_recused ON %I AS RESTRICTIVE FOR SELECT TO wardlog_gateway
-            USING (matter_id IS NULL OR published.may_know(matter_id))$policy$, t);
+        EXECUTE format($policy$CREATE POLICY not_recused ON %I AS RESTRICTIVE FOR SELECT TO wardlog_gateway, wardlog_reviewers
+            USING (matter_id IS NULL OR matter_id = ANY (published.scope('matters')))$policy$, t);
     END LOOP;
-    CREATE POLICY own_login ON known_login FOR SELECT TO wardlog_gateway
-        USING (login = nullif(current_setting('wardlog.asker', true), ''));
-    CREATE POLICY own_login ON recused FOR SELECT TO wardlog_gateway
-        USING (person_id IN (SELECT l.person_id FROM known_login l
-                             WHERE l.login = nullif(current_setting('wardlog.asker', true), '')));
-    GRANT SELECT ON known_login, recused TO wardlog_gateway;
-    -- A service asks whether whoever commands something for a matter is known at all.
+    -- Who is recused, directory.recused_login says, which runs as the owner.
+    FOREACH t IN ARRAY ARRAY['recusal', 'known_login', 'known_account'] LOOP
+        EXECUTE format('CREATE POLICY who_is_recused ON %I FOR SELECT TO wardlog_owner USING (true)', t);
+    END LOOP;
+    -- A service asks whether whoever commands something for a matter is known at all, and whether two logins are one person's.
     CREATE POLICY services ON known_login FOR SELECT TO wardlog_directory, wardlog_filtering USING (true);
     GRANT SELECT ON known_login TO wardlog_directory, wardlog_filtering;
 
@@ -163,8 +164,8 @@ $make$;
 CREATE FUNCTION log.show_people(p_schema text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log.show_table('directory', t, p_schema)
-    FROM unnest(ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'matter', 'recused',
-                            'known_login', 'substitutes']) t;
+    FROM unnest(ARRAY['person', 'person_login', 'appointment', 'dsl_gap', 'identity_reading', 'recusal', 'known_login',
+                      'known_account', 'substitutes']) t;
 END
 $$;
 
@@ -176,7 +177,7 @@ SET LOCAL ROLE wardlog_owner;
 GRANT SELECT, INSERT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap
     TO wardlog_projections;
 GRANT INSERT ON directory.identity_reading TO wardlog_projections;
-GRANT INSERT ON directory.recusal, directory.matter, directory.recused, directory.known_login TO wardlog_projections;
+GRANT INSERT ON directory.recusal, directory.known_login, directory.known_account TO wardlog_projections;
 GRANT SELECT, INSERT ON directory.substitutes TO wardlog_projections;
 GRANT UPDATE ON directory.person, directory.appointment, directory.substitutes TO wardlog_projections;
 GRANT DELETE ON directory.person_login, directory.dsl_gap TO wardlog_projections;
@@ -199,20 +200,62 @@ CREATE VIEW published.held_role_v1 WITH (security_invoker = true) AS
 CREATE VIEW published.dsl_gap_v1 WITH (security_invoker = true) AS
     SELECT school_id, from_day, to_day FROM directory.dsl_gap;
 CREATE VIEW published.identity_reading_v1 WITH (security_invoker = true) AS
-    SELECT reading_id, school_id, trust_id, reader, read_at, purpose, people, matter_id FROM directory.identity_reading;
+    SELECT reading_id, school_id, trust_id, owner_id, reader, read_at, roles, purpose, people, matter_id
+    FROM directory.identity_reading;
 CREATE VIEW published.recusal_v1 WITH (security_invoker = true) AS
-    SELECT matter_id, person_id, school_id, trust_id, recused_at, recuser FROM directory.recusal;
+    SELECT matter_id, person_id, school_id, trust_id, owner_id, recused_at, recuser FROM directory.recusal;
 CREATE VIEW published.substitutes_v1 WITH (security_invoker = true) AS
     SELECT school_id, trust_id, role, people FROM directory.substitutes;
-CREATE VIEW published.matter_v1 WITH (security_invoker = true) AS SELECT matter_id FROM directory.matter;
--- These two, to a reader, of whoever asks alone.
-CREATE VIEW published.known_login_v1 WITH (security_invoker = true) AS SELECT login FROM directory.known_login;
-CREATE VIEW published.recused_login_v1 WITH (security_invoker = true) AS
-    SELECT r.matter_id, l.login FROM directory.recused r JOIN directory.known_login l ON l.person_id = r.person_id;
+CREATE VIEW published.known_login_v1 WITH (security_invoker = true) AS
+    SELECT login, person_id, linked_by, linked_at FROM directory.known_login;
+
+-- Who may not know of which of an owner's matters (R130), by login: whoever was recused, by every login that ever was theirs, of
+-- each record that their account ever had; and whoever was let in since by one of these, for it may be they themselves.
+CREATE FUNCTION directory.recused_login(p_owner uuid) RETURNS TABLE (matter_id uuid, login text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE recused (matter_id, login, since) AS (
+        SELECT r.matter_id, l.login, r.recused_at
+        FROM directory.recusal r
+        JOIN directory.known_login l
+            ON l.person_id = r.person_id
+            OR l.person_id IN (SELECT other.person_id FROM directory.known_account one
+                               JOIN directory.known_account other ON other.account_id = one.account_id
+                               WHERE one.person_id = r.person_id)
+        WHERE r.owner_id = p_owner
+        UNION
+        SELECT r.matter_id, l.login, r.since
+        FROM recused r JOIN directory.known_login l ON l.linked_by = r.login AND l.linked_at > r.since
+    )
+    SELECT DISTINCT r.matter_id, r.login FROM recused r
+$$;
+
+-- The matters of these owners that whoever has a login may know of: those that the view has come to, from which they are not
+-- recused. Of a login that was never linked to anybody it is none, as nobody can tell whose it is.
+CREATE FUNCTION published.known_matters(p_owners uuid[], p_login text) RETURNS uuid[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(array_agg(DISTINCT r.matter_id), '{}')
+    FROM directory.recusal r
+    WHERE r.owner_id = ANY (p_owners)
+      AND EXISTS (SELECT FROM directory.known_login l WHERE l.login = p_login)
+      AND NOT EXISTS (SELECT FROM unnest(p_owners) o CROSS JOIN LATERAL directory.recused_login(o) k
+                      WHERE k.matter_id = r.matter_id AND k.login = p_login)
+$$;
+
+-- Whether the view knows that whoever has a login is recused from a matter.
+CREATE FUNCTION published.is_recused(p_owner uuid, p_matter uuid, p_login text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM directory.recused_login(p_owner) k WHERE k.matter_id = p_matter AND k.login = p_login)
+$$;
+REVOKE ALL ON FUNCTION directory.recused_login, published.known_matters, published.is_recused FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION published.known_matters TO wardlog_gateway, wardlog_reviewers;
+GRANT EXECUTE ON FUNCTION published.is_recused TO wardlog_directory, wardlog_filtering;
 GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap,
-    directory.identity_reading, directory.recusal, directory.matter, directory.recused, directory.known_login,
-    directory.substitutes TO wardlog_gateway;
+    directory.identity_reading, directory.recusal, directory.substitutes TO wardlog_gateway;
+GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.identity_reading, directory.recusal,
+    directory.substitutes TO wardlog_reviewers;
+GRANT SELECT ON published.person_v1, published.person_login_v1, published.appointment_v1, published.identity_reading_v1,
+    published.recusal_v1, published.substitutes_v1 TO wardlog_reviewers;
 GRANT SELECT ON published.held_role_v1, published.person_v1, published.person_login_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1,
-    published.recusal_v1, published.matter_v1, published.known_login_v1, published.recused_login_v1, published.substitutes_v1 TO wardlog_gateway;
+    published.recusal_v1, published.substitutes_v1 TO wardlog_gateway;
 GRANT SELECT ON published.known_login_v1 TO wardlog_directory, wardlog_filtering;
 RESET ROLE;

@@ -98,6 +98,60 @@ impl From<PersonId> for DataKeyId {
     }
 }
 
+/// What stands for the name of a filter's user, device or client at one school: 16 hex digits, which tell nothing of the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PseudonymId(i64);
+
+impl From<i64> for PseudonymId {
+    fn from(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<PseudonymId> for i64 {
+    fn from(pseudonym: PseudonymId) -> Self {
+        pseudonym.0
+    }
+}
+
+/// The key of whoever has it. No id that is random begins with so many zeros.
+impl From<PseudonymId> for DataKeyId {
+    fn from(pseudonym: PseudonymId) -> Self {
+        Self(Uuid::from_u64_pair(0, pseudonym.0.cast_unsigned()))
+    }
+}
+
+impl fmt::Display for PseudonymId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl From<PseudonymId> for String {
+    fn from(pseudonym: PseudonymId) -> Self {
+        pseudonym.to_string()
+    }
+}
+
+impl TryFrom<String> for PseudonymId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl FromStr for PseudonymId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let is_hex = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let number = is_hex.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        number.map(|number| Self(number.cast_signed())).ok_or(IdError { expected: "16 hex digits" })
+    }
+}
+
 /// A school's unique reference number in the government's register, six digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
@@ -225,6 +279,19 @@ impl fmt::Display for CommandId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pseudonym_reads_back_and_has_one_spelling() {
+        for number in [0, 1, -1, 7, i64::MIN, i64::MAX, 0x0123_4567_89ab_cdef] {
+            let pseudonym = PseudonymId::from(number);
+            let name = pseudonym.to_string();
+            assert_eq!(name.parse(), Ok(pseudonym));
+            for wrong in [&name[1..], &format!("+{}", &name[1..]), &format!("{name}0"), &name[..15].to_uppercase()] {
+                assert!(wrong.parse::<PseudonymId>().is_err(), "{wrong}");
+            }
+        }
+        assert!("0123456789ABCDEF".parse::<PseudonymId>().is_err());
+    }
 
     #[test]
     fn a_urn_has_six_digits() {

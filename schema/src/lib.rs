@@ -18,8 +18,8 @@ mod vocabulary;
 pub use calendar::{Month, london_day, london_day_bounds};
 pub use envelope::{DecodeError, DomainEvent};
 pub use ids::{
-    AccountId, AppointmentId, CommandId, DataKeyId, FlaggedEventId, IdError, KeyId, MatterId, PersonId, SchoolId,
-    SourceId, TrustId, TrustUid, Urn,
+    AccountId, AppointmentId, CommandId, DataKeyId, FlaggedEventId, IdError, KeyId, MatterId, PersonId, PseudonymId,
+    SchoolId, SourceId, TrustId, TrustUid, Urn,
 };
 pub use sealed::Sealed;
 pub use vocabulary::{Action, Category, RiskArea, UnknownWord, UserGroup, Vocabulary};

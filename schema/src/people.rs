@@ -361,13 +361,26 @@ family!(
     /// A reading of what is sealed (R133); stream `reading-<id>`, owned by the school or trust whose it is.
     ReadingEvent {
         /// Somebody was shown who people are.
-        IdentitiesRead(IdentitiesRead) = "identities-read" 2 from { 1: IdentitiesReadV1 },
+        IdentitiesRead(IdentitiesRead) = "identities-read" 3 from { 2: IdentitiesReadV2, 1: IdentitiesReadV1 },
     }
 );
 
 /// See [`ReadingEvent::IdentitiesRead`]. Who read is the event's actor, when its instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdentitiesRead {
+    /// Whose identity, each person once.
+    pub people: Vec<PersonId>,
+    /// What for.
+    pub purpose: ReadingPurpose,
+    /// The matter that it was done for, from which some are recused (R130).
+    pub matter: Option<MatterId>,
+    /// The roles that the reader held there; none if it was no person, but a program or an operator, and where nobody knows.
+    pub roles: Vec<StaffRole>,
+}
+
+/// An [`IdentitiesRead`] from before it was kept in which roles somebody read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentitiesReadV2 {
     /// Whose identity, each person once.
     pub people: Vec<PersonId>,
     /// What for.
@@ -385,8 +398,14 @@ pub struct IdentitiesReadV1 {
     pub purpose: ReadingPurpose,
 }
 
-impl From<IdentitiesReadV1> for IdentitiesRead {
+impl From<IdentitiesReadV1> for IdentitiesReadV2 {
     fn from(IdentitiesReadV1 { people, purpose }: IdentitiesReadV1) -> Self {
         Self { people, purpose, matter: None }
+    }
+}
+
+impl From<IdentitiesReadV2> for IdentitiesRead {
+    fn from(IdentitiesReadV2 { people, purpose, matter }: IdentitiesReadV2) -> Self {
+        Self { people, purpose, matter, roles: vec![] }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -58,6 +58,8 @@ enum Type {
 enum Format {
     Uuid,
     Date,
+    #[serde(rename = "date-time")]
+    DateTime,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -68,6 +70,8 @@ enum Pattern {
     Hash,
     #[serde(rename = "^[0-9a-f]{32}$")]
     LoginName,
+    #[serde(rename = "^[0-9a-f]{16}$")]
+    Pseudonym,
     #[serde(rename = "^[0-9a-f-]{36}\\.[A-Za-z0-9_-]+$")]
     Sealed,
 }
@@ -137,6 +141,7 @@ impl Format {
         match self {
             Self::Uuid => text.len() == 36 && Uuid::try_parse(text).is_ok(),
             Self::Date => text.len() == 10 && NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok(),
+            Self::DateTime => text.ends_with('Z') && DateTime::parse_from_rfc3339(text).is_ok(),
         }
     }
 }
@@ -147,6 +152,7 @@ impl Pattern {
             Self::TrustUid => (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()),
             Self::Hash => is_lower_hex(text, 64),
             Self::LoginName => is_lower_hex(text, 32),
+            Self::Pseudonym => is_lower_hex(text, 16),
             Self::Sealed => text.split_once('.').is_some_and(|(key, sealed)| {
                 let base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
                 Format::Uuid.allows(key) && !sealed.is_empty() && sealed.bytes().all(base64url)

@@ -31,9 +31,22 @@ fn words() -> impl Iterator<Item = &'static str> {
 
 /// Values to put in a property's place: of every type, and on both sides of its bounds.
 fn values(property: &Schema) -> Vec<Value> {
-    let (hash, login) = ("f".repeat(64), "0".repeat(32));
+    let (hash, login, pseudonym) = ("f".repeat(64), "0".repeat(32), "0".repeat(16));
     let uuid = "00000000-0000-0000-0000-000000000000";
-    let texts = ["", "x", "0", "1234567", "é", "2024-02-29", "2026-02-29", uuid, &hash, &login];
+    let texts = [
+        "",
+        "x",
+        "0",
+        "1234567",
+        "é",
+        "2024-02-29",
+        "2026-02-29",
+        "2026-11-28T09:14:03Z",
+        uuid,
+        &hash,
+        &login,
+        &pseudonym,
+    ];
     let bounds = [property.minimum, property.maximum].into_iter().flatten();
     let lengths = [property.min_length, property.max_length].into_iter().flatten();
     let mut values = vec![json!(null), json!(true), json!(-1), json!(0), json!(1.5), json!([]), json!({})];
@@ -41,6 +54,8 @@ fn values(property: &Schema) -> Vec<Value> {
         json!([uuid]),
         json!([uuid, uuid]),
         json!([1]),
+        json!(["dsl"]),
+        json!(["governor", "dpo"]),
         json!(format!("{uuid}.x")),
         json!(format!("{uuid}.")),
     ]);

@@ -67,6 +67,11 @@ impl HeldRoles {
         self.0.iter().copied()
     }
 
+    /// The roles that are held at a place.
+    pub fn at(&self, place: Owner) -> impl Iterator<Item = StaffRole> {
+        self.iter().filter(move |held| held.at == place).map(|held| held.role)
+    }
+
     /// What their holder may read, all of them together.
     pub fn scopes(&self) -> Scopes {
         self.iter().filter_map(HeldRole::scope).collect()

@@ -157,7 +157,7 @@ fn of_one(policy: &Policy, action: &EntityUid) -> Result<Policy, Undecided> {
 impl Types {
     /// The caller with the roles that it holds there. It is known by no name: no policy decides by one.
     fn person(&self, caller: &Caller, there: Owner) -> Result<Entity, Undecided> {
-        let roles = caller.roles.iter().filter(|held| held.at == there).map(|held| uid(&self.role, held.role.as_str()));
+        let roles = caller.roles.at(there).map(|role| uid(&self.role, role.as_str()));
         let leads = caller.roles.iter().filter_map(|held| match held {
             HeldRole { role: StaffRole::MatSafeguardingLead, at: at @ Owner::Trust(_) } => Some(self.place(at)),
             _ => None,

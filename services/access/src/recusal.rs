@@ -9,6 +9,7 @@ use schema::{
     recusal::{MatterEvent, PersonRecused},
 };
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use crate::Subject;
 
@@ -22,7 +23,8 @@ pub fn matter_stream(matter: MatterId) -> String {
 
 /// Whether a school or trust has such a matter, somebody is known who ever logged in by this name, and nobody recused from the
 /// matter did. Recusal is asked of the log and not of a view: whoever is recused is so at once, by whichever login, and whatever
-/// role is given to them later. Whether anybody is known by the name, a view tells: until it does, nobody is.
+/// role is given to them later. Whether anybody is known by the name, a view tells: until it does, nobody is. It tells too who
+/// is recused because they were let in by somebody who is, or come back as another record of the same account.
 pub async fn may_know(pool: &PgPool, owner: Owner, matter: MatterId, login: Subject) -> Result<bool, StreamError> {
     database::transact(pool, move |connection| {
         Box::pin(async move { is_free(connection, owner, matter, login.as_str()).await })
@@ -30,7 +32,8 @@ pub async fn may_know(pool: &PgPool, owner: Owner, matter: MatterId, login: Subj
     .await
 }
 
-async fn is_free(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &str) -> Result<bool, StreamError> {
+/// The same within a transaction.
+pub async fn is_free(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &str) -> Result<bool, StreamError> {
     let events = eventlog::load::<MatterEvent>(&mut *c, owner, &matter_stream(matter)).await?;
     let mut recused: BTreeMap<Owner, Vec<String>> = BTreeMap::new();
     for stored in &events {
@@ -38,7 +41,7 @@ async fn is_free(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &s
         let of = school.map(Owner::School).or(trust.map(Owner::Trust)).unwrap_or(owner);
         recused.entry(of).or_default().push(person_stream(*person));
     }
-    let mut is_free = is_known(&mut *c, login).await? && !recused.is_empty();
+    let mut is_free = is_known(&mut *c, owner, matter, login).await? && !recused.is_empty();
     for (of, streams) in recused {
         let records = eventlog::load_each::<PersonEvent>(&mut *c, of, &streams).await?;
         is_free &= !records.values().flatten().any(|event| links(event, login));
@@ -46,10 +49,14 @@ async fn is_free(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &s
     Ok(is_free)
 }
 
-async fn is_known(c: &mut PgConnection, login: &str) -> Result<bool, sqlx::Error> {
+/// Whether the view knows whose login it is, and not that they are recused.
+async fn is_known(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &str) -> Result<bool, sqlx::Error> {
     let known = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM published.known_login_v1 WHERE login = $1) AS "known!""#,
-        login
+        r#"SELECT EXISTS (SELECT FROM published.known_login_v1 WHERE login = $3)
+                  AND NOT published.is_recused($1, $2, $3) AS "known!""#,
+        owner.id(),
+        Uuid::from(matter),
+        login,
     );
     known.fetch_one(c).await
 }

@@ -206,7 +206,8 @@ async fn whoever_is_recused_is_so_by_every_login_they_ever_had_and_nobody_knows_
     for n in 1..=5 {
         let login = login(n);
         let folded = sqlx::query!(
-            "INSERT INTO directory.known_login (person_id, login) VALUES (gen_random_uuid(), $1)",
+            "INSERT INTO directory.known_login (person_id, login, linked_by, linked_at)
+             VALUES (gen_random_uuid(), $1, 'somebody', now())",
             login.as_str(),
         );
         folded.execute(&mut owner).await.unwrap();

@@ -11,8 +11,8 @@ use futures_util::FutureExt;
 use sqlx::{PgPool, error::DatabaseError};
 use uuid::Uuid;
 
-/// Of trusts, schools, reviewed schools, filters and people.
-type Settings = [Option<String>; 5];
+/// Of trusts, schools, reviewed schools, filters, people and matters.
+type Settings = [Option<String>; 6];
 
 async fn pool_of_one() -> PgPool {
     database::connect(&scratch::database().await, Role::Gateway, 1).await.unwrap()
@@ -24,11 +24,12 @@ async fn settings(connection: &mut sqlx::PgConnection) -> Result<Settings, sqlx:
                 nullif(current_setting('wardlog.schools', true), '') AS school,
                 nullif(current_setting('wardlog.reviewed_schools', true), '') AS reviewed,
                 nullif(current_setting('wardlog.filters', true), '') AS filters,
-                nullif(current_setting('wardlog.people', true), '') AS people"
+                nullif(current_setting('wardlog.people', true), '') AS people,
+                nullif(current_setting('wardlog.matters', true), '') AS matters"
     )
     .fetch_one(connection)
     .await?;
-    Ok([row.trust, row.school, row.reviewed, row.filters, row.people])
+    Ok([row.trust, row.school, row.reviewed, row.filters, row.people, row.matters])
 }
 
 #[tokio::test]
@@ -45,7 +46,7 @@ async fn each_scope_sets_its_own_setting_and_empties_the_others() {
     ] {
         let mut expected = Settings::default();
         expected[setting] = Some(id.to_string());
-        let found = tenant::read(&pool, scope, None, |connection| settings(connection).boxed()).await.unwrap();
+        let found = tenant::read(&pool, scope, |connection| settings(connection).boxed()).await.unwrap();
         assert_eq!(found, expected);
     }
 }
@@ -55,9 +56,8 @@ async fn several_scopes_are_set_together_and_none_at_all_sets_nothing() {
     let pool = pool_of_one().await;
     let (trust, one, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
     let scopes = [Scope::School(one.into()), Scope::Trust(trust.into()), Scope::School(other.into())];
-    let read =
-        async |scopes: Scopes| tenant::read(&pool, scopes, None, |connection| settings(connection).boxed()).await;
-    let expected = [Some(trust.to_string()), Some(format!("{one},{other}")), None, None, None];
+    let read = async |scopes: Scopes| tenant::read(&pool, scopes, |connection| settings(connection).boxed()).await;
+    let expected = [Some(trust.to_string()), Some(format!("{one},{other}")), None, None, None, None];
     assert_eq!(read(scopes.into_iter().collect()).await.unwrap(), expected);
     assert_eq!(read(Scopes::default()).await.unwrap(), Settings::default());
 }
@@ -66,7 +66,7 @@ async fn several_scopes_are_set_together_and_none_at_all_sets_nothing() {
 async fn nothing_of_a_scope_is_left_on_the_connection_afterwards() {
     let pool = pool_of_one().await;
     let scope = Scope::School(Uuid::from_u128(2).into());
-    let pid = tenant::read(&pool, scope, None, |connection| {
+    let pid = tenant::read(&pool, scope, |connection| {
         sqlx::query_scalar!("SELECT pg_backend_pid()").fetch_one(connection).boxed()
     });
     let pid = pid.await.unwrap();
@@ -83,12 +83,11 @@ async fn a_session_cannot_write_nor_make_itself_able_to() {
     let pool = pool_of_one().await;
     let scope = Scope::School(Uuid::from_u128(2).into());
     let code = |error: sqlx::Error| error.as_database_error().and_then(DatabaseError::code).map(Cow::into_owned);
-    let write = tenant::read(&pool, scope, None, |connection| {
+    let write = tenant::read(&pool, scope, |connection| {
         sqlx::query!("CREATE TEMPORARY TABLE t AS SELECT 1 AS one").execute(connection).boxed()
     });
     assert_eq!(code(write.await.unwrap_err()).as_deref(), Some("25006"), "read_only_sql_transaction");
-    let widen = tenant::read(&pool, scope, None, |connection| {
-        sqlx::query!("SET TRANSACTION READ WRITE").execute(connection).boxed()
-    });
+    let widen =
+        tenant::read(&pool, scope, |connection| sqlx::query!("SET TRANSACTION READ WRITE").execute(connection).boxed());
     assert_eq!(code(widen.await.unwrap_err()).as_deref(), Some("25001"), "active_sql_transaction");
 }

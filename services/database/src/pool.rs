@@ -16,13 +16,15 @@ pub enum Role {
     Filtering,
     /// Folds the logs into views.
     Projections,
-    /// Reads views under row-level security.
+    /// Reads views under row-level security, for a school's own staff.
     Gateway,
+    /// The same for those who see rounded figures alone.
+    Reviewers,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Directory, Self::Filtering, Self::Projections, Self::Gateway];
+    pub const ALL: [Self; 5] = [Self::Directory, Self::Filtering, Self::Projections, Self::Gateway, Self::Reviewers];
 
     /// Its name in PostgreSQL.
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Role {
             Self::Filtering => "wardlog_filtering",
             Self::Projections => "wardlog_projections",
             Self::Gateway => "wardlog_gateway",
+            Self::Reviewers => "wardlog_reviewers",
         }
     }
 
@@ -41,6 +44,7 @@ impl Role {
             Self::Filtering => "FILTERING",
             Self::Projections => "PROJECTIONS",
             Self::Gateway => "GATEWAY",
+            Self::Reviewers => "REVIEWERS",
         }
     }
 
@@ -49,7 +53,7 @@ impl Role {
     const fn lock_timeout(self) -> &'static str {
         match self {
             Self::Directory => "5s",
-            Self::Filtering | Self::Projections | Self::Gateway => "0",
+            Self::Filtering | Self::Projections | Self::Gateway | Self::Reviewers => "0",
         }
     }
 
@@ -58,7 +62,7 @@ impl Role {
     const fn idle_in_transaction(self) -> &'static str {
         match self {
             Self::Projections => "8s",
-            Self::Directory | Self::Filtering | Self::Gateway => "60s",
+            Self::Directory | Self::Filtering | Self::Gateway | Self::Reviewers => "60s",
         }
     }
 }

@@ -218,7 +218,10 @@ impl Subject {
 /// them (R086), and so would whoever discloses it and is recused: it is left out, for whoever asks to decide on by hand.
 pub(crate) fn is_for_a_matter(record: &EventRecord) -> Result<bool, DecodeError> {
     let reading = record.decode::<ReadingEvent>()?.and_then(|ReadingEvent::IdentitiesRead(read)| read.matter);
-    let opening = record.decode::<OpeningEvent>()?.and_then(|OpeningEvent::Opened(opened)| opened.matter);
+    let opening = record.decode::<OpeningEvent>()?.and_then(|event| match event {
+        OpeningEvent::Opened(opened) => opened.matter,
+        OpeningEvent::Disclosed(_) => None,
+    });
     Ok(reading.or(opening).is_some() || record.decode::<MatterEvent>()?.is_some())
 }
 

@@ -5,7 +5,7 @@ mod source;
 
 use async_graphql::MergedObject;
 
-pub use people::{DslGap, HeldRole, IdentityReading, Person, Recusal, StaffRole, Substitutes, people};
+pub use people::{DslGap, HeldRole, IdentityReading, Person, Recusal, Substitutes, people};
 pub use source::{Key, Source, Vocabulary};
 
 /// What can be told the directory.

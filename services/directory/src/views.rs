@@ -2,6 +2,7 @@
 
 pub mod ingest_key;
 pub mod people;
+pub mod readings;
 pub mod record;
 pub mod recusals;
 pub mod school;

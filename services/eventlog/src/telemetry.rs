@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use schema::{CommandId, SourceId};
 use sqlx::PgPool;
 
-pub use log::{BatchRecord, Place, TelemetryLog, slice};
+pub use log::{BatchRecord, Place, Slice, TelemetryLog, events_of, slice, slices};
 pub use writer::{NewBatch, StoredBatch, Writer, WriterError};
 
 /// The largest slice of a batch, compressed, in bytes.

@@ -2,19 +2,19 @@
 
 use eventlog::telemetry::SLICE_LIMIT;
 use hashbrown::HashMap;
-use schema::Vocabulary;
+use schema::{PseudonymId, Vocabulary};
+use vault::HashKey;
 
 use crate::{
     FilterEvent,
     record::{Record, RecordError},
-    secret::Key,
 };
 
 /// Events, each with what became of the names in it and of what was asked for.
 pub(crate) struct Columns<'a, 'b> {
     pub(crate) events: &'a [FilterEvent<'b>],
     /// The pseudonyms of user, device and address.
-    pub(crate) people: &'a [[Option<i64>; 3]],
+    pub(crate) people: &'a [[Option<PseudonymId>; 3]],
     /// What was asked for beyond the host, sealed.
     pub(crate) sealed: Vec<Option<Vec<u8>>>,
 }
@@ -32,7 +32,11 @@ impl Columns<'_, '_> {
 }
 
 /// Encodes events into as many slices as their size needs.
-pub(crate) fn slices(batch: Columns<'_, '_>, vocabulary: Vocabulary, ids: &Key) -> Result<Vec<Vec<u8>>, RecordError> {
+pub(crate) fn slices(
+    batch: Columns<'_, '_>,
+    vocabulary: Vocabulary,
+    ids: &HashKey,
+) -> Result<Vec<Vec<u8>>, RecordError> {
     let Columns { events, people, sealed } = batch;
     if events.is_empty() {
         return Ok(Vec::new());
@@ -52,7 +56,12 @@ pub(crate) fn slices(batch: Columns<'_, '_>, vocabulary: Vocabulary, ids: &Key) 
 }
 
 /// All of a record but what is sealed.
-fn unsealed(events: &[FilterEvent<'_>], people: &[[Option<i64>; 3]], vocabulary: Vocabulary, ids: &Key) -> Record {
+fn unsealed(
+    events: &[FilterEvent<'_>],
+    people: &[[Option<PseudonymId>; 3]],
+    vocabulary: Vocabulary,
+    ids: &HashKey,
+) -> Record {
     let mut record = Record::new(vocabulary);
     let mut texts = Dictionary::default();
     let mut pseudonyms = Dictionary::default();
@@ -66,7 +75,7 @@ fn unsealed(events: &[FilterEvent<'_>], people: &[[Option<i64>; 3]], vocabulary:
         record.hosts.push(texts.index(event.host.as_ref()));
         record.labels.push(event.labels.iter().map(|label| texts.index(label.as_ref())).collect());
         record.policies.push(event.policy.as_deref().map(|policy| texts.index(policy)));
-        record.people.push(people.map(|pseudonym| pseudonym.map(|p| pseudonyms.index(p))));
+        record.people.push(people.map(|pseudonym| pseudonym.map(|p| pseudonyms.index(i64::from(p)))));
         last = millis;
     }
     record.texts = texts.values.into_iter().map(str::to_owned).collect();

@@ -1,13 +1,16 @@
 //! What can be commanded of filter events, on the internal listener.
 
+mod disclosure;
 mod forgetting;
 mod opening;
 
 use ::web::command::{Service, endpoint::take};
 use actix_web::web::{Data, ServiceConfig};
 
+pub use disclosure::{Called, DiscloseName, DisclosureRefusal};
 pub use forgetting::{
-    ConfirmForgetting, ForgettingRefusal, Named, ProposeForgetting, WithdrawForgetting, destroy_left_over,
+    ConfirmForgetting, ForgettingRefusal, LiftHold, Named, PlaceHold, ProposeForgetting, WithdrawForgetting,
+    destroy_left_over,
 };
 pub use opening::{OpenFlaggedEvents, Opened, OpeningRefusal};
 
@@ -21,4 +24,7 @@ pub fn routes(cfg: &mut ServiceConfig, service: Service) {
     take::<ProposeForgetting>(cfg, &service);
     take::<ConfirmForgetting>(cfg, &service);
     take::<WithdrawForgetting>(cfg, &service);
+    take::<PlaceHold>(cfg, &service);
+    take::<LiftHold>(cfg, &service);
+    take::<DiscloseName>(cfg, &service);
 }

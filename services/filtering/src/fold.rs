@@ -63,6 +63,25 @@ pub const fn is_flagged(action: Action, category: Option<Category>) -> bool {
     }
 }
 
+/// What the texts of a record are as labels.
+pub(crate) struct Categories(Vec<Option<Category>>);
+
+impl Categories {
+    pub(crate) fn of(record: &Record) -> Self {
+        let category = |label: &String| CategoryMap::bundled().category(record.vocabulary, label);
+        Self(record.texts.iter().map(category).collect())
+    }
+
+    fn of_label(&self, label: u32) -> Option<Category> {
+        self.0[label as usize]
+    }
+
+    /// The gravest of an event's categories.
+    pub(crate) fn of_labels(&self, labels: &[u32]) -> Option<Category> {
+        labels.iter().filter_map(|&label| self.of_label(label)).min()
+    }
+}
+
 /// An event that is flagged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flagged {
@@ -95,8 +114,7 @@ pub struct Added {
 impl Tally {
     /// Adds a slice of a batch of `school`. `unseen` holds the ids that may still be counted; one that is, leaves it.
     pub fn add(&mut self, school: SchoolId, record: &Record, unseen: &mut HashSet<i64>) -> Added {
-        let categories: Vec<Option<Category>> =
-            record.texts.iter().map(|label| CategoryMap::bundled().category(record.vocabulary, label)).collect();
+        let categories = Categories::of(record);
         let Added { mut outcome, mut flagged } = Added::default();
         let mut cell: Option<(Hourly, i64)> = None;
         for event in record.events() {
@@ -105,10 +123,10 @@ impl Tally {
                 continue;
             }
             outcome.counted += 1;
-            for &label in event.labels.iter().filter(|&&label| categories[label as usize].is_none()) {
+            for &label in event.labels.iter().filter(|&&label| categories.of_label(label).is_none()) {
                 self.add_unmapped(school, record.vocabulary, &record.texts[label as usize]);
             }
-            let category = event.labels.iter().filter_map(|&label| categories[label as usize]).min();
+            let category = categories.of_labels(event.labels);
             let next = Hourly {
                 school,
                 hour: event.time.duration_trunc(TimeDelta::hours(1)).unwrap_or(event.time),

@@ -1,10 +1,13 @@
 //! Filtering's part of the public schema.
 
+mod disclosure;
 mod flagged;
 mod forgetting;
 
 use async_graphql::{MergedObject, SimpleObject};
 use chrono::{DateTime, NaiveDate, Utc};
+use schema::{IdError, PseudonymId};
+use web::graphql::bad_input;
 
 pub use flagged::{FlaggedEvent, FlaggedEventOpening, FlaggedEventsOnly};
 pub use forgetting::NameForgetting;
@@ -16,7 +19,7 @@ use crate::views::{
 
 /// What can be told filtering.
 #[derive(Debug, Clone, Copy, Default, MergedObject)]
-pub struct FilterMutations(flagged::FlaggedMutations, forgetting::NameMutations);
+pub struct FilterMutations(flagged::FlaggedMutations, forgetting::NameMutations, disclosure::NameDisclosureMutations);
 
 /// A school's day, exactly; only the school's own staff see it.
 #[derive(Debug, Clone, SimpleObject)]
@@ -106,30 +109,7 @@ pub fn by_day(cells: Vec<DayCell>) -> Vec<Day> {
     days
 }
 
-/// A pseudonym as readers know it: 16 hex digits.
-fn name_of_our_own(pseudonym: i64) -> String {
-    format!("{pseudonym:016x}")
-}
-
-/// A pseudonym from what readers know.
-fn pseudonym(text: &str) -> Option<i64> {
-    let digits = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    digits.then(|| u64::from_str_radix(text, 16).ok().map(u64::cast_signed)).flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_name_of_our_own_reads_back_and_has_one_spelling(number: i64) {
-            let name = name_of_our_own(number);
-            prop_assert_eq!(pseudonym(&name), Some(number));
-            prop_assert_eq!(pseudonym(&name[1..]), None);
-            prop_assert_eq!(pseudonym(&format!("+{}", &name[1..])), None);
-        }
-    }
+/// A name of our own, as readers know it.
+fn pseudonym(field: &'static str, name: &str) -> async_graphql::Result<PseudonymId> {
+    name.parse().map_err(|error: IdError| bad_input(field, &error.to_string()))
 }

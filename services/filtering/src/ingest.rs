@@ -8,11 +8,11 @@ use eventlog::{
     telemetry::{NewBatch, StoredBatch, Writer, WriterError},
 };
 use hashbrown::HashMap;
-use schema::{CommandId, DataKeyId, SchoolId, SourceId, Vocabulary, categories::CategoryMap};
+use schema::{CommandId, DataKeyId, PseudonymId, SchoolId, SourceId, Vocabulary, categories::CategoryMap};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use utoipa::ToSchema;
-use vault::{Vault, VaultError};
+use vault::{Secret, Vault, VaultError};
 
 use crate::{
     FilterEvent, Refusal,
@@ -24,7 +24,7 @@ use crate::{
     pseudonym::{Kind, PseudonymError, Pseudonyms},
     record::{RecordError, Whose},
     sealing::{Asked, Sealing, key_of, seal_asked},
-    secret::Secret,
+    secret,
 };
 
 /// How many refused lines of a batch are listed, in its answer and in the quarantine; a batch with more is not one of
@@ -130,7 +130,7 @@ impl Pipeline {
         let people = self.pseudonymise(sender.school, &events, now).await?;
         let sealed = self.seal(sender, &events, &people, now).await?;
         let columns = Columns { events: &events, people: &people, sealed };
-        let slices = slices(columns, sender.vocabulary, &self.secret.ids(sender.source))?;
+        let slices = slices(columns, sender.vocabulary, &secret::of_ids(&self.secret, sender.source))?;
         let digest = *blake3::hash(body).as_bytes();
         let batch = NewBatch {
             partition: sender.partition,
@@ -164,7 +164,7 @@ impl Pipeline {
         now: DateTime<Utc>,
     ) -> Result<(Vec<FilterEvent<'a>>, Vec<Rejected>), BodyError> {
         let lines = body::lines(body, shape)?;
-        let key = self.secret.lines(sender.school);
+        let key = secret::of_lines(&self.secret, sender.school);
         let mut events = Vec::with_capacity(lines.len());
         let mut rejected = Vec::new();
         for line in lines {
@@ -192,7 +192,7 @@ impl Pipeline {
         school: SchoolId,
         events: &[FilterEvent<'_>],
         now: DateTime<Utc>,
-    ) -> Result<Vec<[Option<i64>; 3]>, PseudonymError> {
+    ) -> Result<Vec<[Option<PseudonymId>; 3]>, PseudonymError> {
         let mut names: Vec<(Kind, &str)> = Vec::new();
         let mut known: HashMap<(Kind, &str), usize> = HashMap::new();
         let people: Vec<[Option<usize>; 3]> = events
@@ -209,7 +209,7 @@ impl Pipeline {
                 )
             })
             .collect();
-        let pseudonyms = self.pseudonyms.of(school, &self.secret.names(school), &names, now).await?;
+        let pseudonyms = self.pseudonyms.of(school, &secret::of_names(&self.secret, school), &names, now).await?;
         Ok(people.into_iter().map(|names| names.map(|name| name.map(|n| pseudonyms[n]))).collect())
     }
 
@@ -218,7 +218,7 @@ impl Pipeline {
         &self,
         sender: Sender,
         events: &[FilterEvent<'_>],
-        people: &[[Option<i64>; 3]],
+        people: &[[Option<PseudonymId>; 3]],
         now: DateTime<Utc>,
     ) -> Result<Vec<Option<Vec<u8>>>, VaultError> {
         let mut sealed = vec![None; events.len()];

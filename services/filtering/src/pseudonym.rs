@@ -4,15 +4,17 @@ use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
-use schema::SchoolId;
+use schema::{DataKeyId, PseudonymId, SchoolId};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
-use vault::VaultError;
+use vault::{HashKey, VaultError};
 
-use crate::{
-    sealing::{BELIEVED, Sealing, key_of_pseudonym, seal_name},
-    secret::Key,
-};
+use crate::sealing::{BELIEVED, Sealing, seal_name};
+
+/// The stream of what is decided about a name, by its pseudonym; what is sealed of the name is bound to it.
+pub(crate) fn stream(pseudonym: PseudonymId) -> String {
+    format!("pseudonym-{pseudonym}")
+}
 
 /// How many pseudonyms are kept in memory.
 const CACHED: usize = 200_000;
@@ -35,7 +37,7 @@ pub struct Pseudonyms {
     pool: PgPool,
     sealing: Arc<Sealing>,
     /// With when it was asked.
-    cache: Cache<(SchoolId, [u8; 32]), (i64, DateTime<Utc>)>,
+    cache: Cache<(SchoolId, [u8; 32]), (PseudonymId, DateTime<Utc>)>,
 }
 
 /// A name that nobody here has seen before, or not lately.
@@ -54,16 +56,16 @@ impl Pseudonyms {
     pub(crate) async fn of(
         &self,
         school: SchoolId,
-        key: &Key,
+        key: &HashKey,
         names: &[(Kind, &str)],
         now: DateTime<Utc>,
-    ) -> Result<Vec<i64>, PseudonymError> {
+    ) -> Result<Vec<PseudonymId>, PseudonymError> {
         let hashes: Vec<[u8; 32]> = names.iter().map(|(kind, name)| name_hash(key, *kind, name)).collect();
         let believed = |hash: &[u8; 32]| {
             let (pseudonym, asked) = self.cache.get(&(school, *hash))?;
             (now - asked < BELIEVED).then_some(pseudonym)
         };
-        let mut pseudonyms: Vec<Option<i64>> = hashes.iter().map(believed).collect();
+        let mut pseudonyms: Vec<Option<PseudonymId>> = hashes.iter().map(believed).collect();
         if pseudonyms.contains(&None) {
             let unseen = hashes.iter().zip(names).zip(&pseudonyms).filter(|(_, known)| known.is_none());
             let unseen = unseen.map(|((hash, (_, name)), _)| Unseen { hash: *hash, name: (*name).to_owned() });
@@ -76,7 +78,7 @@ impl Pseudonyms {
             }
         }
         // A name that is forgotten between being met and being looked up is met anew when it is sent again.
-        let all: Option<Vec<i64>> = pseudonyms.into_iter().collect();
+        let all: Option<Vec<PseudonymId>> = pseudonyms.into_iter().collect();
         Ok(all.ok_or(sqlx::Error::RowNotFound)?)
     }
 
@@ -86,16 +88,17 @@ impl Pseudonyms {
         school: SchoolId,
         mut names: Vec<Unseen>,
         now: DateTime<Utc>,
-    ) -> Result<HashMap<[u8; 32], i64>, PseudonymError> {
+    ) -> Result<HashMap<[u8; 32], PseudonymId>, PseudonymError> {
         // In one order, so that two batches that meet the same new names do not wait for one another in a circle.
         names.sort_unstable_by_key(|name| name.hash);
         names.dedup_by_key(|name| name.hash);
-        let mut known = look_up(&self.pool, school, &names).await?;
+        let hashes: Vec<[u8; 32]> = names.iter().map(|name| name.hash).collect();
+        let mut known = look_up(&mut *self.pool.acquire().await?, school, &hashes).await?;
         names.retain(|name| !known.contains_key(&name.hash));
         if !names.is_empty() {
             insert(&self.pool, school, self.newly_named(school, &names, now).await?).await?;
             // Somebody else may have been first.
-            known.extend(look_up(&self.pool, school, &names).await?);
+            known.extend(look_up(&mut *self.pool.acquire().await?, school, &hashes).await?);
         }
         Ok(known)
     }
@@ -107,16 +110,17 @@ impl Pseudonyms {
         names: &[Unseen],
         now: DateTime<Utc>,
     ) -> Result<Rows, PseudonymError> {
-        let pseudonyms: Vec<i64> = names.iter().map(|_| rand::random()).collect();
+        let pseudonyms: Vec<PseudonymId> = names.iter().map(|_| rand::random::<i64>().into()).collect();
         let mut sealed = vec![None; names.len()];
         if self.sealing.can_seal() {
-            let id = |pseudonym: &i64| key_of_pseudonym(*pseudonym);
-            let keys = self.sealing.keys(school, &pseudonyms.iter().map(id).collect::<Vec<_>>(), now).await?;
-            for ((name, pseudonym), sealed) in names.iter().zip(&pseudonyms).zip(&mut sealed) {
-                let key = keys.get(&id(pseudonym)).ok_or(VaultError::Lost)?;
+            let ids: Vec<DataKeyId> = pseudonyms.iter().copied().map(DataKeyId::from).collect();
+            let keys = self.sealing.keys(school, &ids, now).await?;
+            for (((name, pseudonym), id), sealed) in names.iter().zip(&pseudonyms).zip(&ids).zip(&mut sealed) {
+                let key = keys.get(id).ok_or(VaultError::Lost)?;
                 *sealed = Some(seal_name(school, *pseudonym, key, &name.name)?);
             }
         }
+        let pseudonyms = pseudonyms.into_iter().map(i64::from).collect();
         Ok(Rows { hashes: names.iter().map(|name| name.hash.to_vec()).collect(), pseudonyms, sealed })
     }
 }
@@ -139,26 +143,42 @@ struct Rows {
     sealed: Vec<Option<Vec<u8>>>,
 }
 
-fn name_hash(key: &Key, kind: Kind, name: &str) -> [u8; 32] {
+fn name_hash(key: &HashKey, kind: Kind, name: &str) -> [u8; 32] {
     let mut text = Vec::with_capacity(name.len() + 1);
     text.push(kind as u8);
     match kind {
         Kind::User | Kind::Device => text.extend_from_slice(name.trim().to_lowercase().as_bytes()),
         Kind::Address => text.extend_from_slice(name.trim().as_bytes()),
     }
-    *key.hash(&text).as_bytes()
+    key.hash(&text)
 }
 
-async fn look_up(pool: &PgPool, school: SchoolId, names: &[Unseen]) -> Result<HashMap<[u8; 32], i64>, sqlx::Error> {
-    let hashes: Vec<Vec<u8>> = names.iter().map(|name| name.hash.to_vec()).collect();
+/// Which of these names have a pseudonym, by their hashes.
+async fn look_up(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    hashes: &[[u8; 32]],
+) -> Result<HashMap<[u8; 32], PseudonymId>, sqlx::Error> {
+    let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.to_vec()).collect();
     let rows = sqlx::query!(
         "SELECT name_hash, pseudonym FROM filtering.pseudonym WHERE school_id = $1 AND name_hash = ANY($2)",
         Uuid::from(school),
         &hashes,
     )
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().filter_map(|row| Some((row.name_hash.try_into().ok()?, row.pseudonym))).collect())
+    Ok(rows.into_iter().filter_map(|row| Some((row.name_hash.try_into().ok()?, row.pseudonym.into()))).collect())
+}
+
+/// The pseudonym of a name that a school's filters sent; none if they never did, or it is forgotten.
+pub(crate) async fn find(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    key: &HashKey,
+    (kind, name): (Kind, &str),
+) -> Result<Option<PseudonymId>, sqlx::Error> {
+    let hash = name_hash(key, kind, name);
+    Ok(look_up(connection, school, &[hash]).await?.remove(&hash))
 }
 
 async fn insert(pool: &PgPool, school: SchoolId, rows: Rows) -> Result<(), sqlx::Error> {
@@ -187,8 +207,9 @@ async fn insert(pool: &PgPool, school: SchoolId, rows: Rows) -> Result<(), sqlx:
 pub(crate) async fn sealed_names(
     connection: &mut PgConnection,
     school: SchoolId,
-    pseudonyms: Vec<i64>,
-) -> Result<HashMap<i64, Vec<u8>>, sqlx::Error> {
+    pseudonyms: impl IntoIterator<Item = PseudonymId>,
+) -> Result<HashMap<PseudonymId, Vec<u8>>, sqlx::Error> {
+    let pseudonyms: Vec<i64> = pseudonyms.into_iter().map(i64::from).collect();
     let rows = sqlx::query!(
         r#"SELECT pseudonym, sealed AS "sealed!" FROM filtering.pseudonym
            WHERE school_id = $1 AND pseudonym = ANY ($2) AND sealed IS NOT NULL"#,
@@ -197,26 +218,27 @@ pub(crate) async fn sealed_names(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.pseudonym, row.sealed)).collect())
+    Ok(rows.into_iter().map(|row| (row.pseudonym.into(), row.sealed)).collect())
 }
 
 /// Whether a school's filters sent a name that has this pseudonym.
 pub(crate) async fn is_known(
     connection: &mut PgConnection,
     school: SchoolId,
-    pseudonym: i64,
+    pseudonym: PseudonymId,
 ) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM filtering.pseudonym WHERE school_id = $1 AND pseudonym = $2) AS "known!""#,
         Uuid::from(school),
-        pseudonym,
+        i64::from(pseudonym),
     )
     .fetch_one(connection)
     .await
 }
 
 /// Forgets which names these are the pseudonyms of.
-pub(crate) async fn delete(pool: &PgPool, school: SchoolId, pseudonyms: Vec<i64>) -> Result<(), sqlx::Error> {
+pub(crate) async fn delete(pool: &PgPool, school: SchoolId, pseudonyms: &[PseudonymId]) -> Result<(), sqlx::Error> {
+    let pseudonyms: Vec<i64> = pseudonyms.iter().copied().map(i64::from).collect();
     database::transact(pool, move |connection| {
         Box::pin(async move {
             sqlx::query!(

@@ -4,7 +4,7 @@
 //! vocabulary) is kept as sent, so that a better mapping needs a rebuild and no second sending.
 
 use chrono::{DateTime, Utc};
-use schema::{Action, UserGroup, Vocabulary};
+use schema::{Action, PseudonymId, UserGroup, Vocabulary};
 use serde::{Deserialize, Serialize};
 
 /// The format's version.
@@ -53,14 +53,14 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Whose {
     /// Of the user or, unless the filter knows one, of the device or address.
-    Pseudonym(i64),
+    Pseudonym(PseudonymId),
     /// Of nobody that the filter knows: the key is its source's.
     Source,
 }
 
 impl Whose {
     /// Of an event with these pseudonyms of user, device and address.
-    pub fn of(people: [Option<i64>; 3]) -> Self {
+    pub fn of(people: [Option<PseudonymId>; 3]) -> Self {
         people.into_iter().flatten().next().map_or(Self::Source, Self::Pseudonym)
     }
 }
@@ -138,15 +138,20 @@ impl Record {
 
     /// Reads what [`Record::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        let (&version, compressed) = bytes.split_first().ok_or(RecordError::Shape)?;
-        if !(WITHOUT_SEALED..=VERSION).contains(&version) {
-            return Err(RecordError::Version(version));
-        }
-        let mut plain = zstd::bulk::decompress(compressed, INFLATED).map_err(|_| RecordError::Compression)?;
-        if version == WITHOUT_SEALED {
-            plain.push(0); // a last column of no values
-        }
-        let mut record: Self = postcard::from_bytes(&plain).map_err(|_| RecordError::Shape)?;
+        let (version, plain) = inflate(bytes)?;
+        Self::read(version, &plain)
+    }
+
+    /// The same if anything in it has this pseudonym. What has not is not read beyond its names, which takes a part of the time.
+    pub fn decode_if_of(bytes: &[u8], name: PseudonymId) -> Result<Option<Self>, RecordError> {
+        let (version, plain) = inflate(bytes)?;
+        let ((_, _, pseudonyms), _): ((Vocabulary, Vec<&str>, Vec<i64>), _) =
+            postcard::take_from_bytes(&plain).map_err(|_| RecordError::Shape)?;
+        if pseudonyms.contains(&name.into()) { Self::read(version, &plain).map(Some) } else { Ok(None) }
+    }
+
+    fn read(version: u8, plain: &[u8]) -> Result<Self, RecordError> {
+        let mut record: Self = postcard::from_bytes(plain).map_err(|_| RecordError::Shape)?;
         let events = record.times.len();
         if version == WITHOUT_SEALED {
             record.sealed = vec![None; events];
@@ -188,9 +193,22 @@ impl Record {
     }
 
     /// The pseudonyms of an event's user, device and address.
-    pub fn pseudonyms(&self, number: usize) -> [Option<i64>; 3] {
-        self.people[number].map(|name| name.map(|name| self.pseudonyms[name as usize]))
+    pub fn pseudonyms(&self, number: usize) -> [Option<PseudonymId>; 3] {
+        self.people[number].map(|name| name.map(|name| self.pseudonyms[name as usize].into()))
     }
+}
+
+/// The format's version, and what was compressed.
+fn inflate(bytes: &[u8]) -> Result<(u8, Vec<u8>), RecordError> {
+    let (&version, compressed) = bytes.split_first().ok_or(RecordError::Shape)?;
+    if !(WITHOUT_SEALED..=VERSION).contains(&version) {
+        return Err(RecordError::Version(version));
+    }
+    let mut plain = zstd::bulk::decompress(compressed, INFLATED).map_err(|_| RecordError::Compression)?;
+    if version == WITHOUT_SEALED {
+        plain.push(0); // a last column of no values
+    }
+    Ok((version, plain))
 }
 
 #[cfg(test)]
@@ -219,6 +237,15 @@ mod tests {
         assert_eq!(Record::decode(&record.encode().unwrap()).unwrap(), record);
         let times: Vec<i64> = record.events().map(|e| e.time.timestamp_millis()).collect();
         assert_eq!(times, [1_795_166_043_120, 1_795_166_043_100]);
+    }
+
+    #[test]
+    fn a_record_is_read_for_a_name_if_the_name_is_in_it() {
+        let record = record();
+        let bytes = record.encode().unwrap();
+        assert_eq!(Record::decode_if_of(&bytes, (-7).into()).unwrap(), Some(record));
+        assert_eq!(Record::decode_if_of(&bytes, 7.into()).unwrap(), None);
+        assert!(Record::decode_if_of(&bytes[..bytes.len() - 3], 7.into()).is_err());
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
-use schema::{DataKeyId, SchoolId, SourceId};
+use schema::{DataKeyId, PseudonymId, SchoolId, SourceId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vault::{DataKey, Found, Place, Unopened, Vault, VaultError};
 
-use crate::record::Whose;
+use crate::{pseudonym::stream, record::Whose};
 
 /// How many keys are kept in memory.
 const CACHED: usize = 20_000;
@@ -84,24 +84,19 @@ impl Sealing {
 /// Which key is whose.
 pub fn key_of(whose: Whose, source: SourceId) -> DataKeyId {
     match whose {
-        Whose::Pseudonym(pseudonym) => key_of_pseudonym(pseudonym),
+        Whose::Pseudonym(pseudonym) => pseudonym.into(),
         Whose::Source => Uuid::from(source).into(),
     }
 }
 
-/// The key of whoever has a pseudonym. No id of a source begins with so many zeros.
-pub fn key_of_pseudonym(pseudonym: i64) -> DataKeyId {
-    Uuid::from_u64_pair(0, pseudonym.cast_unsigned()).into()
-}
-
 /// Seals a name to its pseudonym.
-pub fn seal_name(school: SchoolId, pseudonym: i64, key: &DataKey, name: &str) -> Result<Vec<u8>, VaultError> {
-    key.seal_to_bytes(of_name(school, &stream_of(pseudonym)), name.trim())
+pub fn seal_name(school: SchoolId, pseudonym: PseudonymId, key: &DataKey, name: &str) -> Result<Vec<u8>, VaultError> {
+    key.seal_to_bytes(of_name(school, &stream(pseudonym)), name.trim())
 }
 
 /// Opens what [`seal_name`] sealed.
-pub fn open_name(school: SchoolId, pseudonym: i64, key: &DataKey, sealed: &[u8]) -> Result<String, Unopened> {
-    key.open_bytes(of_name(school, &stream_of(pseudonym)), sealed)
+pub fn open_name(school: SchoolId, pseudonym: PseudonymId, key: &DataKey, sealed: &[u8]) -> Result<String, Unopened> {
+    key.open_bytes(of_name(school, &stream(pseudonym)), sealed)
 }
 
 /// Seals what was asked for to its event: of this source, at this instant (milliseconds since 1970).
@@ -126,10 +121,6 @@ pub fn open_asked(
     key.open_bytes(of_event(school, &stream_at(source, millis)), sealed)
 }
 
-fn stream_of(pseudonym: i64) -> String {
-    format!("pseudonym-{pseudonym:016x}")
-}
-
 fn stream_at(source: SourceId, millis: i64) -> String {
     format!("filter-{source}-{millis}")
 }
@@ -152,7 +143,7 @@ mod tests {
         assert!(!sealing.can_seal());
         let school = Uuid::from_u128(1).into();
         assert!(matches!(
-            sealing.keys(school, &[key_of_pseudonym(1)], DateTime::UNIX_EPOCH).await,
+            sealing.keys(school, &[PseudonymId::from(1).into()], DateTime::UNIX_EPOCH).await,
             Err(VaultError::NoKeyStore)
         ));
     }

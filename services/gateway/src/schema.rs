@@ -5,9 +5,12 @@ mod school;
 use ::web::{
     clock,
     command::Client,
-    graphql::{bad_input, internal},
+    graphql::{StaffRole, bad_input, internal},
 };
-use access::{Caller, Facts, tenant};
+use access::{
+    Caller, Facts, Scopes,
+    tenant::{self, Readers},
+};
 use async_graphql::{Context, EmptySubscription, MergedObject, Object, SimpleObject};
 use comparison::{
     figures::{Figures, Precision},
@@ -16,11 +19,11 @@ use comparison::{
 use directory::{
     DirectoryView, PeopleView,
     domain::workplace::Workplace,
-    graphql::{IdentityReading, Person, Recusal, StaffRole, Substitutes, people},
-    views,
+    graphql::{IdentityReading, Person, Recusal, Substitutes, people},
+    views::{self, readings},
 };
 use eventlog::{Owner, Projection};
-use schema::{Month, SchoolId, TrustId, people::LoginName};
+use schema::{MatterId, Month, SchoolId, TrustId, people::LoginName};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -47,15 +50,15 @@ const SCHOOLS: usize = 50;
 /// For how many people, or readings of them, a school's are reckoned.
 const PEOPLE: usize = 100;
 
-/// How many readings one answer shows.
-const READINGS: i64 = 100;
+/// How many readings one answer shows at most.
+const READINGS: i32 = 100;
 
 /// How many recusals one answer shows.
 const RECUSALS: i64 = 500;
 
-/// Assembles the schema over a pool of the role `Gateway`; commands go out by `client`.
-pub fn build(pool: PgPool, client: Client) -> Schema {
-    builder().data(pool).data(client).finish()
+/// Assembles the schema; what it shows is read by `readers`, and commands go out by `client`.
+pub fn build(readers: Readers, client: Client) -> Schema {
+    builder().data(readers).data(client).finish()
 }
 
 /// The schema's definition, as written to `schema/graphql/schema.graphql`.
@@ -164,12 +167,20 @@ impl Trust {
         due_of(context, Workplace::Trust(trust)).await.map(Some)
     }
 
-    /// Who was shown who the trust's own people are, the latest 100. Null unless the caller leads the trust's safeguarding,
+    /// Who was shown who the trust's own people are, the latest first. Null unless the caller leads the trust's safeguarding,
     /// or is its DPO.
     #[graphql(complexity = "READ + PEOPLE * child_complexity")]
-    async fn identity_readings(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<IdentityReading>>> {
+    async fn identity_readings(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Those by this reader alone, as a reading has it.")] reader: Option<String>,
+        #[graphql(desc = "Those of this person alone.")] person_id: Option<Uuid>,
+        #[graphql(desc = "Those before this reading, the last that was shown.")] before: Option<Uuid>,
+        #[graphql(desc = "How many at most, 1 to 100.", default_with = "READINGS")] first: i32,
+    ) -> async_graphql::Result<Option<Vec<IdentityReading>>> {
+        let wanted = readings::Wanted { reader, person: person_id.map(Into::into), before, most: up_to_100(first)? };
         let Some(trust) = self.may(context, "read-identity-readings")? else { return Ok(None) };
-        readings_of(context, Workplace::Trust(trust)).await.map(Some)
+        readings_of(context, Workplace::Trust(trust), wanted).await.map(Some)
     }
 
     /// Who is recused from matters of the trust itself, the latest 500; not of those that the caller is recused from. Null unless
@@ -239,18 +250,21 @@ async fn due_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<V
     Ok(people.into_iter().filter(|person| person.is_due(today)).collect())
 }
 
-async fn readings_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<Vec<IdentityReading>> {
-    let asker = asker(context)?;
-    let rows = read(context, &[PeopleView::NAME], move |c| {
-        Box::pin(async move { views::people::readings(c, at, &asker, READINGS).await })
+async fn readings_of(
+    context: &Context<'_>,
+    at: Workplace,
+    wanted: readings::Wanted,
+) -> async_graphql::Result<Vec<IdentityReading>> {
+    let rows = read_of_matters(context, &[PeopleView::NAME], move |c, known| {
+        Box::pin(async move { readings::of(c, at, &known, wanted).await })
     });
     Ok(rows.await?.into_iter().map(IdentityReading::from).collect())
 }
 
 async fn recusals_of(context: &Context<'_>, at: Workplace) -> async_graphql::Result<Vec<Recusal>> {
-    let (asker, today) = (asker(context)?, ::schema::london_day(clock::now()));
-    let rows = read(context, &[PeopleView::NAME], move |c| {
-        Box::pin(async move { views::recusals::of(c, at, &asker, today, RECUSALS).await })
+    let today = ::schema::london_day(clock::now());
+    let rows = read_of_matters(context, &[PeopleView::NAME], move |c, known| {
+        Box::pin(async move { views::recusals::of(c, at, &known, today, RECUSALS).await })
     });
     Ok(rows.await?.into_iter().map(Recusal::from).collect())
 }
@@ -275,6 +289,10 @@ fn asker(context: &Context<'_>) -> async_graphql::Result<LoginName> {
     Ok(context.data::<Client>()?.login(&caller.issuer, &caller.subject))
 }
 
+fn up_to_100(first: i32) -> async_graphql::Result<i64> {
+    if (1..=READINGS).contains(&first) { Ok(first.into()) } else { Err(bad_input("first", "expected 1 to 100")) }
+}
+
 /// Reads as the caller, once the views of the domain log that `work` reads show what the request's token stands for.
 async fn read<T: Send + 'static>(
     context: &Context<'_>,
@@ -283,10 +301,31 @@ async fn read<T: Send + 'static>(
     + Send
     + 'static,
 ) -> async_graphql::Result<T> {
-    let pool = context.data::<PgPool>()?;
+    let (pool, scopes) = reader(context, views).await?;
+    tenant::read(pool, scopes, work).await.map_err(|error| internal(&error))
+}
+
+/// The same of what was done for matters: of those that the caller may know of, which `work` is told.
+async fn read_of_matters<T: Send + 'static>(
+    context: &Context<'_>,
+    views: &[&'static str],
+    work: impl for<'c> FnOnce(
+        &'c mut sqlx::PgConnection,
+        Vec<MatterId>,
+    ) -> futures_util::future::BoxFuture<'c, Result<T, sqlx::Error>>
+    + Send
+    + 'static,
+) -> async_graphql::Result<T> {
+    let (pool, scopes) = reader(context, views).await?;
+    tenant::read_of_matters(pool, scopes, asker(context)?, work).await.map_err(|error| internal(&error))
+}
+
+/// By what the caller reads, and what; once the views have come as far as the request's token.
+async fn reader<'c>(context: &Context<'c>, views: &[&'static str]) -> async_graphql::Result<(&'c PgPool, Scopes)> {
+    let readers = context.data::<Readers>()?;
     if let Some(after) = context.data_opt::<After>() {
-        after.wait(pool, views).await?;
+        after.wait(readers.own(), views).await?;
     }
     let scopes = context.data::<Caller>()?.roles.scopes();
-    tenant::read(pool, scopes, Some(asker(context)?), work).await.map_err(|error| internal(&error))
+    Ok((readers.of(&scopes), scopes))
 }

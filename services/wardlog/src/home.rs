@@ -11,9 +11,8 @@ use std::{
 use access::{IssuerName, dev_issuer::DevIssuer, exchange::GatewaySecret};
 use anyhow::{Context, Result};
 use database::private::PrivateServer;
-use filtering::Secret;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
-use vault::KeyFile;
+use vault::{KeyFile, Secret};
 
 /// The development issuer's name and audience: tokens of a demo are good for nothing else.
 const ISSUER: &str = "https://dev.wardlog.invalid";

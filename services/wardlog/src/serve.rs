@@ -13,18 +13,19 @@ use access::{
     Exchange, Roles, Verifier,
     exchange::GatewaySecret,
     identity::{IssuerConfig, KeySource},
+    tenant::Readers,
 };
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use database::Logins;
 use directory::scim::Scim;
 use eventlog::telemetry::Writer;
-use filtering::{Pipeline, Secret, Sink, http::Door};
+use filtering::{Pipeline, Sink, http::Door};
 use reqwest::Url;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use vault::{Vault, Wrapping};
+use vault::{Secret, Vault, Wrapping};
 use web::{
     clock,
     command::{Client, Means, Service, client::Services},
@@ -155,8 +156,10 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
         let pool = connect(&settings, database::Role::Gateway, 10).await?;
         let secret = settings.gateway_secret.as_ref().context("the role gateway needs the gateway's secret")?;
         let exchange = Arc::new(Exchange::new(secret)?);
-        public.gateway = Some(gateway(&settings, &pool, secret, &exchange, own.clone()).await?);
-        public.pools.push(pool);
+        let reviewers = connect(&settings, database::Role::Reviewers, 10).await?;
+        let readers = Readers::new(pool, reviewers.clone());
+        public.gateway = Some(gateway(&settings, &readers, secret, &exchange, own.clone()).await?);
+        public.pools.extend([readers.own().clone(), reviewers]);
         inside.exchange = Some(exchange);
     }
     inside.services = services(&settings, &own, &wakes, &mut tasks, &answered).await?;
@@ -179,7 +182,7 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Runnin
 async fn door(settings: &Settings, pool: &PgPool, vault: Vault, wakes: &Wakes) -> Result<Door> {
     let secret = settings.secret.clone().context("the role filtering needs the secret under which names are hashed")?;
     anyhow::ensure!(
-        secret.is_the_databases(pool).await?,
+        filtering::is_the_databases(&secret, pool).await?,
         "pseudonym.key in WARDLOG_HOME is not the secret that this database was filled with: bring the first one's file here"
     );
     // The writers have connections of their own: whoever floods the door with keys waits for others.
@@ -207,7 +210,8 @@ async fn services(
         let keys = settings.gateway_keys.clone().map_or_else(|| keys_at(own), Ok)?;
         let verifier = Verifier::of_exchanged(context.name, keys)?;
         let pool = connect(settings, context.database, 10).await?;
-        let means = Means { pool, vault: vault(settings, context).await? };
+        let secret = settings.secret.clone().filter(|_| context.role == Role::Filtering);
+        let means = Means { pool, vault: vault(settings, context).await?, secret };
         if let Some(chore) = context.chore.filter(|_| settings.key_store.is_some()) {
             tasks.spawn(housekeeping::chore(context.name, chore, means.clone(), stop.clone()));
         }
@@ -226,7 +230,7 @@ async fn vault(settings: &Settings, context: &Context) -> Result<Vault> {
 
 async fn gateway(
     settings: &Settings,
-    pool: &PgPool,
+    readers: &Readers,
     secret: &GatewaySecret,
     exchange: &Arc<Exchange>,
     own: Url,
@@ -246,8 +250,8 @@ async fn gateway(
     let tokens = ReadTokens::new(secret)?;
     let services = Services { default: own, elsewhere: settings.services.clone() };
     let client = Client::new(Arc::clone(exchange), tokens.clone(), services)?;
-    let roles = Roles::new(pool.clone(), Arc::clone(exchange));
-    Ok(Gateway { schema: gateway::schema::build(pool.clone(), client), verifier, roles, tokens })
+    let roles = Roles::new(readers.own().clone(), Arc::clone(exchange));
+    Ok(Gateway { schema: gateway::schema::build(readers.clone(), client), verifier, roles, tokens })
 }
 
 async fn connect(settings: &Settings, role: database::Role, max: u32) -> Result<PgPool> {

@@ -15,11 +15,11 @@ use std::error::Error;
 use access::Facts;
 use chrono::{DateTime, TimeDelta, Utc};
 use eventlog::{Aggregate, CommandError, Done, Owner};
-use schema::MatterId;
+use schema::{MatterId, people::StaffRole};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
-use vault::{Vault, VaultError};
+use vault::{Secret, Vault, VaultError};
 
 pub use carry_out::{CarriedOut, Sent, carry_out};
 pub use client::Client;
@@ -121,12 +121,14 @@ pub struct Means {
     pub pool: PgPool,
     /// The keys of what it seals.
     pub vault: Vault,
+    /// The secret under which it hashes names, to find them again; none where it finds nobody by name.
+    pub secret: Option<Secret>,
 }
 
 impl Means {
     /// The log alone, for what seals nothing.
     pub const fn without_keys(pool: PgPool) -> Self {
-        Self { pool, vault: Vault::none() }
+        Self { pool, vault: Vault::none(), secret: None }
     }
 }
 
@@ -141,6 +143,8 @@ pub struct Given {
     pub random: [u8; 32],
     /// Who sent it, as the log knows them.
     pub actor: String,
+    /// The roles in which they did, there.
+    pub roles: Vec<StaffRole>,
     /// When it came.
     pub at: DateTime<Utc>,
     /// The service's means.
@@ -159,6 +163,7 @@ impl Given {
             id: uuid::Builder::from_custom_bytes(id).into_uuid(),
             random: sent.random,
             actor: sent.cause.actor.clone(),
+            roles: sent.roles.clone(),
             at,
             means: means.clone(),
         }

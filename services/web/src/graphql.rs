@@ -1,9 +1,12 @@
 //! What resolvers of all contexts share: what a mutation costs, and errors as a GraphQL client sees them.
 
+mod words;
+
 use async_graphql::{Error, ErrorExtensions};
 use uuid::Uuid;
 
 use crate::ErrorCode;
+pub use words::{ForgettingGround, HoldReason, StaffRole};
 
 /// What a mutation costs, in the price of a document: few fit into one.
 pub const COMMAND: usize = 500;

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod command;
 pub mod graphql;
 pub mod health;
+pub mod page;
 pub mod problem;
 pub mod read_token;
 pub mod requests;

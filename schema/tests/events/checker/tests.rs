@@ -33,6 +33,12 @@ fn every_keyword_takes_what_is_right_and_refuses_what_is_not() {
         (json!({ "type": "string", "pattern": "^[0-9]{1,6}$" }), json!("123456"), json!("1234567")),
         (json!({ "type": "string", "pattern": "^[0-9]{1,6}$" }), json!("0"), json!("a")),
         (json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }), json!("f".repeat(64)), json!("F".repeat(64))),
+        (json!({ "type": "string", "pattern": "^[0-9a-f]{16}$" }), json!("f".repeat(16)), json!("f".repeat(15))),
+        (
+            json!({ "type": "string", "format": "date-time" }),
+            json!("2026-11-28T09:14:03.120Z"),
+            json!("2026-11-28T09:14:03+01:00"),
+        ),
         (json!({ "type": "string", "format": "date" }), json!("2024-02-29"), json!("2026-02-29")),
         (
             json!({ "type": "string", "format": "uuid" }),

@@ -16,7 +16,11 @@ use web::command::{Command, Given, unsealed};
 use super::{ReadingRefusal, person_stream};
 use crate::{
     disclosure::{Disclosure, Login, Opening, Subject, Unreadable, is_for_a_matter},
-    domain::{person::Person, reading::Reading, workplace::Workplace},
+    domain::{
+        person::Person,
+        reading::{Reading, is_the_same},
+        workplace::Workplace,
+    },
     http::SERVICE,
     views::school::schools_on,
 };
@@ -48,8 +52,9 @@ impl Command for DiscloseRecord {
         format!("reading-{}", given.id)
     }
 
-    async fn ask(&self, _: &Given) -> Result<IdentitiesRead, Error> {
-        Ok(IdentitiesRead { people: vec![self.person], purpose: ReadingPurpose::DataProtection, matter: None })
+    async fn ask(&self, given: &Given) -> Result<IdentitiesRead, Error> {
+        let (people, roles) = (vec![self.person], given.roles.clone());
+        Ok(IdentitiesRead { people, purpose: ReadingPurpose::DataProtection, matter: None, roles })
     }
 
     async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
@@ -58,7 +63,7 @@ impl Command for DiscloseRecord {
 
     async fn answer(&self, given: &Given, done: &Done<ReadingEvent>) -> Result<Disclosure, Error> {
         let is_this = match done.events.as_slice() {
-            [ReadingEvent::IdentitiesRead(read)] => *read == self.ask(given).await?,
+            [ReadingEvent::IdentitiesRead(read)] => is_the_same(read, &self.ask(given).await?),
             _ => false,
         };
         if !is_this || !given.may_show(done) {

@@ -15,7 +15,7 @@ use super::{people::open_identity, person_stream};
 use crate::{
     domain::{
         person::Person,
-        reading::{MOST, Reading, ReadingError},
+        reading::{MOST, Reading, ReadingError, is_the_same},
         workplace::Workplace,
     },
     http::SERVICE,
@@ -89,8 +89,8 @@ impl Command for ReadIdentities {
         format!("reading-{}", given.id)
     }
 
-    async fn ask(&self, _: &Given) -> Result<IdentitiesRead, Error> {
-        Ok(self.reading())
+    async fn ask(&self, given: &Given) -> Result<IdentitiesRead, Error> {
+        Ok(self.reading(given))
     }
 
     async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
@@ -105,15 +105,18 @@ impl Command for ReadIdentities {
             return Err(CommandError::CommandIdReused);
         }
         match done.events.as_slice() {
-            [ReadingEvent::IdentitiesRead(read)] if *read == self.reading() => open(given, &self.people).await,
+            [ReadingEvent::IdentitiesRead(read)] if is_the_same(read, &self.reading(given)) => {
+                open(given, &self.people).await
+            }
             _ => Err(CommandError::CommandIdReused),
         }
     }
 }
 
 impl ReadIdentities {
-    fn reading(&self) -> IdentitiesRead {
-        IdentitiesRead { people: self.people.clone(), purpose: self.purpose, matter: self.matter }
+    fn reading(&self, given: &Given) -> IdentitiesRead {
+        let (people, roles) = (self.people.clone(), given.roles.clone());
+        IdentitiesRead { people, purpose: self.purpose, matter: self.matter, roles }
     }
 }
 

@@ -34,7 +34,7 @@ impl Aggregate for Reading {
 
     fn decide(&self, wanted: &IdentitiesRead) -> Result<Vec<ReadingEvent>, ReadingError> {
         match self {
-            Self::Recorded(recorded) if recorded == wanted => Ok(vec![]),
+            Self::Recorded(recorded) if is_the_same(recorded, wanted) => Ok(vec![]),
             Self::Recorded(_) => Err(ReadingError::RecordedDifferently),
             Self::Unknown => {
                 let repeats = (1..wanted.people.len()).any(|at| wanted.people[..at].contains(&wanted.people[at]));
@@ -54,16 +54,21 @@ impl Aggregate for Reading {
     }
 }
 
+/// Whether both show the same, in whichever roles: these are as they were when it was recorded.
+pub fn is_the_same(recorded: &IdentitiesRead, wanted: &IdentitiesRead) -> bool {
+    *recorded == IdentitiesRead { roles: recorded.roles.clone(), ..wanted.clone() }
+}
+
 #[cfg(test)]
 mod tests {
-    use schema::people::ReadingPurpose;
+    use schema::people::{ReadingPurpose, StaffRole};
     use uuid::Uuid;
 
     use super::*;
 
     fn of(people: impl IntoIterator<Item = u128>) -> IdentitiesRead {
         let people = people.into_iter().map(|person| Uuid::from_u128(person).into()).collect();
-        IdentitiesRead { people, purpose: ReadingPurpose::Staffing, matter: None }
+        IdentitiesRead { people, purpose: ReadingPurpose::Staffing, matter: None, roles: vec![StaffRole::Dsl] }
     }
 
     #[test]
@@ -73,6 +78,8 @@ mod tests {
         let reading = Reading::after(&[read]);
         assert_eq!(reading.decide(&of([1, 2])), Ok(vec![]));
         assert_eq!(reading.decide(&of([1])), Err(ReadingError::RecordedDifferently));
+        let in_another_role = IdentitiesRead { roles: vec![], ..of([1, 2]) };
+        assert_eq!(reading.decide(&in_another_role), Ok(vec![]), "sent again in another role it is the same");
     }
 
     #[test]

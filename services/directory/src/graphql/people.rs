@@ -11,10 +11,14 @@ use async_graphql::{ComplexObject, Enum, SimpleObject};
 use chrono::{DateTime, NaiveDate, Utc};
 use schema::{PersonId, people as said};
 use uuid::Uuid;
+use web::graphql::{HoldReason, StaffRole};
 
-use crate::{domain::person, views::people};
+use crate::{
+    domain::person,
+    views::{people, readings},
+};
 pub use disclosure::DisclosureMutations;
-pub use forgetting::{ForgettingMutations, HoldReason, ProposedForgetting};
+pub use forgetting::{ForgettingMutations, ProposedForgetting};
 pub use mutations::PeopleMutations;
 pub use recusal::{Recusal, RecusalMutations, Substitutes};
 
@@ -94,10 +98,14 @@ pub struct DslGap {
 /// A reading of who people are.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct IdentityReading {
+    /// Its id.
+    id: Uuid,
     /// Who read: always the same name for the same login.
     reader: String,
     /// When.
     at: DateTime<Utc>,
+    /// The roles that the reader held there; empty if it was no person, but a program or an operator, and where nobody knows.
+    roles: Vec<StaffRole>,
     /// What for.
     purpose: ReadingPurpose,
     /// Whose identity.
@@ -138,10 +146,11 @@ impl From<said::DslGap> for DslGap {
     }
 }
 
-impl From<people::Reading> for IdentityReading {
-    fn from(row: people::Reading) -> Self {
-        let (reader, at, purpose) = (row.reader, row.at, row.purpose.into());
-        Self { reader, at, purpose, person_ids: row.people, matter_id: row.matter }
+impl From<readings::Reading> for IdentityReading {
+    fn from(row: readings::Reading) -> Self {
+        let (roles, purpose) = (row.roles.into_iter().map(StaffRole::from).collect(), row.purpose.into());
+        let (person_ids, matter_id) = (row.people, row.matter);
+        Self { id: row.id, reader: row.reader, at: row.at, roles, purpose, person_ids, matter_id }
     }
 }
 
@@ -159,54 +168,6 @@ pub enum PersonCategory {
     Volunteer,
     /// Of the governing board.
     Governor,
-}
-
-/// A role that a person holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "said::StaffRole")]
-pub enum StaffRole {
-    /// Designated safeguarding lead: one at a time.
-    Dsl,
-    /// Deputy DSL.
-    DeputyDsl,
-    /// Headteacher or principal.
-    Headteacher,
-    /// Of the senior leadership team.
-    SeniorLeader,
-    /// Chair of the governing board.
-    ChairOfGovernors,
-    /// The governor for online safety: one at a time.
-    OnlineSafetyGovernor,
-    /// The governor responsible for filtering and monitoring.
-    FilteringGovernor,
-    /// Another governor.
-    Governor,
-    /// Online safety lead.
-    OnlineSafetyLead,
-    /// Of the online safety group.
-    OnlineSafetyGroup,
-    /// Leads a part of the curriculum.
-    CurriculumLead,
-    /// Head of a department or year.
-    HeadOfDepartment,
-    /// Teacher or tutor.
-    Teacher,
-    /// Teaching assistant, office, site.
-    SupportStaff,
-    /// Answers for other staff.
-    LineManager,
-    /// Manages the ICT.
-    IctManager,
-    /// Technical staff, or of the IT provider.
-    ItProvider,
-    /// Data protection officer.
-    Dpo,
-    /// May search pupils and their devices.
-    AuthorisedSearcher,
-    /// Named by the headteacher for a duty.
-    NominatedPerson,
-    /// Leads safeguarding for a trust's schools; held at the trust.
-    MatSafeguardingLead,
 }
 
 /// What somebody reads who people are for.

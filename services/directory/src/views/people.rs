@@ -1,21 +1,21 @@
-//! `directory.person`, `person_login`, `appointment`, `dsl_gap` and `identity_reading`: who works where, in which roles, and
-//! who read who they are. Who they are is not here; who is recused from what, [`super::recusals`] has.
+//! `directory.person`, `person_login`, `appointment` and `dsl_gap`: who works where, in which roles. Who they are is not here;
+//! who read that, [`super::readings`] has, and who is recused from what, [`super::recusals`].
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use eventlog::{At, DomainLog, EventRecord, Offset, Projection, ProjectionError};
 use schema::{
     DataKeyId, PersonId, SchoolId,
     people::{
-        Appointed, AppointmentEnded, DslGap, ForgettingGround, ForgettingProposed, HoldPlaced, HoldReason,
-        IdentitiesRead, LoginLinked, LoginName, LoginUnlinked, PersonAmended, PersonCategory, PersonEvent, PersonLeft,
-        PersonRecorded, ReadingEvent, ReadingPurpose, StaffRole, StaffingEvent,
+        Appointed, AppointmentEnded, DslGap, ForgettingGround, ForgettingProposed, HoldPlaced, HoldReason, LoginLinked,
+        LoginUnlinked, PersonAmended, PersonCategory, PersonEvent, PersonLeft, PersonRecorded, ReadingEvent, StaffRole,
+        StaffingEvent,
     },
     recusal::MatterEvent,
 };
 use sqlx::{PgConnection, postgres::PgQueryResult};
 use uuid::Uuid;
 
-use super::{recusals, unreadable};
+use super::{readings, recusals, unreadable};
 use crate::domain::workplace::Workplace;
 
 /// Folds people, their roles and readings into their tables; other events pass by.
@@ -39,7 +39,7 @@ impl Projection for PeopleView {
             } else if let Some(event) = at.event::<StaffingEvent>()? {
                 staffing(connection, at, event).await?;
             } else if let Some(ReadingEvent::IdentitiesRead(read)) = at.event::<ReadingEvent>()? {
-                reading(connection, at, read).await?;
+                readings::apply(connection, at, read).await?;
             } else if let Some(MatterEvent::PersonRecused(recused)) = at.event::<MatterEvent>()? {
                 recusals::apply(connection, at, recused.person.into()).await?;
             }
@@ -68,10 +68,11 @@ async fn person(c: &mut PgConnection, at: At<'_>, event: PersonEvent) -> Result<
                 .execute(c)
                 .await?
         }
-        // Who keeps an account of the person is read from the stream, as who they are.
-        PersonEvent::Provisioned(_) | PersonEvent::Deprovisioned(_) => return Ok(()),
+        // How a directory knows the person is read from the stream, as who they are.
+        PersonEvent::Provisioned(provisioned) => return Ok(recusals::account(c, person, provisioned.account).await?),
+        PersonEvent::Deprovisioned(_) => return Ok(()),
         PersonEvent::LoginLinked(LoginLinked { login }) => {
-            recusals::login(&mut *c, person, login.as_str()).await?;
+            recusals::login(&mut *c, at, person, login.as_str()).await?;
             sqlx::query!(
                 "INSERT INTO person_login (person_id, login, school_id, trust_id) VALUES ($1, $2, $3, $4)",
                 person,
@@ -162,24 +163,6 @@ async fn staffing(c: &mut PgConnection, at: At<'_>, event: StaffingEvent) -> Res
     at.one_row(&written)
 }
 
-async fn reading(c: &mut PgConnection, at: At<'_>, read: IdentitiesRead) -> Result<(), ProjectionError> {
-    let (school, trust) = at.owner();
-    let people: Vec<Uuid> = read.people.into_iter().map(Uuid::from).collect();
-    let written = sqlx::query!(
-        "INSERT INTO identity_reading (reading_id, school_id, trust_id, reader, read_at, purpose, people, matter_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        at.id_in_stream("reading-")?,
-        school,
-        trust,
-        at.record.actor,
-        at.record.recorded_at,
-        read.purpose.as_str(),
-        &people,
-        read.matter.map(Uuid::from),
-    );
-    at.one_row(&written.execute(c).await?)
-}
-
 /// Somebody of a school's or trust's people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
@@ -212,21 +195,6 @@ pub struct Role {
     pub from: NaiveDate,
     /// The first day on which it is no longer held.
     pub to: Option<NaiveDate>,
-}
-
-/// A reading of who people are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
-    /// Who read, by a name of our own.
-    pub reader: String,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// What for.
-    pub purpose: ReadingPurpose,
-    /// Whose identity.
-    pub people: Vec<Uuid>,
-    /// The matter that it was done for.
-    pub matter: Option<Uuid>,
 }
 
 /// Everybody who is recorded there, whether or not they have left.
@@ -284,55 +252,4 @@ pub async fn dsl_gaps(connection: &mut PgConnection, school: SchoolId) -> Result
         Uuid::from(school),
     );
     Ok(rows.fetch_all(connection).await?.into_iter().map(|row| DslGap { from: row.from_day, to: row.to_day }).collect())
-}
-
-/// The latest readings of who its people are, the latest first; of those done for a matter, none that `asker` is recused from.
-pub async fn readings(
-    connection: &mut PgConnection,
-    at: Workplace,
-    asker: &LoginName,
-    limit: i64,
-) -> Result<Vec<Reading>, sqlx::Error> {
-    // Each has an index in its own order; for both at once there is none.
-    let rows = match at {
-        Workplace::School(school) => sqlx::query_as!(
-            ReadingRow,
-            r#"SELECT reader AS "reader!", read_at AS "read_at!", purpose AS "purpose!", people AS "people!", matter_id
-                   FROM published.identity_reading_v1 i WHERE school_id = $1
-                     AND (matter_id IS NULL OR NOT EXISTS (SELECT FROM published.recused_login_v1 r
-                                                           WHERE r.matter_id = i.matter_id AND r.login = $2))
-                   ORDER BY read_at DESC LIMIT $3"#,
-            Uuid::from(school),
-            asker.as_str(),
-            limit,
-        )
-        .fetch_all(connection)
-        .await?,
-        Workplace::Trust(trust) => sqlx::query_as!(
-            ReadingRow,
-            r#"SELECT reader AS "reader!", read_at AS "read_at!", purpose AS "purpose!", people AS "people!", matter_id
-                   FROM published.identity_reading_v1 i WHERE trust_id = $1
-                     AND (matter_id IS NULL OR NOT EXISTS (SELECT FROM published.recused_login_v1 r
-                                                           WHERE r.matter_id = i.matter_id AND r.login = $2))
-                   ORDER BY read_at DESC LIMIT $3"#,
-            Uuid::from(trust),
-            asker.as_str(),
-            limit,
-        )
-        .fetch_all(connection)
-        .await?,
-    };
-    let reading = |row: ReadingRow| {
-        let purpose = row.purpose.parse().map_err(unreadable)?;
-        Ok(Reading { reader: row.reader, at: row.read_at, purpose, people: row.people, matter: row.matter_id })
-    };
-    rows.into_iter().map(reading).collect()
-}
-
-struct ReadingRow {
-    reader: String,
-    read_at: DateTime<Utc>,
-    purpose: String,
-    people: Vec<Uuid>,
-    matter_id: Option<Uuid>,
 }

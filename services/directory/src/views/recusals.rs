@@ -1,13 +1,13 @@
-//! `directory.recusal`, `matter`, `recused`, `known_login` and `substitutes`: whom a matter is kept from (R130), and who takes it instead (R087). They
-//! are the view of people's, which folds recusals, logins and roles.
+//! `directory.recusal`, `known_login`, `known_account` and `substitutes`: whom a matter is kept from (R130), and who takes it
+//! instead (R087). They are the view of people's, which folds recusals, logins and roles.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use eventlog::{At, ProjectionError};
 use schema::{
-    PersonId,
-    people::{LoginName, StaffRole, SubstitutesNamed},
+    AccountId, MatterId, PersonId,
+    people::{StaffRole, SubstitutesNamed},
 };
 use sqlx::{PgConnection, postgres::PgQueryResult};
 use uuid::Uuid;
@@ -32,25 +32,33 @@ pub(super) async fn apply(c: &mut PgConnection, at: At<'_>, person: Uuid) -> Res
         at.record.recorded_at,
         at.record.actor,
     );
-    at.one_row(&written.execute(&mut *c).await?)?;
-    sqlx::query!(
-        "INSERT INTO matter (matter_id, school_id, trust_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        matter,
-        school,
-        trust,
-    )
-    .execute(&mut *c)
-    .await?;
-    let written = sqlx::query!("INSERT INTO recused (matter_id, person_id) VALUES ($1, $2)", matter, person);
     at.one_row(&written.execute(c).await?)
 }
 
 /// A login that is a person's from now on is recused as the person is, and stays so.
-pub(super) async fn login(c: &mut PgConnection, person: Uuid, login: &str) -> Result<(), sqlx::Error> {
-    sqlx::query!("INSERT INTO known_login (person_id, login) VALUES ($1, $2) ON CONFLICT DO NOTHING", person, login,)
-        .execute(c)
-        .await
-        .map(drop)
+pub(super) async fn login(c: &mut PgConnection, at: At<'_>, person: Uuid, login: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO known_login (person_id, login, linked_by, linked_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        person,
+        login,
+        at.record.actor,
+        at.record.recorded_at,
+    )
+    .execute(c)
+    .await
+    .map(drop)
+}
+
+/// A record that an account has is recused as its other ones are.
+pub(super) async fn account(c: &mut PgConnection, person: Uuid, account: AccountId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO known_account (person_id, account_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        person,
+        Uuid::from(account),
+    )
+    .execute(c)
+    .await
+    .map(drop)
 }
 
 /// Who stands in for a role from now on.
@@ -88,23 +96,22 @@ pub struct Recusal {
     pub takers: Vec<Taker>,
 }
 
-/// The latest recusals at a place, the latest first, of the matters that `asker` is not recused from; with who takes them on a
+/// The latest recusals at a place, the latest first, of the matters that are `known` to whoever asks; with who takes them on a
 /// London day.
 pub async fn of(
     connection: &mut PgConnection,
     at: Workplace,
-    asker: &LoginName,
+    known: &[MatterId],
     today: NaiveDate,
     limit: i64,
 ) -> Result<Vec<Recusal>, sqlx::Error> {
     let colleagues = colleagues(&mut *connection, at, today).await?;
     let rows = sqlx::query!(
         r#"SELECT matter_id AS "matter!", person_id AS "person!", recused_at AS "at!", recuser AS "recuser!"
-           FROM published.recusal_v1 v WHERE (school_id = $1 OR trust_id = $1)
-             AND NOT EXISTS (SELECT FROM published.recused_login_v1 r WHERE r.matter_id = v.matter_id AND r.login = $2)
+           FROM published.recusal_v1 WHERE owner_id = $1 AND matter_id = ANY ($2)
            ORDER BY recused_at DESC, person_id LIMIT $3"#,
         at.owner().id(),
-        asker.as_str(),
+        &ids(known),
         limit,
     );
     let rows = rows.fetch_all(&mut *connection).await?;
@@ -115,6 +122,10 @@ pub async fn of(
         Some(Recusal { matter: row.matter, person: row.person, at: row.at, recuser: row.recuser, takers })
     });
     Ok(recusals.collect())
+}
+
+pub(super) fn ids(matters: &[MatterId]) -> Vec<Uuid> {
+    matters.iter().copied().map(Uuid::from).collect()
 }
 
 /// All who are recused from these matters.

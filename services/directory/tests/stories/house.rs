@@ -64,12 +64,12 @@ impl House {
         command: C,
         id: &str,
     ) -> Result<CarriedOut<C::Answer>, CommandError<C::Refusal>> {
-        let sent = Sent { cause: because(id), random: rand::random() };
+        let sent = Sent::new(because(id));
         carry_out(&self.means(), Owner::School(school), command, sent, now()).await
     }
 
     pub fn means(&self) -> Means {
-        Means { pool: self.directory.clone(), vault: self.vault.clone() }
+        Means { pool: self.directory.clone(), vault: self.vault.clone(), secret: None }
     }
 
     pub async fn catch_up(&self) {

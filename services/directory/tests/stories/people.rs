@@ -18,7 +18,10 @@ use directory::{
         workplace::Workplace,
     },
     import::people::{ImportedPeople, import_people},
-    views::people::{self, dsl_gaps, readings, roles},
+    views::{
+        people::{self, dsl_gaps, roles},
+        readings,
+    },
 };
 use eventlog::{Cause, CommandError, Origin, Rebuild, Stream};
 use schema::{
@@ -45,9 +48,8 @@ struct Staffroom {
     trust: TrustId,
 }
 
-/// Somebody who asks and is recused from nothing.
-fn somebody() -> LoginName {
-    [0; 16].into()
+fn every_reading() -> readings::Wanted {
+    readings::Wanted { reader: None, person: None, before: None, most: 100 }
 }
 
 type Told<C> = Result<CarriedOut<<C as Command>::Answer>, CommandError<<C as Command>::Refusal>>;
@@ -69,7 +71,7 @@ impl Staffroom {
 
     /// Carries a command out as one of `at`'s.
     async fn tell_at<C: Command>(&self, at: Workplace, id: &str, command: C) -> Told<C> {
-        let sent = Sent { cause: because(id), random: rand::random() };
+        let sent = Sent::new(because(id));
         carry_out(&self.house.means(), at.owner(), command, sent, now()).await
     }
 
@@ -112,7 +114,7 @@ impl Staffroom {
             .await
             .unwrap();
         let c: &mut PgConnection = &mut transaction;
-        let readings = readings(c, self.at(), &somebody(), 100).await.unwrap().len();
+        let readings = readings::of(c, self.at(), &[], every_reading()).await.unwrap().len();
         (
             people::of(c, self.at()).await.unwrap(),
             roles(c, self.at()).await.unwrap(),
@@ -180,7 +182,7 @@ async fn a_reading_is_recorded_before_anything_is_shown_and_the_school_can_ask_f
         .fetch_one(&mut *transaction)
         .await
         .unwrap();
-    let told = readings(&mut transaction, room.at(), &somebody(), 100).await.unwrap();
+    let told = readings::of(&mut transaction, room.at(), &[], every_reading()).await.unwrap();
     assert_eq!(told.len(), 1, "sent again with its id, it is the same reading");
     assert_eq!((told[0].reader.as_str(), told[0].purpose), ("a-person", ReadingPurpose::Staffing));
     assert_eq!(told[0].people, [Uuid::from(person)]);
@@ -195,7 +197,7 @@ async fn a_reading_is_answered_again_to_its_reader_alone_and_for_a_minute() {
         let cause = Cause { actor: actor.into(), ..because("read") };
         let command =
             ReadIdentities { at: room.at(), people: vec![person], purpose: ReadingPurpose::Staffing, matter: None };
-        let sent = Sent { cause, random: rand::random() };
+        let sent = Sent::new(cause);
         carry_out(&room.house.means(), room.at().owner(), command, sent, clock::now() + later).await
     };
     assert!(read("a-person", TimeDelta::zero()).await.is_ok());
@@ -214,7 +216,7 @@ async fn a_disclosure_is_answered_again_to_its_reader_alone_and_for_a_minute() {
     let (at, person) = (room.at(), room.record("Zoë Quillfeather").await);
     let disclose = async |actor: &str, id: &str, later: TimeDelta| {
         let cause = Cause { actor: actor.into(), ..because(id) };
-        let sent = Sent { cause, random: rand::random() };
+        let sent = Sent::new(cause);
         let command = DiscloseRecord { at, person };
         carry_out(&room.house.means(), at.owner(), command, sent, clock::now() + later).await
     };
@@ -522,7 +524,7 @@ async fn keys_that_are_left_of_people_who_are_forgotten_are_destroyed() {
     let ground = ForgettingGround::RecordedInError;
     let sent = |actor: &str, id: &str| {
         let cause = Cause { actor: actor.to_owned(), ..because(id) };
-        Sent { cause, random: rand::random() }
+        Sent::new(cause)
     };
     let later = now() + TimeDelta::days(400);
     let means = room.house.means();
@@ -572,7 +574,7 @@ async fn two_logins_of_one_person_are_not_two_people() {
     let later = now() + TimeDelta::days(400);
     let sent = |n: u8, id: &str| {
         let cause = Cause { actor: String::from(login(n)), ..because(id) };
-        Sent { cause, random: rand::random() }
+        Sent::new(cause)
     };
     let means = room.house.means();
     let alone = CommandError::Refused(PersonRefusal::Person(PersonError::OneAlone));

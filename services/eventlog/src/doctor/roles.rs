@@ -23,7 +23,7 @@ pub(super) async fn attributes(connection: &mut PgConnection) -> Result<Vec<Find
                             (SELECT 'a member of ' || string_agg(m.roleid::regrole::text, ', ' ORDER BY 1)
                              FROM pg_auth_members m WHERE m.member = r.oid)) AS "is!"
            FROM unnest(ARRAY['wardlog_owner', 'wardlog_rounding', 'wardlog_directory', 'wardlog_filtering',
-                             'wardlog_projections', 'wardlog_gateway']) AS w (wanted)
+                             'wardlog_projections', 'wardlog_gateway', 'wardlog_reviewers']) AS w (wanted)
            LEFT JOIN pg_roles r ON r.rolname = wanted ORDER BY wanted"#
     );
     let roles = roles.fetch_all(connection).await?;
@@ -43,24 +43,26 @@ pub(super) async fn attributes(connection: &mut PgConnection) -> Result<Vec<Find
     Ok(or_ok(findings.collect(), ROLES, format!("{count} roles, none with more than its grants")))
 }
 
-/// Anything that the role which faces readers could write: a relation, one of its columns, or by another's rights; a
+/// Anything that the roles which face readers could write: a relation, one of its columns, or by another's rights; a
 /// function that is not volatile cannot write.
 pub(super) async fn reader(connection: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
     let writable = sqlx::query_scalar!(
-        r#"SELECT format('write to %s', c.oid::regclass) AS "can!"
-           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles r ON r.rolname = 'wardlog_gateway'
+        r#"SELECT format('%s can write to %s', r.rolname, c.oid::regclass) AS "can!"
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           JOIN pg_roles r ON r.rolname IN ('wardlog_gateway', 'wardlog_reviewers')
            WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
              AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
                   OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE'))
            UNION ALL
-           SELECT format('call %s with its owner''s rights', p.oid::regprocedure)
-           FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles r ON r.rolname = 'wardlog_gateway'
+           SELECT format('%s can call %s with its owner''s rights', r.rolname, p.oid::regprocedure)
+           FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+           JOIN pg_roles r ON r.rolname IN ('wardlog_gateway', 'wardlog_reviewers')
            WHERE p.prosecdef AND p.provolatile = 'v' AND n.nspname NOT LIKE 'pg\_%' AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
            ORDER BY 1"#
     );
     let findings = writable.fetch_all(connection).await?.into_iter();
-    let findings = findings.map(|can| Finding::wrong(READER, format!("wardlog_gateway can {can}: {REVOKE}")));
-    Ok(or_ok(findings.collect(), READER, "wardlog_gateway can write nothing"))
+    let findings = findings.map(|can| Finding::wrong(READER, format!("{can}: {REVOKE}")));
+    Ok(or_ok(findings.collect(), READER, "wardlog_gateway and wardlog_reviewers can write nothing"))
 }
 
 /// Whoever could write to a log past its functions.
@@ -106,11 +108,12 @@ pub(super) async fn triggers(connection: &mut PgConnection) -> Result<Vec<Findin
     Ok(or_ok(findings.collect(), TRIGGERS, "4 triggers refuse every change of log.event and log.skip"))
 }
 
-/// Tables that the gateway can read without being held to one trust or school.
+/// Tables that the gateway's roles can read without being held to one trust or school.
 pub(super) async fn row_level_security(connection: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
     let tables = sqlx::query!(
-        r#"SELECT c.oid::regclass::text AS "table!", c.relrowsecurity AND c.relforcerowsecurity AS "forced!"
-           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles r ON r.rolname = 'wardlog_gateway'
+        r#"SELECT DISTINCT c.oid::regclass::text AS "table!", c.relrowsecurity AND c.relforcerowsecurity AS "forced!"
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           JOIN pg_roles r ON r.rolname IN ('wardlog_gateway', 'wardlog_reviewers')
            WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
              AND has_any_column_privilege(r.oid, c.oid, 'SELECT') ORDER BY 1"#
     );
@@ -118,10 +121,10 @@ pub(super) async fn row_level_security(connection: &mut PgConnection) -> Result<
     let unforced = tables.iter().filter(|row| !row.forced).map(|row| {
         Finding::wrong(
             ROW_LEVEL_SECURITY,
-            format!("wardlog_gateway can read {}, which does not force row-level security: {REVOKE}", row.table),
+            format!("the gateway can read {}, which does not force row-level security: {REVOKE}", row.table),
         )
     });
-    let well = format!("forced on all {} tables that wardlog_gateway can read", tables.len());
+    let well = format!("forced on all {} tables that the gateway can read", tables.len());
     Ok(or_ok(unforced.collect(), ROW_LEVEL_SECURITY, well))
 }
 

@@ -1,6 +1,7 @@
 //! Following the telemetry log.
 
 use chrono::NaiveDate;
+use futures_util::{Stream, TryStreamExt};
 use schema::{SchoolId, SourceId};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -54,6 +55,51 @@ pub async fn slice(connection: &mut PgConnection, place: Place) -> Result<Option
     )
     .fetch_optional(connection)
     .await
+}
+
+/// A slice of what a school's filters sent.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    /// The filter that sent it.
+    pub source: SourceId,
+    /// The slice, as it was stored.
+    pub data: Vec<u8>,
+}
+
+/// All that a school's filters sent and that was received on UTC days from one to another, both included, in no order; of
+/// days that have been dropped, nothing.
+pub fn slices(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    (from, to): (NaiveDate, NaiveDate),
+) -> impl Stream<Item = Result<Slice, sqlx::Error>> {
+    sqlx::query!(
+        r#"SELECT b.source_id, p.data
+           FROM telemetry.batch b
+           JOIN telemetry.payload p ON p.day = b.day AND p.partition = b.partition AND p."offset" = b."offset"
+           WHERE b.school_id = $1 AND b.day BETWEEN $2 AND $3 AND p.day BETWEEN $2 AND $3"#,
+        Uuid::from(school),
+        from,
+        to,
+    )
+    .fetch(connection)
+    .map_ok(|row| Slice { source: row.source_id.into(), data: row.data })
+}
+
+/// How many events a school's filters sent that were received on UTC days from one to another, both included.
+pub async fn events_of(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    (from, to): (NaiveDate, NaiveDate),
+) -> Result<i64, sqlx::Error> {
+    let events = sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(accepted), 0)::bigint AS "events!" FROM telemetry.batch
+           WHERE school_id = $1 AND day BETWEEN $2 AND $3"#,
+        Uuid::from(school),
+        from,
+        to,
+    );
+    events.fetch_one(connection).await
 }
 
 impl Log for TelemetryLog {

@@ -1,8 +1,12 @@
-//! Forgetting a name that a filter sends: two people decide it, and the key of it, and of all that was asked for under it,
-//! is destroyed for ever.
+//! Forgetting a name that a filter sends: two people decide it, of a name that is not on hold, and the key of it, and of all
+//! that was asked for under it, is destroyed for ever.
 
-use eventlog::{CommandError, Done, Owner};
-use schema::{SchoolId, filtering::PseudonymEvent, people::ForgettingGround};
+use eventlog::{Aggregate, CommandError, Done, Owner};
+use schema::{
+    DataKeyId, PseudonymId, SchoolId,
+    filtering::PseudonymEvent,
+    people::{ForgettingGround, HoldReason},
+};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use vault::{Vault, VaultError};
@@ -12,7 +16,6 @@ use super::SERVICE;
 use crate::{
     domain::pseudonym::{Pseudonym, PseudonymCommand, PseudonymError, Step},
     pseudonym,
-    sealing::key_of_pseudonym,
     views::decisions,
 };
 
@@ -39,13 +42,29 @@ pub struct WithdrawForgetting {
     pub of: Named,
 }
 
+/// Keeps a name from being forgotten.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlaceHold {
+    /// Whose it is.
+    pub of: Named,
+    /// Why.
+    pub reason: HoldReason,
+}
+
+/// Lets a name be forgotten again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LiftHold {
+    /// Whose it is.
+    pub of: Named,
+}
+
 /// A name that a school's filters send, by its pseudonym.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     /// The school.
     pub school: SchoolId,
     /// The pseudonym.
-    pub pseudonym: i64,
+    pub pseudonym: PseudonymId,
 }
 
 type Error = CommandError<ForgettingRefusal>;
@@ -69,6 +88,8 @@ impl Refusal for ForgettingRefusal {
             Self::Pseudonym(PseudonymError::ProposedAlready) => Rule::new("PROPOSED_ALREADY"),
             Self::Pseudonym(PseudonymError::NothingProposed) => Rule::new("NOTHING_PROPOSED"),
             Self::Pseudonym(PseudonymError::OneAlone) => Rule::new("ONE_ALONE"),
+            Self::Pseudonym(PseudonymError::OnHold) => Rule::new("ON_HOLD"),
+            Self::Pseudonym(PseudonymError::HeldOtherwise) => Rule::of("HELD_OTHERWISE", "reason"),
         })
     }
 }
@@ -79,7 +100,7 @@ impl Named {
     }
 
     fn stream(self) -> String {
-        format!("pseudonym-{:016x}", self.pseudonym)
+        pseudonym::stream(self.pseudonym)
     }
 
     async fn must_be_known(self, connection: &mut PgConnection) -> Result<(), Error> {
@@ -93,7 +114,7 @@ impl Command for ProposeForgetting {
     const NAME: &'static str = "propose-name-forgetting";
     type Record = Pseudonym;
     type Refusal = ForgettingRefusal;
-    type Answer = i64;
+    type Answer = PseudonymId;
 
     fn owner(&self) -> Owner {
         self.of.owner()
@@ -111,7 +132,7 @@ impl Command for ProposeForgetting {
         self.of.must_be_known(connection).await
     }
 
-    async fn answer(&self, given: &Given, done: &Done<PseudonymEvent>) -> Result<i64, Error> {
+    async fn answer(&self, given: &Given, done: &Done<PseudonymEvent>) -> Result<PseudonymId, Error> {
         match done.events.as_slice() {
             [] => Ok(self.of.pseudonym),
             [PseudonymEvent::ForgettingProposed(was)] if was.ground == self.ground && was.by == given.actor => {
@@ -127,7 +148,7 @@ impl Command for ConfirmForgetting {
     const NAME: &'static str = "confirm-name-forgetting";
     type Record = Pseudonym;
     type Refusal = ForgettingRefusal;
-    type Answer = i64;
+    type Answer = PseudonymId;
 
     fn owner(&self) -> Owner {
         self.of.owner()
@@ -143,14 +164,25 @@ impl Command for ConfirmForgetting {
         Ok(step(given, Step::Confirm))
     }
 
+    async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
+        let (owner, stream) = (given.owner, self.of.stream());
+        let events = eventlog::load::<PseudonymEvent>(&mut *connection, owner, &stream).await?;
+        match Pseudonym::after(events.iter().map(|stored| &stored.event)) {
+            Pseudonym::Known(Some(proposed)) if are_one(connection, &proposed.by, &given.actor).await? => {
+                Err(CommandError::Refused(PseudonymError::OneAlone.into()))
+            }
+            Pseudonym::Known(_) | Pseudonym::Held(_) | Pseudonym::Forgotten => Ok(()),
+        }
+    }
+
     /// Destroys what the events say is destroyed. Cut short here, it is done by [`destroy_left_over`].
-    async fn answer(&self, given: &Given, done: &Done<PseudonymEvent>) -> Result<i64, Error> {
+    async fn answer(&self, given: &Given, done: &Done<PseudonymEvent>) -> Result<PseudonymId, Error> {
         match done.events.as_slice() {
             [] | [PseudonymEvent::Forgotten(_)] => {}
             _ => return Err(CommandError::CommandIdReused),
         }
         let (pool, vault) = (&given.means.pool, &given.means.vault);
-        destroy(pool, vault, self.of.school, vec![self.of.pseudonym]).await.map_err(unsealed)?;
+        destroy(pool, vault, self.of.school, &[self.of.pseudonym]).await.map_err(unsealed)?;
         Ok(self.of.pseudonym)
     }
 }
@@ -160,7 +192,7 @@ impl Command for WithdrawForgetting {
     const NAME: &'static str = "withdraw-name-forgetting";
     type Record = Pseudonym;
     type Refusal = ForgettingRefusal;
-    type Answer = i64;
+    type Answer = PseudonymId;
 
     fn owner(&self) -> Owner {
         self.of.owner()
@@ -174,12 +206,87 @@ impl Command for WithdrawForgetting {
         Ok(step(given, Step::Withdraw))
     }
 
-    async fn answer(&self, _: &Given, done: &Done<PseudonymEvent>) -> Result<i64, Error> {
+    async fn answer(&self, _: &Given, done: &Done<PseudonymEvent>) -> Result<PseudonymId, Error> {
         match done.events.as_slice() {
             [PseudonymEvent::ForgettingWithdrawn(_)] => Ok(self.of.pseudonym),
             _ => Err(CommandError::CommandIdReused),
         }
     }
+}
+
+impl Command for PlaceHold {
+    const SERVICE: &'static str = SERVICE;
+    const NAME: &'static str = "place-name-hold";
+    type Record = Pseudonym;
+    type Refusal = ForgettingRefusal;
+    type Answer = PseudonymId;
+
+    fn owner(&self) -> Owner {
+        self.of.owner()
+    }
+
+    fn stream(&self, _: &Given) -> String {
+        self.of.stream()
+    }
+
+    async fn ask(&self, given: &Given) -> Result<PseudonymCommand, Error> {
+        Ok(step(given, Step::PlaceHold(self.reason)))
+    }
+
+    async fn check(&self, _: &Given, connection: &mut PgConnection) -> Result<(), Error> {
+        self.of.must_be_known(connection).await
+    }
+
+    async fn answer(&self, _: &Given, done: &Done<PseudonymEvent>) -> Result<PseudonymId, Error> {
+        match done.events.as_slice() {
+            [] => Ok(self.of.pseudonym),
+            [PseudonymEvent::HoldPlaced(was)] if was.reason == self.reason => Ok(self.of.pseudonym),
+            _ => Err(CommandError::CommandIdReused),
+        }
+    }
+}
+
+impl Command for LiftHold {
+    const SERVICE: &'static str = SERVICE;
+    const NAME: &'static str = "lift-name-hold";
+    type Record = Pseudonym;
+    type Refusal = ForgettingRefusal;
+    type Answer = PseudonymId;
+
+    fn owner(&self) -> Owner {
+        self.of.owner()
+    }
+
+    fn stream(&self, _: &Given) -> String {
+        self.of.stream()
+    }
+
+    async fn ask(&self, given: &Given) -> Result<PseudonymCommand, Error> {
+        Ok(step(given, Step::LiftHold))
+    }
+
+    async fn check(&self, _: &Given, connection: &mut PgConnection) -> Result<(), Error> {
+        self.of.must_be_known(connection).await
+    }
+
+    async fn answer(&self, _: &Given, done: &Done<PseudonymEvent>) -> Result<PseudonymId, Error> {
+        match done.events.as_slice() {
+            [] | [PseudonymEvent::HoldLifted(_)] => Ok(self.of.pseudonym),
+            _ => Err(CommandError::CommandIdReused),
+        }
+    }
+}
+
+/// Whether two logins are one person's, as far as anybody has linked them.
+async fn are_one(connection: &mut PgConnection, one: &str, other: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM published.known_login_v1 one JOIN published.known_login_v1 other USING (person_id)
+                          WHERE one.login = $1 AND other.login = $2) AS "are_one!""#,
+        one,
+        other,
+    )
+    .fetch_one(connection)
+    .await
 }
 
 /// Destroys what is left of names that are forgotten, such as those whose forgetting was cut short or that a restored backup
@@ -188,7 +295,7 @@ pub async fn destroy_left_over(pool: &PgPool, vault: &Vault) -> Result<u64, Vaul
     let forgotten = decisions::forgotten(&mut *pool.acquire().await?).await?;
     let (mut destroyed, mut failed) = (0, None);
     for (school, pseudonyms) in forgotten {
-        match destroy(pool, vault, school, pseudonyms).await {
+        match destroy(pool, vault, school, &pseudonyms).await {
             Ok(number) => destroyed += number,
             Err(error) => failed = Some(error),
         }
@@ -197,8 +304,13 @@ pub async fn destroy_left_over(pool: &PgPool, vault: &Vault) -> Result<u64, Vaul
 }
 
 /// The keys first: a row without a key tells nothing, and a key without its row would never be looked for again.
-async fn destroy(pool: &PgPool, vault: &Vault, school: SchoolId, pseudonyms: Vec<i64>) -> Result<u64, VaultError> {
-    let keys: Vec<_> = pseudonyms.iter().copied().map(key_of_pseudonym).collect();
+async fn destroy(
+    pool: &PgPool,
+    vault: &Vault,
+    school: SchoolId,
+    pseudonyms: &[PseudonymId],
+) -> Result<u64, VaultError> {
+    let keys: Vec<_> = pseudonyms.iter().copied().map(DataKeyId::from).collect();
     let destroyed = vault.destroy(school.into(), &keys).await?;
     pseudonym::delete(pool, school, pseudonyms).await?;
     Ok(destroyed)

@@ -4,20 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use eventlog::{CommandError, Done, Owner, telemetry};
 use schema::{
-    DataKeyId, FlaggedEventId, MatterId, SchoolId,
+    FlaggedEventId, MatterId, PseudonymId, SchoolId,
     filtering::{FlaggedEventsOpened, OpeningEvent, OpeningPurpose},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use vault::{DataKey, Found, VaultError};
-use web::command::{Command, Given, Refusal, Rule, unsealed};
+use web::command::{Command, Given, Refusal, Rule};
 
 use super::SERVICE;
 use crate::{
-    domain::opening::{Opening, OpeningError},
-    pseudonym,
+    domain::opening::{Opening, OpeningError, is_the_same},
+    opener::{Opener, Unshown},
     record::{Record, Whose},
-    sealing::{Asked, key_of, key_of_pseudonym, open_asked, open_name},
     views::flagged::{self, Kept},
 };
 
@@ -69,7 +67,9 @@ impl Refusal for OpeningRefusal {
         Some(match self {
             Self::EventUnknown => Rule::of("EVENT_UNKNOWN", "eventIds"),
             Self::Opening(OpeningError::Events) => Rule::of("WRONG_NUMBER", "eventIds"),
-            Self::Opening(OpeningError::RecordedDifferently) => Rule::new("RECORDED_DIFFERENTLY"),
+            Self::Opening(OpeningError::RecordedDifferently | OpeningError::Period) => {
+                Rule::new("RECORDED_DIFFERENTLY")
+            }
         })
     }
 }
@@ -93,8 +93,8 @@ impl Command for OpenFlaggedEvents {
         format!("opening-{}", given.id)
     }
 
-    async fn ask(&self, _: &Given) -> Result<FlaggedEventsOpened, Error> {
-        Ok(self.opening())
+    async fn ask(&self, given: &Given) -> Result<OpeningEvent, Error> {
+        Ok(self.opening(given))
     }
 
     async fn check(&self, _: &Given, connection: &mut PgConnection) -> Result<(), Error> {
@@ -109,15 +109,16 @@ impl Command for OpenFlaggedEvents {
             return Err(CommandError::CommandIdReused);
         }
         match done.events.as_slice() {
-            [OpeningEvent::Opened(opened)] if *opened == self.opening() => open(given, self.school, &self.events).await,
+            [opened] if is_the_same(opened, &self.opening(given)) => open(given, self.school, &self.events).await,
             _ => Err(CommandError::CommandIdReused),
         }
     }
 }
 
 impl OpenFlaggedEvents {
-    fn opening(&self) -> FlaggedEventsOpened {
-        FlaggedEventsOpened { events: self.events.clone(), purpose: self.purpose, matter: self.matter }
+    fn opening(&self, given: &Given) -> OpeningEvent {
+        let (events, roles) = (self.events.clone(), given.roles.clone());
+        OpeningEvent::Opened(FlaggedEventsOpened { events, purpose: self.purpose, matter: self.matter, roles })
     }
 }
 
@@ -125,19 +126,17 @@ impl OpenFlaggedEvents {
 async fn open(given: &Given, school: SchoolId, events: &[FlaggedEventId]) -> Result<Vec<Opened>, Error> {
     let mut connection = given.means.pool.acquire().await?;
     let kept = flagged::kept(&mut connection, school, events).await?;
-    let pseudonyms: BTreeSet<i64> = kept.iter().flat_map(|event| event.people).flatten().collect();
-    let names = pseudonym::sealed_names(&mut connection, school, pseudonyms.iter().copied().collect()).await?;
     let records = records(&mut connection, &kept).await?;
     drop(connection);
 
-    let of_requests = kept.iter().map(|event| key_of(Whose::of(event.people), event.source));
-    let ids: Vec<DataKeyId> = pseudonyms.into_iter().map(key_of_pseudonym).chain(of_requests).collect();
-    let keys = given.means.vault.find(school.into(), &ids).await.map_err(unsealed)?;
-    let sealed = Sealed { school, keys, names, records };
+    let names: BTreeSet<PseudonymId> = kept.iter().flat_map(|event| event.people).flatten().collect();
+    let asked_by = kept.iter().map(|event| (Whose::of(event.people), event.source));
+    let opener = Opener::new(&given.means, school, &names, asked_by).await?;
     let order: HashMap<FlaggedEventId, usize> = events.iter().enumerate().map(|(n, event)| (*event, n)).collect();
-    let mut opened = kept.iter().map(|event| sealed.open(event)).collect::<Result<Vec<Opened>, Error>>()?;
-    opened.sort_by_key(|opened| order[&opened.event]);
-    Ok(opened)
+    let shown = kept.iter().map(|event| show(event, &records, &opener)).collect::<Result<Vec<Opened>, Unshown>>();
+    let mut shown = shown?;
+    shown.sort_by_key(|opened| order[&opened.event]);
+    Ok(shown)
 }
 
 /// The slices of the log in which these events are, each read once; not those whose day has been dropped.
@@ -152,54 +151,25 @@ async fn records(connection: &mut PgConnection, kept: &[Kept]) -> Result<BTreeMa
     Ok(records)
 }
 
-/// What is needed to open.
-struct Sealed {
-    school: SchoolId,
-    keys: HashMap<DataKeyId, Found>,
-    names: HashMap<i64, Vec<u8>>,
-    records: BTreeMap<telemetry::Place, Record>,
-}
-
-impl Sealed {
-    fn open(&self, event: &Kept) -> Result<Opened, Error> {
-        let [user, device, address] = event.people;
-        let asked = self.asked(event)?;
-        let (url, search) = asked.map_or((None, None), |asked| (asked.url, asked.search));
-        Ok(Opened {
-            event: event.id,
-            url: url.map(Into::into),
-            search: search.map(Into::into),
-            user: self.name(user)?,
-            device: self.name(device)?,
-            address: self.name(address)?,
-        })
-    }
-
-    fn asked(&self, event: &Kept) -> Result<Option<Asked<'static>>, Error> {
-        let record = self.records.get(&event.place);
-        let Some(sealed) = record.and_then(|record| record.sealed.get(event.number)?.as_deref()) else {
-            return Ok(None);
-        };
-        let Some(key) = self.key(key_of(Whose::of(event.people), event.source))? else { return Ok(None) };
-        let opened = open_asked(self.school, event.source, event.at.timestamp_millis(), key, sealed);
-        opened.map(Some).map_err(|error| CommandError::Unprepared(Box::new(error)))
-    }
-
-    fn name(&self, pseudonym: Option<i64>) -> Result<Option<String>, Error> {
-        let Some((pseudonym, sealed)) = pseudonym.and_then(|name| Some((name, self.names.get(&name)?))) else {
-            return Ok(None);
-        };
-        let Some(key) = self.key(key_of_pseudonym(pseudonym))? else { return Ok(None) };
-        let opened = open_name(self.school, pseudonym, key, sealed);
-        opened.map(Some).map_err(|error| CommandError::Unprepared(Box::new(error)))
-    }
-
-    /// None for one that was destroyed. Something was sealed under it, so one that is not there is lost, and may be found.
-    fn key(&self, id: DataKeyId) -> Result<Option<&DataKey>, Error> {
-        match self.keys.get(&id) {
-            Some(Found::Key(key)) => Ok(Some(key)),
-            Some(Found::Destroyed) => Ok(None),
-            None => Err(unsealed(VaultError::Lost)),
-        }
-    }
+fn show(event: &Kept, records: &BTreeMap<telemetry::Place, Record>, opener: &Opener) -> Result<Opened, Unshown> {
+    let record = records.get(&event.place);
+    let asked = match record.and_then(|record| record.sealed.get(event.number)?.as_deref()) {
+        Some(sealed) => opener.asked(Whose::of(event.people), event.source, event.at, sealed)?,
+        None => None,
+    };
+    let (url, search) = asked.map_or((None, None), |asked| (asked.url, asked.search));
+    let name = |whose: Option<PseudonymId>| whose.map_or(Ok(None), |name| opener.name(name));
+    let [user, device, address] = match event.people {
+        // By the device or the address they could be told.
+        [Some(user), ..] if opener.is_forgotten(user) => [None; 3],
+        people => people,
+    };
+    Ok(Opened {
+        event: event.id,
+        url: url.map(Into::into),
+        search: search.map(Into::into),
+        user: name(user)?,
+        device: name(device)?,
+        address: name(address)?,
+    })
 }

@@ -2,15 +2,20 @@
 
 use eventlog::Aggregate;
 use schema::{
-    filtering::{PseudonymEvent, PseudonymForgettingProposed, PseudonymForgettingWithdrawn, PseudonymForgotten},
-    people::ForgettingGround,
+    filtering::{
+        PseudonymEvent, PseudonymForgettingProposed, PseudonymForgettingWithdrawn, PseudonymForgotten,
+        PseudonymHoldLifted, PseudonymHoldPlaced,
+    },
+    people::{ForgettingGround, HoldReason},
 };
 
 /// A name that a filter sends, as its events leave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pseudonym {
-    /// It is known; what was proposed, if anything.
+    /// It is known, and nothing stands in the way of forgetting it; what was proposed, if anything.
     Known(Option<PseudonymForgettingProposed>),
+    /// It must not be forgotten.
+    Held(HoldReason),
     /// It is forgotten.
     Forgotten,
 }
@@ -39,6 +44,10 @@ pub enum Step {
     Confirm,
     /// Say that it is not to be forgotten.
     Withdraw,
+    /// Keep it from being forgotten; what was proposed is proposed no more.
+    PlaceHold(HoldReason),
+    /// Let it be forgotten again.
+    LiftHold,
 }
 
 /// Why a step is refused.
@@ -53,6 +62,12 @@ pub enum PseudonymError {
     /// Nothing was proposed.
     #[error("nobody has proposed it")]
     NothingProposed,
+    /// It is kept by law.
+    #[error("it is on hold: the hold must be lifted first")]
+    OnHold,
+    /// It is on hold for another reason.
+    #[error("it is on hold for another reason")]
+    HeldOtherwise,
     /// Nobody forgets anybody alone.
     #[error("expected somebody else than whoever proposed it")]
     OneAlone,
@@ -65,8 +80,17 @@ impl Aggregate for Pseudonym {
 
     fn decide(&self, PseudonymCommand { by, step }: &PseudonymCommand) -> Result<Vec<PseudonymEvent>, PseudonymError> {
         match (self, *step) {
-            (Self::Forgotten, Step::Confirm) => Ok(vec![]),
-            (Self::Forgotten, Step::Propose(_) | Step::Withdraw) => Err(PseudonymError::Forgotten),
+            (Self::Forgotten, Step::Confirm) | (Self::Known(_), Step::LiftHold) => Ok(vec![]),
+            (Self::Forgotten, Step::Propose(_) | Step::Withdraw | Step::PlaceHold(_) | Step::LiftHold) => {
+                Err(PseudonymError::Forgotten)
+            }
+            (Self::Held(_), Step::Propose(_) | Step::Confirm) => Err(PseudonymError::OnHold),
+            (Self::Held(before), Step::PlaceHold(reason)) if *before == reason => Ok(vec![]),
+            (Self::Held(_), Step::PlaceHold(_)) => Err(PseudonymError::HeldOtherwise),
+            (Self::Held(_), Step::LiftHold) => Ok(vec![PseudonymEvent::HoldLifted(PseudonymHoldLifted {})]),
+            (Self::Known(_), Step::PlaceHold(reason)) => {
+                Ok(vec![PseudonymEvent::HoldPlaced(PseudonymHoldPlaced { reason })])
+            }
             (Self::Known(before), Step::Propose(ground)) => {
                 let proposed = PseudonymForgettingProposed { ground, by: by.clone() };
                 match before {
@@ -75,7 +99,9 @@ impl Aggregate for Pseudonym {
                     None => Ok(vec![PseudonymEvent::ForgettingProposed(proposed)]),
                 }
             }
-            (Self::Known(None), Step::Confirm | Step::Withdraw) => Err(PseudonymError::NothingProposed),
+            (Self::Known(None), Step::Confirm | Step::Withdraw) | (Self::Held(_), Step::Withdraw) => {
+                Err(PseudonymError::NothingProposed)
+            }
             (Self::Known(Some(proposed)), Step::Confirm) if proposed.by == *by => Err(PseudonymError::OneAlone),
             (Self::Known(Some(proposed)), Step::Confirm) => {
                 Ok(vec![PseudonymEvent::Forgotten(PseudonymForgotten { ground: proposed.ground })])
@@ -89,8 +115,13 @@ impl Aggregate for Pseudonym {
     fn evolve(self, event: &PseudonymEvent) -> Self {
         match (self, event) {
             (Self::Forgotten, _) | (_, PseudonymEvent::Forgotten(_)) => Self::Forgotten,
+            (_, PseudonymEvent::HoldPlaced(placed)) => Self::Held(placed.reason),
+            (Self::Held(reason), PseudonymEvent::ForgettingProposed(_) | PseudonymEvent::ForgettingWithdrawn(_)) => {
+                Self::Held(reason)
+            }
             (Self::Known(_), PseudonymEvent::ForgettingProposed(proposed)) => Self::Known(Some(proposed.clone())),
-            (Self::Known(_), PseudonymEvent::ForgettingWithdrawn(_)) => Self::Known(None),
+            (Self::Held(_) | Self::Known(_), PseudonymEvent::HoldLifted(_))
+            | (Self::Known(_), PseudonymEvent::ForgettingWithdrawn(_)) => Self::Known(None),
         }
     }
 }
@@ -144,12 +175,30 @@ mod tests {
         }
     }
 
+    /// R276.
+    #[test]
+    fn what_is_on_hold_is_not_forgotten_until_the_hold_is_lifted() {
+        let place_hold = Step::PlaceHold(HoldReason::Police);
+        let held = after(&[("one", PROPOSE), ("three", place_hold)]);
+        assert_eq!(held, Pseudonym::Held(HoldReason::Police));
+        for step in [PROPOSE, Step::Confirm] {
+            assert_eq!(held.decide(&asked("two", step)), Err(PseudonymError::OnHold));
+        }
+        assert_eq!(held.decide(&asked("two", Step::Withdraw)), Err(PseudonymError::NothingProposed));
+        assert_eq!(held.decide(&asked("two", place_hold)), Ok(vec![]));
+        let otherwise = Step::PlaceHold(HoldReason::Regulator);
+        assert_eq!(held.decide(&asked("two", otherwise)), Err(PseudonymError::HeldOtherwise));
+        let lifted = after(&[("one", PROPOSE), ("three", place_hold), ("two", Step::LiftHold)]);
+        assert_eq!(lifted, Pseudonym::default(), "what was proposed is proposed no more");
+        assert_eq!(lifted.decide(&asked("two", Step::LiftHold)), Ok(vec![]));
+    }
+
     #[test]
     fn what_is_forgotten_stays_so_and_is_confirmed_again_without_another_event() {
         let forgotten = after(&[("one", PROPOSE), ("two", Step::Confirm)]);
         assert_eq!(forgotten, Pseudonym::Forgotten);
         assert_eq!(forgotten.decide(&asked("two", Step::Confirm)), Ok(vec![]));
-        for step in [PROPOSE, Step::Withdraw] {
+        for step in [PROPOSE, Step::Withdraw, Step::PlaceHold(HoldReason::Police), Step::LiftHold] {
             assert_eq!(forgotten.decide(&asked("two", step)), Err(PseudonymError::Forgotten));
         }
     }

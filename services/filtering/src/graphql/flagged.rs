@@ -2,14 +2,14 @@
 
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use schema::{Category, FlaggedEventId, SchoolId, filtering as said};
+use schema::{Category, FlaggedEventId, PseudonymId, SchoolId, filtering as said};
 use uuid::Uuid;
 use web::{
     command::{Outcome, mutate},
-    graphql::{COMMAND, bad_input},
+    graphql::{COMMAND, StaffRole, bad_input},
 };
 
-use super::{name_of_our_own, pseudonym};
+use super::pseudonym;
 use crate::{
     commands::{OpenFlaggedEvents, Opened},
     domain::opening::MOST,
@@ -55,29 +55,43 @@ pub struct FlaggedEventsOnly {
 
 impl FlaggedEventsOnly {
     /// The category and the user's pseudonym.
-    pub fn read(self) -> async_graphql::Result<(Option<Category>, Option<i64>)> {
+    pub fn read(self) -> async_graphql::Result<(Option<Category>, Option<PseudonymId>)> {
         let category = self.category.map(|word| word.parse()).transpose();
-        let user = self.user.map(|name| pseudonym(&name).ok_or(())).transpose();
-        Ok((
-            category.map_err(|_| bad_input("only.category", "expected a canonical category"))?,
-            user.map_err(|()| bad_input("only.user", "expected 16 hex digits"))?,
-        ))
+        let user = self.user.map(|name| pseudonym("only.user", &name)).transpose();
+        Ok((category.map_err(|_| bad_input("only.category", "expected a canonical category"))?, user?))
     }
 }
 
-/// An opening of what is sealed of flagged events.
+/// An opening of what is sealed of filter events: of flagged ones, or of all that is held of whoever has a name.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct FlaggedEventOpening {
+    /// Its id.
+    id: Uuid,
     /// Who opened: always the same name for the same login.
     reader: String,
     /// When.
     at: DateTime<Utc>,
+    /// The roles that the reader held at the school; empty where nobody knows.
+    roles: Vec<StaffRole>,
     /// What for.
     purpose: OpeningPurpose,
-    /// Which events.
+    /// Which flagged events; empty if all that is held of whoever has a name was disclosed.
     event_ids: Vec<Uuid>,
+    /// Whose name that is, by a name of our own, and of which time; null for an opening of flagged events.
+    disclosed: Option<NameAndTime>,
     /// The matter that it was done for; null if it was done for none. Whoever is recused from the matter is not shown the opening.
     matter_id: Option<Uuid>,
+}
+
+/// A name that a filter sends, and some time.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct NameAndTime {
+    /// The name, by a name of our own, as `FlaggedEvent` has it.
+    name: String,
+    /// From this instant on,
+    from: DateTime<Utc>,
+    /// and before this one.
+    to: DateTime<Utc>,
 }
 
 /// What was sealed of a flagged event. Null is what the filter did not say, and what is no longer kept: of whoever is
@@ -184,9 +198,9 @@ impl From<flagged::FlaggedEvent> for FlaggedEvent {
             action: row.action,
             group: row.user_group,
             host: row.host,
-            user: row.user_is.map(name_of_our_own),
-            device: row.device_is.map(name_of_our_own),
-            address: row.address_is.map(name_of_our_own),
+            user: name_of_our_own(row.user_is),
+            device: name_of_our_own(row.device_is),
+            address: name_of_our_own(row.address_is),
             has_more: row.is_sealed,
         }
     }
@@ -194,7 +208,17 @@ impl From<flagged::FlaggedEvent> for FlaggedEvent {
 
 impl From<decisions::Opening> for FlaggedEventOpening {
     fn from(row: decisions::Opening) -> Self {
-        let (reader, at, purpose) = (row.reader, row.at, row.purpose.into());
-        Self { reader, at, purpose, event_ids: row.events, matter_id: row.matter }
+        let (roles, purpose) = (row.roles.into_iter().map(StaffRole::from).collect(), row.purpose.into());
+        let disclosed = row.disclosed.map(|decisions::Disclosed { name, from, to }| NameAndTime {
+            name: name.to_string(),
+            from,
+            to,
+        });
+        let (event_ids, matter_id) = (row.events, row.matter);
+        Self { id: row.id, reader: row.reader, at: row.at, roles, purpose, event_ids, disclosed, matter_id }
     }
+}
+
+fn name_of_our_own(pseudonym: Option<i64>) -> Option<String> {
+    pseudonym.map(|number| PseudonymId::from(number).to_string())
 }

@@ -1,16 +1,16 @@
 //! Forgetting a name that a filter sends.
 
-use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
-use schema::people as said;
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+use schema::PseudonymId;
 use uuid::Uuid;
 use web::{
     command::{Outcome, mutate},
-    graphql::{COMMAND, bad_input},
+    graphql::{COMMAND, ForgettingGround, HoldReason},
 };
 
-use super::{name_of_our_own, pseudonym};
+use super::pseudonym;
 use crate::{
-    commands::{ConfirmForgetting, Named, ProposeForgetting, WithdrawForgetting},
+    commands::{ConfirmForgetting, LiftHold, Named, PlaceHold, ProposeForgetting, WithdrawForgetting},
     views::decisions,
 };
 
@@ -59,6 +59,32 @@ impl NameMutations {
         let of = named(input.school_id, &input.name)?;
         mutate(context, command_id, WithdrawForgetting { of }).await
     }
+
+    /// Keeps a name from being forgotten, until the hold is lifted. What was proposed is proposed no more.
+    #[graphql(complexity = "COMMAND + child_complexity")]
+    async fn place_name_hold(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Chosen by the caller for this command: sent again with the same id, it is not done twice.")]
+        command_id: String,
+        input: PlaceNameHoldInput,
+    ) -> async_graphql::Result<Option<Outcome<FilterName>>> {
+        let of = named(input.school_id, &input.name)?;
+        mutate(context, command_id, PlaceHold { of, reason: input.reason.into() }).await
+    }
+
+    /// Lets a name be forgotten again.
+    #[graphql(complexity = "COMMAND + child_complexity")]
+    async fn lift_name_hold(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Chosen by the caller for this command: sent again with the same id, it is not done twice.")]
+        command_id: String,
+        input: NameForgettingInput,
+    ) -> async_graphql::Result<Option<Outcome<FilterName>>> {
+        let of = named(input.school_id, &input.name)?;
+        mutate(context, command_id, LiftHold { of }).await
+    }
 }
 
 /// A name, and why it is to be forgotten.
@@ -69,10 +95,21 @@ pub struct ProposeNameForgettingInput {
     /// The user, device or address, as `FlaggedEvent` has it.
     name: String,
     /// Why.
-    ground: NameForgettingGround,
+    ground: ForgettingGround,
 }
 
-/// A name that is to be forgotten.
+/// A name, and why it must not be forgotten.
+#[derive(Debug, InputObject)]
+pub struct PlaceNameHoldInput {
+    /// The school.
+    school_id: Uuid,
+    /// The user, device or address, as `FlaggedEvent` has it.
+    name: String,
+    /// Why.
+    reason: HoldReason,
+}
+
+/// A name of which something is to be decided.
 #[derive(Debug, InputObject)]
 pub struct NameForgettingInput {
     /// The school.
@@ -88,45 +125,34 @@ pub struct FilterName {
     name: String,
 }
 
-/// A name that is to be forgotten, or is.
+/// A name that is to be forgotten, must not be, or is.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct NameForgetting {
     /// By a name of our own, as `FlaggedEvent` has it.
     name: String,
-    /// Why.
-    ground: NameForgettingGround,
+    /// Why it is proposed to forget it, or was; null if it must not be.
+    ground: Option<ForgettingGround>,
     /// Who proposed it: always the same name for the same login.
-    by: String,
+    by: Option<String>,
+    /// Why it must not be forgotten; null if it may.
+    hold: Option<HoldReason>,
     /// Whether it is forgotten.
     forgotten: bool,
 }
 
-/// Why a name is to be forgotten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "said::ForgettingGround")]
-pub enum NameForgettingGround {
-    /// The time for which it is kept is over.
-    RetentionOver,
-    /// Whoever it is the name of asks for it, or whoever answers for them.
-    ErasureRequest,
-    /// It should never have been kept.
-    RecordedInError,
-}
-
 fn named(school: Uuid, name: &str) -> async_graphql::Result<Named> {
-    let pseudonym = pseudonym(name).ok_or_else(|| bad_input("input.name", "expected 16 hex digits"))?;
-    Ok(Named { school: school.into(), pseudonym })
+    Ok(Named { school: school.into(), pseudonym: pseudonym("input.name", name)? })
 }
 
-impl From<i64> for FilterName {
-    fn from(pseudonym: i64) -> Self {
-        Self { name: name_of_our_own(pseudonym) }
+impl From<PseudonymId> for FilterName {
+    fn from(pseudonym: PseudonymId) -> Self {
+        Self { name: pseudonym.to_string() }
     }
 }
 
 impl From<decisions::Forgetting> for NameForgetting {
     fn from(row: decisions::Forgetting) -> Self {
-        let (name, ground) = (name_of_our_own(row.pseudonym), row.ground.into());
-        Self { name, ground, by: row.proposer, forgotten: row.forgotten }
+        let (name, ground, hold) = (row.pseudonym.to_string(), row.ground.map(Into::into), row.hold.map(Into::into));
+        Self { name, ground, by: row.proposer, hold, forgotten: row.forgotten }
     }
 }

@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use eventlog::telemetry;
-use schema::{Category, FlaggedEventId, SchoolId, SourceId, london_day_bounds};
+use schema::{Category, FlaggedEventId, PseudonymId, SchoolId, SourceId, london_day_bounds};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// An event may arrive so many days after it happened.
-const LATE: Days = Days::new(9);
+pub(crate) const LATE: Days = Days::new(9);
 
 /// A clock may be a little ahead of ours, across midnight.
-const EARLY: Days = Days::new(1);
+pub(crate) const EARLY: Days = Days::new(1);
 
 /// An event, as a reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,14 +49,15 @@ pub struct Wanted {
     /// One canonical category alone.
     pub category: Option<Category>,
     /// One user alone, by pseudonym.
-    pub user: Option<i64>,
+    pub user: Option<PseudonymId>,
     /// Those before this event, which was shown last.
     pub before: Option<FlaggedEventId>,
     /// How many at most.
     pub most: i64,
 }
 
-/// A school's flagged events, the latest first. Row-level security cuts them to the reader's school.
+/// A school's flagged events, the latest first; of a user who is forgotten without the device and the address, by which they
+/// could be told. Row-level security cuts them to the reader's school.
 pub async fn latest(
     connection: &mut PgConnection,
     school: SchoolId,
@@ -66,10 +67,12 @@ pub async fn latest(
     sqlx::query_as!(
         FlaggedEvent,
         r#"SELECT event_id AS "event_id!", source_id AS "source_id!", at AS "at!", category AS "category!",
-                  action AS "action!", user_group AS "user_group!", host AS "host!", user_is, device_is, address_is,
-                  is_sealed AS "is_sealed!"
-           FROM filtering.flagged_event
-           WHERE school_id = $1 AND at >= $2 AND at < $3 AND day BETWEEN $4 AND $5
+                  action AS "action!", user_group AS "user_group!", host AS "host!", user_is,
+                  CASE WHEN f.pseudonym IS NULL THEN device_is END AS device_is,
+                  CASE WHEN f.pseudonym IS NULL THEN address_is END AS address_is, is_sealed AS "is_sealed!"
+           FROM filtering.flagged_event e
+           LEFT JOIN filtering.forgetting f ON f.school_id = e.school_id AND f.pseudonym = e.user_is AND f.forgotten
+           WHERE e.school_id = $1 AND at >= $2 AND at < $3 AND day BETWEEN $4 AND $5
              AND ($6::text IS NULL OR category = $6) AND ($7::bigint IS NULL OR user_is = $7)
              AND ($8::uuid IS NULL OR (at, event_id) < (SELECT last.at, last.event_id FROM filtering.flagged_event last
                                                         WHERE last.school_id = $1 AND last.event_id = $8))
@@ -80,7 +83,7 @@ pub async fn latest(
         wanted.from - EARLY,
         wanted.to + LATE,
         wanted.category.map(Category::as_str),
-        wanted.user,
+        wanted.user.map(i64::from),
         wanted.before.map(Uuid::from),
         wanted.most,
     )
@@ -94,7 +97,7 @@ pub(crate) struct Kept {
     pub(crate) id: FlaggedEventId,
     pub(crate) source: SourceId,
     pub(crate) at: DateTime<Utc>,
-    pub(crate) people: [Option<i64>; 3],
+    pub(crate) people: [Option<PseudonymId>; 3],
     pub(crate) is_sealed: bool,
     /// The slice of the log in which it is, and its number there.
     pub(crate) place: telemetry::Place,
@@ -122,7 +125,7 @@ pub(crate) async fn kept(
         id: row.event_id.into(),
         source: row.source_id.into(),
         at: row.at,
-        people: [row.user_is, row.device_is, row.address_is],
+        people: [row.user_is, row.device_is, row.address_is].map(|name| name.map(PseudonymId::from)),
         is_sealed: row.is_sealed,
         place: telemetry::Place { day: row.day, partition: row.partition, offset: row.offset, slice: row.slice },
         number: usize::try_from(row.number).unwrap_or(usize::MAX),

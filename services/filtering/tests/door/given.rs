@@ -7,12 +7,13 @@ use actix_web::{App, HttpServer, middleware::from_fn};
 use chrono::{DateTime, Utc};
 use database::{Role, connect, scratch};
 use eventlog::{Owner, Partition, Wake, catch_up, join, telemetry::Writer};
-use filtering::{Pipeline, Secret, Sender, Sink, commands::SERVICE, http::Door, views::Counts};
+use filtering::{Pipeline, Sender, Sink, commands::SERVICE, http::Door, views::Counts};
 use schema::{SchoolId, SourceId, Vocabulary};
 use serde_json::{Value, json};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
-use vault::{KeyFile, Vault};
+use vault::{KeyFile, Secret, Vault};
+use web::command::Means;
 
 /// A database, and the pools that the tests look with.
 pub struct House {
@@ -38,9 +39,13 @@ impl House {
         Self { database, filtering, projections, vault }
     }
 
+    pub fn means(&self) -> Means {
+        Means { pool: self.filtering.clone(), vault: self.vault.clone(), secret: Some(secret()) }
+    }
+
     pub fn pipeline(&self) -> Pipeline {
         let sink = Sink::Log(Writer::start(&self.filtering, 2, &Wake::default()));
-        Pipeline::new(Secret::new([7; 32]), self.filtering.clone(), self.vault.clone(), sink)
+        Pipeline::new(secret(), self.filtering.clone(), self.vault.clone(), sink)
     }
 
     /// A new school with one filter, as the directory's view would show it.
@@ -129,4 +134,9 @@ pub fn now() -> DateTime<Utc> {
 #[expect(clippy::disallowed_methods, reason = "each test has schools of its own")]
 pub fn random_id() -> Uuid {
     Uuid::new_v4()
+}
+
+/// The secret under which the tests' doors hash names.
+pub fn secret() -> Secret {
+    Secret::new([7; 32])
 }

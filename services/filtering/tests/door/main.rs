@@ -4,6 +4,7 @@
 
 mod answers;
 mod counts;
+mod disclosure;
 mod given;
 mod limits;
 mod rebuild;

@@ -9,13 +9,13 @@ use filtering::{
     },
     domain::pseudonym::{Pseudonym, PseudonymCommand, Step},
     record::Record,
-    sealing::{Asked, key_of_pseudonym, open_asked, open_name, seal_asked, seal_name},
+    sealing::{Asked, open_asked, open_name, seal_asked, seal_name},
     views::{
         Decisions,
         flagged::{self, FlaggedEvent, Wanted},
     },
 };
-use schema::{SchoolId, SourceId, filtering::OpeningPurpose, london_day, people::ForgettingGround};
+use schema::{PseudonymId, SchoolId, SourceId, filtering::OpeningPurpose, london_day, people::ForgettingGround};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use vault::Vault;
@@ -27,13 +27,13 @@ use crate::{
 };
 
 /// Sends events as one batch, and counts them.
-async fn send(house: &House, filter: &Filter, door: &str, batch: &str, events: &[Value]) {
+pub async fn send(house: &House, filter: &Filter, door: &str, batch: &str, events: &[Value]) {
     let body = events.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     post(format!("{door}/v1/filter-events"), &filter.key, batch, "application/x-ndjson", body).await;
     house.count().await;
 }
 
-async fn flagged(house: &House, school: SchoolId) -> Vec<FlaggedEvent> {
+pub async fn flagged(house: &House, school: SchoolId) -> Vec<FlaggedEvent> {
     let today = london_day(now());
     let wanted = Wanted { from: today - Days::new(1), to: today, category: None, user: None, before: None, most: 100 };
     flagged::latest(&mut house.filtering.acquire().await.unwrap(), school, wanted).await.unwrap()
@@ -49,7 +49,7 @@ async fn try_to_open(
     school: SchoolId,
     events: &[FlaggedEvent],
 ) -> Result<Vec<Opened>, CommandError<OpeningRefusal>> {
-    let means = Means { pool: house.filtering.clone(), vault };
+    let means = Means { vault, ..house.means() };
     let events = events.iter().map(|event| event.event_id.into()).collect();
     let command = OpenFlaggedEvents { school, events, purpose: OpeningPurpose::Safeguarding, matter: None };
     let sent = Sent::here("a test");
@@ -149,7 +149,8 @@ async fn while_the_key_store_cannot_be_reached_the_door_asks_to_be_tried_again()
 async fn what_is_sealed_of_an_event_or_a_name_opens_in_its_own_place_alone() {
     let house = House::build().await;
     let (school, source) = (SchoolId::from(random_id()), SourceId::from(random_id()));
-    let key = house.vault.make(school.into(), key_of_pseudonym(5)).await.unwrap();
+    let (name, other_name) = (PseudonymId::from(5), PseudonymId::from(6));
+    let key = house.vault.make(school.into(), name.into()).await.unwrap();
     let asked = Asked { url: Some("https://a.example/1".into()), search: None };
     let sealed = seal_asked(school, source, 1_000, &key, &asked).unwrap();
     assert!(open_asked(school, source, 1_000, &key, &sealed).unwrap() == asked);
@@ -160,17 +161,17 @@ async fn what_is_sealed_of_an_event_or_a_name_opens_in_its_own_place_alone() {
         assert!(open_asked(school, source, millis, &key, &sealed).is_err());
     }
 
-    let sealed = seal_name(school, 5, &key, " jsmith ").unwrap();
-    assert_eq!(open_name(school, 5, &key, &sealed).unwrap(), "jsmith");
-    assert!(open_name(school, 6, &key, &sealed).is_err());
-    let another = house.vault.make(school.into(), key_of_pseudonym(6)).await.unwrap();
-    assert!(open_name(school, 5, &another, &sealed).is_err());
+    let sealed = seal_name(school, name, &key, " jsmith ").unwrap();
+    assert_eq!(open_name(school, name, &key, &sealed).unwrap(), "jsmith");
+    assert!(open_name(school, other_name, &key, &sealed).is_err());
+    let another = house.vault.make(school.into(), other_name.into()).await.unwrap();
+    assert!(open_name(school, name, &another, &sealed).is_err());
 }
 
 /// Two people forget the user of the latest flagged event; the last step is cut short before the key is destroyed.
-async fn forget_by_halves(house: &House, school: SchoolId, user: i64) {
-    let means = Means { pool: house.filtering.clone(), vault: house.vault.clone() };
-    let of = Named { school, pseudonym: user };
+pub async fn forget_by_halves(house: &House, school: SchoolId, user: i64) {
+    let means = house.means();
+    let of = Named { school, pseudonym: user.into() };
     let propose = ProposeForgetting { of, ground: ForgettingGround::ErasureRequest };
     carry_out(&means, Owner::School(school), propose, Sent::here("one"), now()).await.unwrap();
     let stream = Stream { owner: Owner::School(school), name: format!("pseudonym-{user:016x}") };
@@ -187,7 +188,8 @@ async fn what_a_crash_left_of_a_forgotten_name_is_destroyed_later_and_the_name_i
     let (filter, pipeline) = (house.filter().await, house.pipeline());
     let school = filter.sender.school;
     let take = async |batch: &str, at: DateTime<Utc>| {
-        let body = json!({ "time": at.to_rfc3339(), "action": "blocked", "url": "https://casino.example/a", "user": "jsmith" });
+        let body = json!({ "time": at.to_rfc3339(), "action": "blocked", "url": "https://casino.example/a",
+                           "user": "jsmith", "device": "jsmiths-laptop", "address": "10.1.2.3" });
         let batch = batch.parse().unwrap();
         pipeline.take(filter.sender, batch, body.to_string().as_bytes(), Shape::Ndjson, at).await.unwrap();
         house.count().await;
@@ -200,8 +202,10 @@ async fn what_a_crash_left_of_a_forgotten_name_is_destroyed_later_and_the_name_i
     assert_eq!(destroy_left_over(&house.filtering, &house.vault).await.unwrap(), 1);
     assert_eq!(destroy_left_over(&house.filtering, &house.vault).await.unwrap(), 0, "there is nothing left");
     let events = flagged(&house, school).await;
+    assert_eq!((events[0].device_is, events[0].address_is), (None, None), "nor is it shown that it is the same device");
     let opened = open(&house, house.vault.clone(), school, &events).await;
     assert_eq!((&opened[0].url, &opened[0].user), (&None, &None));
+    assert_eq!((&opened[0].device, &opened[0].address), (&None, &None), "by which they could be told");
 
     // A door that runs believes what it knew for 5 minutes, and seals nothing under a key that is no more.
     take("b-2", before + TimeDelta::minutes(4)).await;
@@ -246,8 +250,9 @@ async fn a_name_is_its_schools_own_to_forget() {
     let (filter, other, door) = (house.filter().await, house.filter().await, house.open());
     send(&house, &filter, &door, "b-1", &[event()]).await;
     let user = flagged(&house, filter.sender.school).await[0].user_is.unwrap();
-    let means = Means { pool: house.filtering.clone(), vault: house.vault.clone() };
-    for (school, pseudonym) in [(other.sender.school, user), (filter.sender.school, user ^ 1)] {
+    let means = house.means();
+    for (school, name) in [(other.sender.school, user), (filter.sender.school, user ^ 1)] {
+        let pseudonym = name.into();
         let propose = ProposeForgetting { of: Named { school, pseudonym }, ground: ForgettingGround::RecordedInError };
         let refused = carry_out(&means, Owner::School(school), propose, Sent::here("one"), now()).await;
         assert!(matches!(refused, Err(CommandError::Refused(ForgettingRefusal::Unknown))), "{refused:?}");

@@ -12,7 +12,7 @@ use directory::{
     DirectoryView, PeopleView,
     domain::workplace::Workplace,
     graphql::{DslGap, HeldRole, IdentityReading, Person, Recusal, Source, Substitutes},
-    views::{self, ingest_key},
+    views::{self, ingest_key, readings},
 };
 use eventlog::{Owner, Projection};
 use filtering::{
@@ -23,7 +23,8 @@ use schema::{FlaggedEventId, SchoolId};
 use uuid::Uuid;
 
 use super::{
-    PEOPLE, READ, READINGS, asker, due_of, may, parse_month, people_of, read, readings_of, recusals_of, substitutes_of,
+    PEOPLE, READ, READINGS, due_of, may, parse_month, people_of, read, read_of_matters, readings_of, recusals_of,
+    substitutes_of, up_to_100,
 };
 
 /// The years that can be asked about.
@@ -166,12 +167,20 @@ impl School {
         Ok(Some(rows.into_iter().map(DslGap::from).collect()))
     }
 
-    /// Who was shown who the school's people are, the latest 100. Null unless the caller is of the school's safeguarding
+    /// Who was shown who the school's people are, the latest first. Null unless the caller is of the school's safeguarding
     /// staff, or its DPO.
     #[graphql(complexity = "READ + PEOPLE * child_complexity")]
-    async fn identity_readings(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<IdentityReading>>> {
+    async fn identity_readings(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Those by this reader alone, as a reading has it.")] reader: Option<String>,
+        #[graphql(desc = "Those of this person alone.")] person_id: Option<Uuid>,
+        #[graphql(desc = "Those before this reading, the last that was shown.")] before: Option<Uuid>,
+        #[graphql(desc = "How many at most, 1 to 100.", default_with = "READINGS")] first: i32,
+    ) -> async_graphql::Result<Option<Vec<IdentityReading>>> {
+        let wanted = readings::Wanted { reader, person: person_id.map(Into::into), before, most: up_to_100(first)? };
         let Some(school) = self.may(context, "read-identity-readings")? else { return Ok(None) };
-        readings_of(context, Workplace::School(school)).await.map(Some)
+        readings_of(context, Workplace::School(school), wanted).await.map(Some)
     }
 
     /// Who is recused from the school's matters, the latest 500; not of those that the caller is recused from. Null unless the
@@ -205,33 +214,34 @@ impl School {
     ) -> async_graphql::Result<Option<Vec<filter::FlaggedEvent>>> {
         days_in_order(from, to, FLAGGED_DAYS)?;
         let (category, user) = only.unwrap_or_default().read()?;
-        if !(1..=100).contains(&first) {
-            return Err(bad_input("first", "expected 1 to 100"));
-        }
-        let Some(school) = self.may(context, "read-flagged-events")? else { return Ok(None) };
         let before = before.map(FlaggedEventId::from);
-        let wanted = flagged::Wanted { from, to, category, user, before, most: first.into() };
+        let wanted = flagged::Wanted { from, to, category, user, before, most: up_to_100(first)? };
+        let Some(school) = self.may(context, "read-flagged-events")? else { return Ok(None) };
         let rows = read(context, &[], move |c| Box::pin(flagged::latest(c, school, wanted))).await?;
         Ok(Some(rows.into_iter().map(filter::FlaggedEvent::from).collect()))
     }
 
-    /// Who was shown what is sealed of the school's flagged events, the latest 100. Null unless the caller is of the school's
-    /// safeguarding staff, or its DPO.
+    /// Who was shown what is sealed of the school's filter events, the latest first: of flagged ones, and of all that is held
+    /// of whoever has a name. Null unless the caller is of the school's safeguarding staff, or its DPO.
     #[graphql(complexity = "READ + PEOPLE * child_complexity")]
     async fn flagged_event_openings(
         &self,
         context: &Context<'_>,
+        #[graphql(desc = "Those by this reader alone, as an opening has it.")] reader: Option<String>,
+        #[graphql(desc = "Those of this flagged event alone.")] event_id: Option<Uuid>,
+        #[graphql(desc = "Those before this opening, the last that was shown.")] before: Option<Uuid>,
+        #[graphql(desc = "How many at most, 1 to 100.", default_with = "READINGS")] first: i32,
     ) -> async_graphql::Result<Option<Vec<filter::FlaggedEventOpening>>> {
+        let wanted = decisions::Wanted { reader, event: event_id.map(Into::into), before, most: up_to_100(first)? };
         let Some(school) = self.may(context, "read-openings")? else { return Ok(None) };
-        let asker = asker(context)?;
         // Whom a matter is kept from, the view of people says.
-        let rows = read(context, &[Decisions::NAME, PeopleView::NAME], move |c| {
-            Box::pin(async move { decisions::openings(c, school, &asker, READINGS).await })
+        let rows = read_of_matters(context, &[Decisions::NAME, PeopleView::NAME], move |c, known| {
+            Box::pin(async move { decisions::openings(c, school, &known, wanted).await })
         });
         Ok(Some(rows.await?.into_iter().map(filter::FlaggedEventOpening::from).collect()))
     }
 
-    /// The names that the school's filters sent and that are to be forgotten, or are. Null unless the caller is of the school's
+    /// The names that the school's filters sent and that are to be forgotten, must not be, or are. Null unless the caller is of the school's
     /// safeguarding staff, or its DPO.
     #[graphql(complexity = "READ + PEOPLE * child_complexity")]
     async fn name_forgettings(

@@ -85,7 +85,7 @@ pub async fn reads(effort: Effort) -> Result<Measurement> {
 
 async fn decided(gateway: &PgPool, id: SchoolId) -> Result<()> {
     let caller = lead(id)?;
-    let row = tenant::read(gateway, caller.roles.scopes(), None, move |c| Box::pin(school(c, id))).await?;
+    let row = tenant::read(gateway, caller.roles.scopes(), move |c| Box::pin(school(c, id))).await?;
     row.filter(|_| access::may(&caller, "view-school", Owner::School(id), &Facts::default()))
         .context("expected the school")?;
     Ok(())

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn};
 use anyhow::{Context, Result};
 use database::{Role, connect};
-use filtering::{Pipeline, Secret, Sink, http};
+use filtering::{Pipeline, Sink, http};
 use sqlx::{PgPool, postgres::PgConnectOptions};
-use vault::Vault;
+use vault::{Secret, Vault};
 use web::{problem, requests};
 
 /// The memory that `wardlog serve` gives the door unless told otherwise, in bytes.

@@ -5,10 +5,9 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 use access::{dev_issuer::DevIssuer, exchange::GatewaySecret};
 use anyhow::Result;
 use database::Logins;
-use filtering::Secret;
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::CancellationToken;
-use vault::KeyFile;
+use vault::{KeyFile, Secret};
 use wardlog::serve::{self, KeyStore, Role, Running, Settings};
 use web::clock;
 

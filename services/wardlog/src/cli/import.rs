@@ -111,7 +111,7 @@ async fn people(place: &Place, file: PathBuf, of: Of, dry_run: bool) -> Result<(
         place.key_store(Some(&database)).await?.context("no key store: give VAULT_DATABASE_URL")?;
     let pool = connect(&database.options, Role::Directory, 2).await?;
     let context = CONTEXTS.iter().find(|context| context.name == directory::http::SERVICE).context("the directory")?;
-    let means = Means { pool: pool.clone(), vault: key_store.vault(context).await? };
+    let means = Means { pool: pool.clone(), vault: key_store.vault(context).await?, secret: None };
     let projections = connect(&database.options, Role::Projections, 2).await?;
     keys::fold(&projections).await?;
     let at = of.workplace(&mut *pool.acquire().await?).await?;

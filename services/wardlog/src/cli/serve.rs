@@ -60,6 +60,9 @@ struct RoleUrls {
     /// The database as the role `gateway` reaches it: a login that is `wardlog_gateway` and nothing else
     #[arg(long = "gateway-database-url", env = "DATABASE_URL_GATEWAY", hide_env_values = true)]
     gateway: Option<PgConnectOptions>,
+    /// The same for those whom the gateway shows rounded figures alone, and `wardlog_reviewers`
+    #[arg(long = "reviewers-database-url", env = "DATABASE_URL_REVIEWERS", hide_env_values = true)]
+    reviewers: Option<PgConnectOptions>,
     /// The same for `directory` and `wardlog_directory`
     #[arg(long = "directory-database-url", env = "DATABASE_URL_DIRECTORY", hide_env_values = true)]
     directory: Option<PgConnectOptions>,
@@ -85,6 +88,7 @@ impl RoleUrls {
     fn by_role(&self) -> BTreeMap<database::Role, PgConnectOptions> {
         let urls = [
             (database::Role::Gateway, &self.gateway),
+            (database::Role::Reviewers, &self.reviewers),
             (database::Role::Directory, &self.directory),
             (database::Role::Filtering, &self.filtering),
             (database::Role::Projections, &self.projections),

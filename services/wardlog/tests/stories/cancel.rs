@@ -2,16 +2,16 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use access::{Exchange, HeldRole, Roles, Verifier, exchange::GatewaySecret};
+use access::{Exchange, HeldRole, Roles, Verifier, exchange::GatewaySecret, tenant::Readers};
 use actix_web::{App, HttpServer};
 use database::{Role, connect, scratch};
 use eventlog::{Wake, telemetry::Writer};
-use filtering::{Pipeline, Secret, Sink, http::Door};
+use filtering::{Pipeline, Sink, http::Door};
 use rand::RngExt;
 use schema::SchoolId;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
-use vault::Vault;
+use vault::{Secret, Vault};
 use web::{
     clock,
     command::{Client, client::Services},
@@ -38,8 +38,10 @@ impl House {
         let key_store = connect(&records.database, Role::Filtering, 1).await.unwrap();
         let vault = Vault::open("filtering", key_store, wrapping_keys(&records.database)).await.unwrap();
         let pipeline = Pipeline::new(Secret::new([1; 32]), door.clone(), vault, sink);
-        let (opened, schema) =
-            (Door::new(door.clone(), pipeline, 64 << 20), gateway::schema::build(gateway.clone(), client()));
+        let (opened, schema) = (
+            Door::new(door.clone(), pipeline, 64 << 20),
+            gateway::schema::build(Readers::new(gateway.clone(), gateway.clone()), client()),
+        );
         let roles = Roles::new(gateway.clone(), exchange());
         let server = HttpServer::new(move || {
             let (door, schema, verifier, roles) = (opened.clone(), schema.clone(), verifier.clone(), roles.clone());

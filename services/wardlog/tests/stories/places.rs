@@ -20,6 +20,9 @@ pub struct Place {
     pub filter: Option<(Value, Value)>,
     /// The key that the filter sends with.
     pub key: Option<String>,
+    /// A flagged event of one who is called `PUPIL`, and the name of our own that they have; none at a trust.
+    pub flagged: Value,
+    pub pupil: Value,
     /// The matter for which something is done there, if it is for one.
     pub matter: Value,
 }
@@ -49,6 +52,9 @@ impl At {
 /// The day on which somebody has left, everywhere.
 pub const LEFT: &str = "2026-10-01";
 
+/// A pupil of each school.
+pub const PUPIL: &str = "a.pupil";
+
 /// A subject that is linked already.
 pub const LINKED: &str = "somebody who has left";
 
@@ -64,15 +70,29 @@ pub async fn school(town: &Town, name: &'static str, urn: u32) -> Place {
     let revoke = json!({ "schoolId": at.id(), "sourceId": source, "keyId": revoked });
     tell(town, at, "revokeIngestKey", "keyId", "k-2", revoke).await;
     tell(town, at, "issueIngestKey", "keyId", "k-3", issue).await;
+    let mut asked = event("gambling", "blocked");
+    asked["user"] = json!(PUPIL);
+    town.send(&key, &format!("b-{name}"), &[asked]).await;
+    let (today, query) = (
+        ::schema::london_day(web::clock::now()),
+        "query($id: UUID!, $from: NaiveDate!, $to: NaiveDate!) {
+        school(id: $id) { flaggedEvents(from: $from, to: $to) { id user } } }",
+    );
+    let days = json!({ "id": at.id(), "from": today - chrono::Days::new(1), "to": today });
+    let seen = town.ask(head(at), query, days).await["school"]["flaggedEvents"].clone();
+    let of_pupil = seen.as_array().unwrap().iter().find(|event| event["user"].is_string()).unwrap();
+    let (flagged, pupil) = (of_pupil["id"].clone(), of_pupil["user"].clone());
     let (person, role) = leaver(town, at).await;
-    Place { name, at, person, role, filter: Some((source, revoked)), key: Some(key), matter: Value::Null }
+    let (filter, key) = (Some((source, revoked)), Some(key));
+    Place { name, at, person, role, filter, key, flagged, pupil, matter: Value::Null }
 }
 
 /// A trust.
 pub async fn trust(town: &Town, name: &'static str, uid: &str) -> Place {
     let at = At::Trust(town.records.trust(uid).await);
     let (person, role) = leaver(town, at).await;
-    Place { name, at, person, role, filter: None, key: None, matter: Value::Null }
+    let (flagged, pupil, matter) = (Value::Null, Value::Null, Value::Null);
+    Place { name, at, person, role, filter: None, key: None, flagged, pupil, matter }
 }
 
 /// Somebody who was there and has left, with a role that they held.

@@ -163,8 +163,8 @@ async fn whoever_is_recused_is_shown_nothing_of_a_matter_by_any_login_and_in_no_
     // Of a matter that the view of people has not come to yet, nobody can be told who is recused.
     let mut owner = PgConnection::connect_with(&town.records.database).await.unwrap();
     let ahead = sqlx::query!(
-        "INSERT INTO filtering.opening (opening_id, school_id, reader, opened_at, purpose, events, matter_id)
-         VALUES ($1, $2, 'somebody', now(), 'misuse', '{}', $1)",
+        "INSERT INTO filtering.opening (opening_id, school_id, reader, opened_at, roles, purpose, events, matter_id)
+         VALUES ($1, $2, 'somebody', now(), '{}', 'misuse', '{}', $1)",
         uuid::Uuid::from_u128(1),
         uuid::Uuid::from(school),
     );
@@ -188,19 +188,21 @@ async fn whoever_is_recused_is_shown_nothing_of_a_matter_by_any_login_and_in_no_
 async fn rows_of_matters(concern: &Concern, asker: Option<LoginName>) -> [i64; 3] {
     let gateway = connect(&concern.town.records.database, Role::Gateway, 1).await.unwrap();
     let scopes: Scopes = HeldRoles::from(HeldRole::dsl(concern.school)).scopes();
-    let rows = tenant::read(&gateway, scopes, asker, |c| {
-        Box::pin(async move {
-            sqlx::query!(
-                r#"SELECT (SELECT count(*) FROM published.recusal_v1) AS "recusals!",
-                          (SELECT count(*) FROM published.identity_reading_v1 WHERE matter_id IS NOT NULL) AS "readings!",
-                          (SELECT count(*) FROM filtering.opening WHERE matter_id IS NOT NULL) AS "openings!""#
-            )
-            .fetch_one(c)
-            .await
-        })
-    });
-    let rows = rows.await.unwrap();
-    [rows.recusals, rows.readings, rows.openings]
+    match asker {
+        Some(asker) => tenant::read_of_matters(&gateway, scopes, asker, |c, _| Box::pin(count_of_matters(c))).await,
+        None => tenant::read(&gateway, scopes, |c| Box::pin(count_of_matters(c))).await,
+    }
+    .unwrap()
+}
+
+async fn count_of_matters(c: &mut PgConnection) -> Result<[i64; 3], sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT (SELECT count(*) FROM published.recusal_v1) AS "recusals!",
+                  (SELECT count(*) FROM published.identity_reading_v1 WHERE matter_id IS NOT NULL) AS "readings!",
+                  (SELECT count(*) FROM filtering.opening WHERE matter_id IS NOT NULL) AS "openings!""#
+    );
+    let rows = rows.fetch_one(c).await?;
+    Ok([rows.recusals, rows.readings, rows.openings])
 }
 
 /// R085, R087, R131: the chair of governors recuses the headteacher from a matter that the headteacher knew of; what they read before

@@ -4,8 +4,8 @@ use access::{HeldRole, HeldRoles, tenant};
 use database::{Logins, Role, connect};
 use eventlog::Owner;
 use schema::{SchoolId, TrustId, people::StaffRole};
-use serde_json::json;
-use sqlx::PgPool;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::{
@@ -212,8 +212,7 @@ const TABLES: &[&str] = &[
 ];
 
 /// What is shown to whoever asks by a login alone, whatever their roles: the story `recusal` looks at it.
-const OF_MATTERS: &[&str] =
-    &["published.known_login_v1", "published.matter_v1", "published.recusal_v1", "published.recused_login_v1"];
+const OF_MATTERS: &[&str] = &["published.recusal_v1"];
 
 /// Somebody who stands in, as the view shows it.
 async fn substitutes(town: &Town, school: SchoolId) {
@@ -231,7 +230,7 @@ async fn schools_in(gateway: &PgPool, role: Option<HeldRole>, table: &'static st
     let sql = format!("SELECT DISTINCT school_id FROM {table} ORDER BY school_id");
     let schools: Vec<Uuid> = match role {
         None => sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(gateway).await.unwrap(),
-        Some(role) => tenant::read(gateway, HeldRoles::from(role).scopes(), None, |c| {
+        Some(role) => tenant::read(gateway, HeldRoles::from(role).scopes(), |c| {
             Box::pin(async move { sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(c).await })
         })
         .await
@@ -243,22 +242,15 @@ async fn schools_in(gateway: &PgPool, role: Option<HeldRole>, table: &'static st
 #[tokio::test(flavor = "multi_thread")]
 async fn every_relation_that_the_gateway_can_read_is_tested_and_every_table_forces_row_level_security() {
     let town = Town::start().await;
-    let readable = sqlx::query_scalar!(
-        r#"SELECT format('%s.%s', n.nspname, c.relname) AS "name!" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-           WHERE c.relkind IN ('r', 'v', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-             AND has_any_column_privilege('wardlog_gateway', c.oid, 'SELECT')
-             AND has_schema_privilege('wardlog_gateway', n.oid, 'USAGE') ORDER BY 1"#
-    )
-    .fetch_all(&town.records.projections)
-    .await
-    .unwrap();
+    let readable = readable_by(&town, Role::Gateway).await;
     let tested = |name: &str| TABLES.contains(&name) || OF_MATTERS.contains(&name) || name == "published.trust_v1";
     let untested: Vec<_> = readable.iter().filter(|name| !tested(name.as_str())).collect();
     assert!(untested.is_empty(), "{untested:?}");
     let unforced = sqlx::query_scalar!(
         r#"SELECT format('%s.%s', n.nspname, c.relname) AS "name!" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            WHERE c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
-             AND has_any_column_privilege('wardlog_gateway', c.oid, 'SELECT')
+             AND (has_any_column_privilege('wardlog_gateway', c.oid, 'SELECT')
+                  OR has_any_column_privilege('wardlog_reviewers', c.oid, 'SELECT'))
              AND n.nspname NOT IN ('pg_catalog', 'information_schema')"#
     )
     .fetch_all(&town.records.projections)
@@ -268,13 +260,79 @@ async fn every_relation_that_the_gateway_can_read_is_tested_and_every_table_forc
     let writable = sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            WHERE c.relkind IN ('r', 'v', 'p') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
-             AND (has_table_privilege('wardlog_gateway', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
-                  OR has_any_column_privilege('wardlog_gateway', c.oid, 'INSERT, UPDATE'))"#
+             AND EXISTS (SELECT FROM unnest(ARRAY['wardlog_gateway', 'wardlog_reviewers']) r
+                         WHERE has_table_privilege(r, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+                            OR has_any_column_privilege(r, c.oid, 'INSERT, UPDATE'))"#
     )
     .fetch_one(&town.records.projections)
     .await
     .unwrap();
     assert_eq!(writable, 0, "the gateway can write nothing");
+}
+
+/// The relations that a role can select from.
+async fn readable_by(town: &Town, role: Role) -> Vec<String> {
+    sqlx::query_scalar!(
+        r#"SELECT format('%s.%s', n.nspname, c.relname) AS "name!" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE c.relkind IN ('r', 'v', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+             AND has_any_column_privilege($1::text, c.oid, 'SELECT') AND has_schema_privilege($1::text, n.oid, 'USAGE')
+           ORDER BY 1"#,
+        role.as_str(),
+    )
+    .fetch_all(&town.records.projections)
+    .await
+    .unwrap()
+}
+
+/// What trusts' leads and governors see comes by a login that can be told nothing finer: told that all of a school is its own, and
+/// all of its people, it reads rounded figures and the register, and nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sees_rounded_figures_alone_reads_by_a_login_that_can_read_no_others() {
+    let town = Town::start().await;
+    let (ash, north) = (town.records.school(100_001).await, town.records.trust("11").await);
+    places::known(&town, At::School(ash)).await;
+    places::known(&town, At::Trust(north)).await;
+    let readable = readable_by(&town, Role::Reviewers).await;
+    assert_eq!(
+        readable,
+        [
+            "published.appointment_v1",
+            "published.filter_month_rounded_v1",
+            "published.identity_reading_v1",
+            "published.membership_v1",
+            "published.person_login_v1",
+            "published.person_v1",
+            "published.recusal_v1",
+            "published.school_v1",
+            "published.substitutes_v1",
+            "published.trust_v1",
+        ]
+    );
+    let reviewers = connect(&town.records.database, Role::Reviewers, 1).await.unwrap();
+    let everything = [HeldRole::dsl(ash), HeldRole { role: StaffRole::Dpo, at: Owner::School(ash) }];
+    let scopes = everything.into_iter().collect::<HeldRoles>().scopes();
+    let of_a_school = tenant::read(&reviewers, scopes, |c| {
+        Box::pin(async move {
+            sqlx::query_scalar!(
+                r#"SELECT (SELECT count(*) FROM published.person_v1) + (SELECT count(*) FROM published.person_login_v1)
+                          + (SELECT count(*) FROM published.appointment_v1) AS "rows!""#
+            )
+            .fetch_one(c)
+            .await
+        })
+    });
+    let of_a_school: Result<i64, sqlx::Error> = of_a_school.await;
+    assert_eq!(of_a_school.unwrap(), 0);
+    // It is by this login that they read: without it they are shown nothing, and a school's own staff all the same.
+    let mut owner = PgConnection::connect_with(&town.records.database).await.unwrap();
+    sqlx::raw_sql("REVOKE SELECT ON published.school_v1 FROM wardlog_reviewers").execute(&mut owner).await.unwrap();
+    let query = "query($id: UUID!) { school(id: $id) { name } }";
+    let id = json!({ "id": ash });
+    for role in [HeldRole::governor(ash), HeldRole::mat_lead(north)] {
+        let errors = town.errors_after(role, query, id.clone(), &Value::Null).await;
+        assert_eq!(errors[0]["extensions"]["code"], "UNAVAILABLE", "{errors}");
+    }
+    assert!(town.ask(HeldRole::dsl(ash), query, id).await["school"]["name"].is_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,14 +24,13 @@ use directory::{
     views,
 };
 use eventlog::{Owner, catch_up};
-use filtering::Secret;
 use reqwest::{Client, StatusCode};
 use schema::{KeyId, SchoolId, TrustId, Urn, Vocabulary};
 use serde_json::{Value, json};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
-use vault::KeyFile;
+use vault::{KeyFile, Secret};
 use wardlog::serve::{self, KeyStore, Settings};
 use web::{
     clock,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use eventlog::{Cause, CommandError, Origin, Owner, Position, Stream, execute_if};
+use schema::people::StaffRole;
 
 use super::{Command, Given, Means};
 use crate::clock;
@@ -13,11 +14,18 @@ use crate::clock;
 pub struct Sent {
     /// Its id, who sent it, and what it belongs to.
     pub cause: Cause,
+    /// The roles in which it was sent, at the school or trust whose record it changes; none of a program or an operator.
+    pub roles: Vec<StaffRole>,
     /// 256 random bits, fresh.
     pub random: [u8; 32],
 }
 
 impl Sent {
+    /// A command of no role.
+    pub fn new(cause: Cause) -> Self {
+        Self { cause, roles: Vec::new(), random: rand::random() }
+    }
+
     /// A command given on this machine, once.
     pub fn here(actor: &str) -> Self {
         let id = clock::ordered_id();
@@ -28,7 +36,7 @@ impl Sent {
             causation_id: None,
             traceparent: None,
         };
-        Self { cause, random: rand::random() }
+        Self::new(cause)
     }
 }
 

@@ -50,12 +50,12 @@ async fn answer<C: Command>(
 ) -> Result<HttpResponse, Problem> {
     let (now, asked) = (clock::now(), Instant::now());
     let caller = bearer::caller(request.headers(), &service.verifier, now).await?;
-    let sent = sent(request.headers(), &caller)?;
     let command: C = serde_json::from_slice(&body).map_err(|error| {
         let at = error.column();
         Problem::new(ErrorCode::BadRequest).detail(format!("expected the command {} as JSON, to column {at}", C::NAME))
     })?;
     let owner = command.owner();
+    let sent = sent(request.headers(), &caller, owner)?;
     let mut facts = command.facts();
     let mut decision = access::decide(&caller, C::NAME, owner, &facts);
     // Who may not in any case is not told of a matter by the time that it takes to look for it.
@@ -87,7 +87,7 @@ async fn is_recused(means: &Means, owner: Owner, matter: MatterId, caller: &Call
 }
 
 /// What comes with a command, by the id that its sender chose.
-fn sent(headers: &HeaderMap, caller: &Caller) -> Result<Sent, Problem> {
+fn sent(headers: &HeaderMap, caller: &Caller, owner: Owner) -> Result<Sent, Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let bad = |detail| Problem::new(ErrorCode::BadRequest).detail(detail);
     let id = text(IDEMPOTENCY_KEY).filter(|id| id.len() <= LONGEST_ID).and_then(|id| id.parse::<CommandId>().ok());
@@ -100,7 +100,7 @@ fn sent(headers: &HeaderMap, caller: &Caller) -> Result<Sent, Problem> {
         causation_id: None,
         traceparent: trace_context::received(headers),
     };
-    Ok(Sent { cause, random: rand::random() })
+    Ok(Sent { cause, roles: caller.roles.at(owner).collect(), random: rand::random() })
 }
 
 /// The id under which the log keeps a command. It can never be one that another sender, a reactor or an import makes, so nobody

@@ -1,11 +1,11 @@
 //! What can be told of forgetting people.
 
-use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
+use async_graphql::{Context, InputObject, Object, SimpleObject};
 use schema::people as said;
 use uuid::Uuid;
 use web::{
     command::{Outcome, mutate},
-    graphql::COMMAND,
+    graphql::{COMMAND, ForgettingGround, HoldReason},
 };
 
 use super::mutations::{RecordedPerson, WorkplaceInput};
@@ -128,30 +128,4 @@ impl From<said::ForgettingProposed> for ProposedForgetting {
     fn from(proposed: said::ForgettingProposed) -> Self {
         Self { ground: proposed.ground.into(), by: proposed.by }
     }
-}
-
-/// Why somebody is to be forgotten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "said::ForgettingGround")]
-pub enum ForgettingGround {
-    /// The time for which the record is kept is over.
-    RetentionOver,
-    /// The person asks for it (UK GDPR Art. 17).
-    ErasureRequest,
-    /// The record should never have been made.
-    RecordedInError,
-}
-
-/// Why somebody must not be forgotten yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "said::HoldReason")]
-pub enum HoldReason {
-    /// An investigation is under way.
-    Investigation,
-    /// A legal claim is made or expected.
-    LegalClaim,
-    /// The regulator asks.
-    Regulator,
-    /// The police or a court ask.
-    Police,
 }

@@ -23,7 +23,7 @@ pub(super) async fn write(connection: &mut PgConnection, found: &[Found<'_>]) ->
         return Ok(());
     }
     let pseudonyms = |whose: usize| {
-        found.iter().map(|found| found.record.pseudonyms(found.event.number)[whose]).collect::<Vec<Option<i64>>>()
+        found.iter().map(|found| found.record.pseudonyms(found.event.number)[whose].map(i64::from)).collect::<Vec<_>>()
     };
     let words = |of: fn(&Found<'_>) -> &'static str| found.iter().map(|found| of(found).to_owned()).collect::<Vec<_>>();
     sqlx::query!(

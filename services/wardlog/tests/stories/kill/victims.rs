@@ -100,6 +100,7 @@ impl Victims {
         let variables = [
             ("WARDLOG_LISTEN", listen.to_owned()),
             ("DATABASE_URL_GATEWAY", login(Role::Gateway)),
+            ("DATABASE_URL_REVIEWERS", login(Role::Reviewers)),
             ("DATABASE_URL_DIRECTORY", login(Role::Directory)),
             ("DATABASE_URL_FILTERING", login(Role::Filtering)),
             ("DATABASE_URL_PROJECTIONS", login(Role::Projections)),

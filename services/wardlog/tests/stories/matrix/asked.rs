@@ -67,6 +67,9 @@ pub const MUTATIONS: &[(&str, &str, &str)] = &[
     ("proposeNameForgetting", "", "ProposeNameForgettingInput"),
     ("confirmNameForgetting", "", "NameForgettingInput"),
     ("withdrawNameForgetting", "", "NameForgettingInput"),
+    ("placeNameHold", "", "PlaceNameHoldInput"),
+    ("liftNameHold", "", "NameForgettingInput"),
+    ("discloseName", "", "DiscloseNameInput"),
     ("discloseRecord", "", "DiscloseRecordInput"),
     ("readIdentities", "(STAFFING)", "ReadIdentitiesInput"),
     ("readIdentities", "(DATA_PROTECTION)", "ReadIdentitiesInput"),
@@ -228,13 +231,22 @@ fn apart_from_matters(mutation: &str, way: &str, place: &Place) -> Option<Value>
             filter().map(|(source, key)| json!({ "schoolId": school, "sourceId": source, "keyId": key }))?
         }
         "openFlaggedEvents" => {
-            filter().map(|_| json!({ "schoolId": school, "eventIds": [school], "purpose": "SAFEGUARDING" }))?
+            filter().map(|_| json!({ "schoolId": school, "eventIds": [place.flagged], "purpose": "SAFEGUARDING" }))?
         }
         "proposeNameForgetting" => {
-            filter().map(|_| json!({ "schoolId": school, "name": "0".repeat(16), "ground": "ERASURE_REQUEST" }))?
+            filter().map(|_| json!({ "schoolId": school, "name": place.pupil, "ground": "ERASURE_REQUEST" }))?
         }
-        "confirmNameForgetting" | "withdrawNameForgetting" => {
-            filter().map(|_| json!({ "schoolId": school, "name": "0".repeat(16) }))?
+        "confirmNameForgetting" | "withdrawNameForgetting" | "liftNameHold" => {
+            filter().map(|_| json!({ "schoolId": school, "name": place.pupil }))?
+        }
+        "placeNameHold" => {
+            filter().map(|_| json!({ "schoolId": school, "name": place.pupil, "reason": "REGULATOR" }))?
+        }
+        "discloseName" => {
+            let (name, known_by) = (&place.pupil, "PSEUDONYM");
+            let (from, to) = ("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");
+            filter()
+                .map(|_| json!({ "schoolId": school, "name": name, "knownBy": known_by, "from": from, "to": to }))?
         }
         "recordPerson" => json!({ "at": at, "category": "VOLUNTEER", "name": "One more" }),
         "amendPerson" => {

@@ -13,59 +13,11 @@ const SCIM: &str = include_str!("../../../../../schema/openapi/scim.json");
 /// The types whose every field decides for itself.
 const DECIDING: &[&str] = &["School", "Trust", "Mutation"];
 
-/// What is reached through those fields alone, and shown whole where they are shown.
-const SHOWN_WHOLE: &[&str] = &[
-    "CategoryFigures",
-    "Day",
-    "DayCategory",
-    "DisclosedDetail",
-    "DisclosedEntry",
-    "DisclosedRecord",
-    "DisclosedRecordOutcome",
-    "DslGap",
-    "Figures",
-    "FilterName",
-    "FilterNameOutcome",
-    "FlaggedEvent",
-    "FlaggedEventOpening",
-    "GivenRole",
-    "GivenRoleOutcome",
-    "HeldRole",
-    "IdentityReading",
-    "IngestKey",
-    "IssuedIngestKey",
-    "IssuedIngestKeyOutcome",
-    "MatterTaker",
-    "NameForgetting",
-    "NamedSubstitutes",
-    "NamedSubstitutesOutcome",
-    "OpenedEvent",
-    "OpenedEvents",
-    "OpenedEventsOutcome",
-    "Person",
-    "ProposedForgetting",
-    "Quarantined",
-    "ReadIdentities",
-    "ReadIdentitiesOutcome",
-    "RecordedPerson",
-    "RecordedPersonOutcome",
-    "Recusal",
-    "RecusedPerson",
-    "RecusedPersonOutcome",
-    "Refused",
-    "RegisteredSource",
-    "RegisteredSourceOutcome",
-    "RevokedIngestKey",
-    "RevokedIngestKeyOutcome",
-    "SchoolMonth",
-    "ShownPerson",
-    "Source",
-    "Substitutes",
-    "Unmapped",
-];
+/// How a line begins that says what a type has which is reached through those fields alone, and shown whole where they are shown.
+const WHOLE: &str = "whole ";
 
-/// What says of callers what they know: that they hold the roles which they hold.
-const OF_THE_CALLER: &[&str] = &["Viewer", "ViewerRole"];
+/// How a line begins that says what a door opens to.
+const DOOR_RULE: &str = "door ";
 
 /// How a line begins that says which mutations need a second factor.
 const SECOND_FACTOR: &str = "second-factor : ";
@@ -75,7 +27,8 @@ const SECOND_FACTOR: &str = "second-factor : ";
 pub fn expected(actors: &BTreeSet<String>) -> Expected {
     let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut expected = Expected::new();
-    for line in lines().filter(|line| !line.starts_with(SECOND_FACTOR)) {
+    let others = [SECOND_FACTOR, WHOLE, DOOR_RULE];
+    for line in lines().filter(|line| !others.iter().any(|other| line.starts_with(other))) {
         if let Some((name, roles)) = line.strip_prefix("who ").and_then(|group| group.split_once(" = ")) {
             groups.insert(name, roles.split(' ').collect());
             continue;
@@ -120,22 +73,38 @@ fn lines() -> impl Iterator<Item = &'static str> {
     RULES.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// The fields that decide, as `Type.field`. A type that is known neither as deciding nor as shown whole fails.
+/// What a door opens to: the route, the place whose it is, and whose key opens it.
+pub fn doors() -> BTreeSet<(String, String, String)> {
+    let rules = lines().filter_map(|line| line.strip_prefix(DOOR_RULE)).map(|line| {
+        let (routes, key) = line.split_once(" : ").unwrap_or_else(|| panic!("expected ` : ` in {line:?}"));
+        let (routes, place) = routes.split_once(" at ").unwrap_or_else(|| panic!("expected ` at ` in {line:?}"));
+        routes.split(", ").map(move |route| (route.to_owned(), place.to_owned(), key.to_owned()))
+    });
+    rules.flatten().collect()
+}
+
+/// What the rules say that a type has, which is shown whole.
+fn shown_whole() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    let types = lines().filter_map(|line| line.strip_prefix(WHOLE)?.split_once(" : "));
+    types.map(|(kind, fields)| (kind, fields.split(' ').collect())).collect()
+}
+
+/// The fields that decide, as `Type.field`. A type that is known neither as deciding nor as shown whole fails, and so does a field
+/// of one of these that no rule names.
 pub fn fields() -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+    let (mut found, mut whole) = (BTreeSet::new(), shown_whole());
     for (kind, body) in types() {
         if DECIDING.contains(&kind) {
             found.extend(names(body).map(|name| format!("{kind}.{name}")));
         } else if kind == "Query" {
             assert_eq!(names(body).collect::<Vec<_>>(), ["viewer", "trust", "school"], "another root needs its rules");
         } else {
-            let known = SHOWN_WHOLE.contains(&kind) || OF_THE_CALLER.contains(&kind);
-            assert!(
-                known,
-                "the type {kind} has no rule: say in access-rules.txt who sees its fields, or that it is shown whole"
-            );
+            let listed = whole.remove(kind).unwrap_or_default();
+            let there: BTreeSet<_> = names(body).collect();
+            assert_eq!(listed, there, "of the type {kind}, access-rules.txt does not say what is shown whole");
         }
     }
+    assert!(whole.is_empty(), "there are no such types: {whole:?}");
     found
 }
 

@@ -99,8 +99,9 @@ async fn who_is_known_by_the_address_is_taken_over_and_what_is_read_is_recorded(
     let readings = async {
         loop {
             let seen = town.ask(dsl, query, json!({ "id": ash })).await["school"].clone();
+            // Who was read was recorded before.
             if seen["identityReadings"] != json!([]) {
-                return seen;
+                return town.ask(dsl, query, json!({ "id": ash })).await["school"].clone();
             }
             tokio::task::yield_now().await;
         }

@@ -114,7 +114,9 @@ fn nowhere(other: &Place) -> Place {
         At::Trust(_) => At::Trust(TrustId::from(id())),
     };
     let filter = other.filter.as_ref().map(|_| (json!(id()), json!(id())));
-    Place { name: "nowhere", at, person: json!(id()), role: json!(id()), filter, key: None, matter: Value::Null }
+    let (flagged, pupil) = (json!(id()), json!(format!("{:016x}", rand::random::<u64>())));
+    let (person, role, matter) = (json!(id()), json!(id()), Value::Null);
+    Place { name: "nowhere", at, person, role, filter, key: None, flagged, pupil, matter }
 }
 
 /// A probe of each mutation of which the two places make a pair.

@@ -53,6 +53,7 @@ impl Apart {
         apart.run(Role::Directory, "directory", scim, database, &directory).await;
         let listens = [
             ("WARDLOG_INTERNAL_LISTEN", gateway_inside),
+            ("DATABASE_URL_REVIEWERS", url(database, Role::Reviewers)),
             ("WARDLOG_SERVICES", format!("directory={directory_url},filtering={filtering_url}")),
             ("WARDLOG_ISSUERS", issuers),
         ];

@@ -82,7 +82,8 @@ impl<'t> Asker<'t> {
     async fn ask(&self, Document { query, variables, .. }: &Document, alike: &mut Alike) -> Asked {
         let request = self.town.client.post(self.town.gateway("/graphql")).bearer_auth(&self.token);
         let answer = alike.answer(request.json(&json!({ "query": query, "variables": variables }))).await;
-        (format!("{query} with {variables}"), answer)
+        // The pseudonyms of the two towns' pupils are others.
+        (format!("{query} with {}", alike.value("", variables.clone())), answer)
     }
 }
 
@@ -116,6 +117,7 @@ pub async fn other_doors(told: &Told<'_>, world: &World) -> Vec<Asked> {
 fn place_of(told: &Told<'_>, world: &World, secret: &Value) -> Place {
     let beside = &told.places[world.secret.place];
     let (mut person, mut role, mut filter) = (beside.person.clone(), beside.role.clone(), beside.filter.clone());
+    let (flagged, pupil) = (beside.flagged.clone(), beside.pupil.clone());
     let mut matter = Value::Null;
     match world.secret.act {
         Act::Record => person = secret["personId"].clone(),
@@ -125,7 +127,7 @@ fn place_of(told: &Told<'_>, world: &World, secret: &Value) -> Place {
         Act::Recuse => matter = secret["matterId"].clone(),
         _ => {}
     }
-    Place { name: "with-its-ids", at: beside.at, person, role, filter, key: None, matter }
+    Place { name: "with-its-ids", at: beside.at, person, role, filter, key: None, flagged, pupil, matter }
 }
 
 /// What differs between any two answers stands for itself: it is numbered as it first comes.

@@ -51,6 +51,8 @@ impl<'t> Told<'t> {
             role: json!(ABSENT),
             filter: None,
             key: None,
+            flagged: json!(ABSENT),
+            pupil: json!("0".repeat(16)),
             matter: Value::Null,
         };
         let places = [("school", at_places[0]), ("sibling", at_places[1]), ("trust", at_places[2])].map(place);
@@ -103,6 +105,12 @@ impl<'t> Told<'t> {
     /// What happens in both worlds is referred to by later steps; a secret is not.
     async fn happens(&mut self, step: Step, id: &str) {
         let done = self.does(step, id).await;
+        if step.act == Act::Send && self.flagged[step.place].is_null() {
+            let flagged = self.first_flagged(step.place).await;
+            let place = &mut self.places[step.place];
+            (place.flagged, place.pupil) = (flagged["id"].clone(), flagged["user"].clone());
+            self.flagged[step.place] = flagged;
+        }
         let place = &mut self.places[step.place];
         match step.act {
             Act::Record if !done.is_null() => {
@@ -114,9 +122,6 @@ impl<'t> Told<'t> {
             Act::Issue if place.key.is_none() => {
                 catch_up(&self.town.records.projections, &DirectoryView).await.unwrap();
                 place.key = done["key"].as_str().map(str::to_owned);
-            }
-            Act::Send if self.flagged[step.place].is_null() => {
-                self.flagged[step.place] = self.first_flagged(step.place).await;
             }
             _ => {}
         }
@@ -158,6 +163,20 @@ impl<'t> Told<'t> {
             Act::ProposeName => {
                 let name = &self.flagged[place]["user"];
                 ("proposeNameForgetting", "name", at_school(json!({ "name": name, "ground": "ERASURE_REQUEST" })))
+            }
+            Act::HoldName => {
+                let name = &self.flagged[place]["user"];
+                ("placeNameHold", "name", at_school(json!({ "name": name, "reason": "POLICE" })))
+            }
+            Act::DiscloseName => {
+                let (name, hour) = (&self.flagged[place]["user"], TimeDelta::hours(1));
+                let time = json!({ "from": self.at - hour, "to": self.at + hour });
+                let of = with(json!({ "name": name, "knownBy": "PSEUDONYM" }), time);
+                ("discloseName", "requests { host }", at_school(of))
+            }
+            Act::Substitute => {
+                let people = [&self.people[place][person]];
+                ("nameSubstitutes", "role", json!({ "at": at.input(), "role": "DPO", "personIds": people }))
             }
         };
         let outcome = places::tell(self.town, at, name, done, id, input).await;

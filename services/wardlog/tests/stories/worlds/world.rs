@@ -28,6 +28,9 @@ pub enum Act {
     Send,
     Open,
     ProposeName,
+    HoldName,
+    DiscloseName,
+    Substitute,
     Recuse,
 }
 
@@ -57,7 +60,7 @@ pub struct World {
 }
 
 impl Act {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Record,
         Self::Amend,
         Self::Link,
@@ -73,6 +76,9 @@ impl Act {
         Self::Send,
         Self::Open,
         Self::ProposeName,
+        Self::HoldName,
+        Self::DiscloseName,
+        Self::Substitute,
         Self::Recuse,
     ];
 
@@ -82,7 +88,16 @@ impl Act {
 
     /// Whether it is of a filter or of what one sent: of a school alone.
     pub const fn is_of_filters(self) -> bool {
-        matches!(self, Self::Register | Self::Issue | Self::Send | Self::Open | Self::ProposeName)
+        matches!(
+            self,
+            Self::Register
+                | Self::Issue
+                | Self::Send
+                | Self::Open
+                | Self::ProposeName
+                | Self::HoldName
+                | Self::DiscloseName
+        )
     }
 }
 

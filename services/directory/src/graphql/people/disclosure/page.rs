@@ -1,6 +1,7 @@
 //! What is held about somebody, for them to read.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
+use web::page::rights;
 
 use super::{Concern, DisclosedDetail, DisclosedEntry, DisclosedRecord};
 
@@ -18,35 +19,19 @@ pub(super) fn page(record: &DisclosedRecord) -> String {
         let entries = record.entries.iter().filter(|entry| entry.concern == concern);
         (heading, entries.collect::<Vec<_>>())
     });
-    let page = html! {
-        (DOCTYPE)
-        html lang="en-GB" {
-            head {
-                meta charset="utf-8";
-                title { "What is held about you" }
-            }
-            body {
-                h1 { "What is held about you" }
-                p { "Put together on " (record.made_at.format("%-d %B %Y at %H:%M UTC")) " for the person recorded as " (record.person_id) "." }
-                @for (heading, entries) in parts.iter().filter(|(_, entries)| !entries.is_empty()) {
-                    h2 { (heading) }
-                    (table(entries))
-                }
-                p {
-                    "What was done for a matter that is kept from some, such as a concern about a member of staff, is never listed \
-                     here, whether or not there is one: ask for it, and somebody decides."
-                }
-                h2 { "What you may ask for" }
-                p {
-                    "Your record is kept until six years after you leave, and longer only while there is a reason in law. You may \
-                     ask for what is wrong to be put right, for it to be erased or its use restricted, and you may object to its \
-                     use (UK GDPR Articles 16 to 18 and 21). If you are not content with the answer you may complain to the \
-                     Information Commissioner's Office (Article 77)."
-                }
-            }
+    let body = html! {
+        p { "Put together on " (record.made_at.format("%-d %B %Y at %H:%M UTC")) " for the person recorded as " (record.person_id) "." }
+        @for (heading, entries) in parts.iter().filter(|(_, entries)| !entries.is_empty()) {
+            h2 { (heading) }
+            (table(entries))
         }
+        p {
+            "What was done for a matter that is kept from some, such as a concern about a member of staff, is never listed \
+             here, whether or not there is one: ask for it, and somebody decides."
+        }
+        (rights("Your record is kept until six years after you leave, and longer only while there is a reason in law."))
     };
-    page.into_string()
+    web::page::page("What is held about you", &body)
 }
 
 fn table(entries: &[&DisclosedEntry]) -> Markup {
