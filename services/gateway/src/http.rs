@@ -5,12 +5,10 @@ mod body;
 mod reply;
 mod variables;
 
-use std::time::Instant;
-
 use ::web::{
-    ErrorCode, Problem, bearer, clock, graphql::Correlation, problem::method_not_allowed, read_token::ReadTokens,
+    Calling, ErrorCode, Problem, clock, graphql::Correlation, problem::method_not_allowed, read_token::ReadTokens,
 };
-use access::{Caller, Roles, Verifier};
+use access::{Roles, Verifier};
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Data, Payload, ServiceConfig},
@@ -23,7 +21,7 @@ pub use body::MAX_BODY_BYTES;
 /// The request's extension that holds the token of a command which the answer must show.
 const AFTER: &str = "after";
 
-/// Mounts `/graphql`. A resolver finds the [`access::Caller`] in its context.
+/// Mounts `/graphql`. A resolver finds the [`access::Caller`] in its context, and the [`Calling`] that tells who they are later on.
 ///
 /// What can be told from the headers is told before the body is read, and the token first.
 pub fn routes<Q, M>(
@@ -59,11 +57,14 @@ where
     Q: ObjectType + 'static,
     M: ObjectType + 'static,
 {
-    let caller = caller(&request, &verifier, &roles).await?;
+    let calling = Calling::new(request.headers(), &verifier, &roles)?;
+    calling.now().await?;
     body::check_kind(request.headers())?;
     let media_type = accept::negotiate(&request)?;
     let body = body::read(request.headers(), payload).await?;
-    let mut request = body::parse(&body)?.data(caller).data(Correlation(clock::ordered_id()));
+    // Whoever it was when the body began to come may be nobody any more.
+    let caller = calling.now().await?;
+    let mut request = body::parse(&body)?.data(caller).data(calling).data(Correlation(clock::ordered_id()));
     if let Some(after) = after(&mut request, &tokens)? {
         request = request.data(after);
     }
@@ -72,20 +73,6 @@ where
         Err(error) => Response::from_errors(vec![error]),
     };
     Ok(reply::reply(response, media_type))
-}
-
-/// Who asks, and in which roles: by their token, or by what is recorded of them.
-async fn caller(request: &HttpRequest, verifier: &Verifier, roles: &Roles) -> Result<Caller, Problem> {
-    let now = clock::now();
-    let mut caller = bearer::caller(request.headers(), verifier, now).await?;
-    if verifier.asks_the_record(&caller) {
-        let held = roles.of(&caller, schema::london_day(now), Instant::now()).await;
-        caller.roles = held.map_err(|error| {
-            tracing::error!(%error, "the caller's roles cannot be read");
-            Problem::new(ErrorCode::Unavailable).retry_after(1)
-        })?;
-    }
-    Ok(caller)
 }
 
 /// What the answer must show, if the request says so.

@@ -16,11 +16,15 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
 
 /// Who is calling. Whatever is wrong with the token, the answer is the same; our log has the fact.
 pub async fn caller(headers: &HeaderMap, verifier: &Verifier, now: DateTime<Utc>) -> Result<Caller, Problem> {
-    let refused = || Problem::new(ErrorCode::Unauthenticated);
-    let token = token(headers).ok_or_else(refused)?;
+    let token = token(headers).ok_or_else(|| Problem::new(ErrorCode::Unauthenticated))?;
+    verified(token, verifier, now).await
+}
+
+/// Whose token it is.
+pub(crate) async fn verified(token: &str, verifier: &Verifier, now: DateTime<Utc>) -> Result<Caller, Problem> {
     verifier.verify(token, now).await.map_err(|error| {
         tracing::info!(reason = %error, "token refused");
-        refused()
+        Problem::new(ErrorCode::Unauthenticated)
     })
 }
 

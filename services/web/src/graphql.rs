@@ -5,7 +5,7 @@ mod words;
 use async_graphql::{Error, ErrorExtensions};
 use uuid::Uuid;
 
-use crate::ErrorCode;
+use crate::{ErrorCode, Problem};
 pub use words::{ForgettingGround, HoldReason, StaffRole};
 
 /// What a mutation costs, in the price of a document: few fit into one.
@@ -30,6 +30,12 @@ pub fn unavailable(message: impl Into<String>) -> Error {
 pub fn internal(error: &sqlx::Error) -> Error {
     tracing::error!(%error, "a query failed");
     unavailable("the answer cannot be had at the moment")
+}
+
+/// What refused the whole request would have refused this too.
+pub fn problem(problem: &Problem) -> Error {
+    let code = problem.code();
+    with_code(code.title().to_owned(), code.graphql())
 }
 
 /// The views that the query reads have not come as far as its token.

@@ -3,6 +3,7 @@
 //! A listener is `App::new().wrap(from_fn(problem::complete)).wrap(from_fn(requests::trace))` and its routes.
 
 pub mod bearer;
+mod calling;
 pub mod clock;
 pub mod command;
 pub mod graphql;
@@ -15,4 +16,5 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod trace_context;
 
+pub use calling::Calling;
 pub use problem::{ErrorCode, Problem};

@@ -67,7 +67,14 @@ impl Scim {
     }
 }
 
-/// The body, of which nothing was read before it was known whose it is.
+/// Whose request it is, and its body, of which nothing was read before that was known. It is asked again once the body is there:
+/// the key may have been revoked while it came.
+async fn told<'s>(scim: &'s Scim, request: &HttpRequest, payload: Payload) -> Result<(Caller<'s>, Value), ScimError> {
+    scim.caller(request).await?;
+    let body = body(request, payload).await?;
+    Ok((scim.caller(request).await?, body))
+}
+
 async fn body(request: &HttpRequest, payload: Payload) -> Result<Value, ScimError> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();

@@ -136,6 +136,8 @@ async fn receive(
     let ticket =
         door.admission.admit(source.source, request::needs(headers, encoding)?, Instant::now()).map_err(busy)?;
     let wire = request::read(payload).await?;
+    // The key may have been revoked while the body came.
+    let source = door.source(headers).await?;
     let body = body::inflate(&wire, encoding).map_err(refused)?;
     let sender = Sender {
         school: source.school,

@@ -1,5 +1,7 @@
 //! The request's body: bounded, of the one kind that is read, and well formed.
 
+use std::time::Duration;
+
 use ::web::{ErrorCode, Problem};
 use actix_web::{
     http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap},
@@ -12,6 +14,9 @@ use serde_json::{Map, Value};
 
 /// The largest body that is read.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// A body that takes longer to arrive is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A GraphQL-over-HTTP request; members of other names are ignored, as the specification asks.
 #[derive(Deserialize)]
@@ -43,8 +48,11 @@ pub(super) async fn read(headers: &HeaderMap, payload: Payload) -> Result<Bytes,
     if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
         return Err(too_large());
     }
-    let body = payload.to_bytes_limited(MAX_BODY_BYTES).await.map_err(|_| too_large())?;
-    body.map_err(|_| Problem::new(ErrorCode::BadRequest).detail("expected the body to arrive whole"))
+    let cut_short =
+        || Problem::new(ErrorCode::BadRequest).detail("expected the body to arrive whole, within 10 seconds");
+    let read = tokio::time::timeout(PATIENCE, payload.to_bytes_limited(MAX_BODY_BYTES));
+    let body = read.await.map_err(|_| cut_short())?.map_err(|_| too_large())?;
+    body.map_err(|_| cut_short())
 }
 
 /// The request that the body holds. A list of requests is refused: batches would go round the limits of one.

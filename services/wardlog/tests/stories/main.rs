@@ -16,6 +16,7 @@ mod key_service;
 mod kill;
 mod matrix;
 mod operator;
+mod parked;
 mod people;
 mod places;
 mod process;

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
-use access::Caller;
 use async_graphql::{Context, Object, OutputType, TypeName};
 use schema::CommandId;
 
 use super::{Client, Command, Refused, client::Answer, endpoint::LONGEST_ID};
-use crate::graphql::{self, Correlation, bad_input};
+use crate::{
+    Calling,
+    graphql::{self, Correlation, bad_input},
+};
 
 /// What became of a command: done, or refused by a rule.
 #[derive(Debug)]
@@ -53,9 +55,11 @@ pub async fn mutate<C: Command, T: From<C::Answer>>(
 ) -> async_graphql::Result<Option<Outcome<T>>> {
     let id = CommandId::try_from(id).ok().filter(|id| id.as_str().len() <= LONGEST_ID);
     let id = id.ok_or_else(|| bad_input("commandId", "expected 1 to 100 visible ASCII characters"))?;
-    let (client, caller) = (context.data::<Client>()?, context.data::<Caller>()?);
+    let client = context.data::<Client>()?;
+    // What this document told before may have taken its time, and the caller's roles may have ended in it.
+    let caller = context.data::<Calling>()?.now().await.map_err(|refused| graphql::problem(&refused))?;
     let Correlation(correlation) = *context.data()?;
-    match client.send(caller, &id, correlation, &command).await {
+    match client.send(&caller, &id, correlation, &command).await {
         Ok(Answer::Done { answer, token }) => Ok(Some(Outcome { done: Some(answer.into()), refused: None, token })),
         Ok(Answer::Refused(why)) => Ok(Some(Outcome { done: None, refused: Some(why), token: None })),
         Err(none) => Err(graphql::unavailable(none.to_string())),

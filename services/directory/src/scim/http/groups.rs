@@ -8,7 +8,7 @@ use actix_web::{
 use super::{
     Scim, answer,
     answer::{Patch, Query},
-    body,
+    told,
 };
 use crate::scim::{
     error::{ErrorBody, ScimError},
@@ -49,8 +49,7 @@ pub(super) async fn create(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
-    let caller = scim.caller(&request).await?;
-    let body = body(&request, payload).await?;
+    let (caller, body) = told(&scim, &request, payload).await?;
     Err(caller.create_group(&body))
 }
 
@@ -89,8 +88,7 @@ pub(super) async fn replace(
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
-    let caller = scim.caller(&request).await?;
-    let body = body(&request, payload).await?;
+    let (caller, body) = told(&scim, &request, payload).await?;
     Ok(answer::whole(&caller.replace_group(&id, &body).await?))
 }
 
@@ -113,8 +111,7 @@ pub(super) async fn change(
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
-    let caller = scim.caller(&request).await?;
-    let body = body(&request, payload).await?;
+    let (caller, body) = told(&scim, &request, payload).await?;
     caller.change_group(&id, body).await?;
     Ok(answer::done())
 }

@@ -9,7 +9,7 @@ use schema::AccountId;
 use super::{
     Scim, answer,
     answer::{Patch, Query},
-    body,
+    told,
 };
 use crate::scim::{
     error::{ErrorBody, ScimError},
@@ -50,8 +50,8 @@ pub(super) async fn create(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
-    let caller = scim.caller(&request).await?;
-    let user = caller.create_user(body(&request, payload).await?).await?;
+    let (caller, body) = told(&scim, &request, payload).await?;
+    let user = caller.create_user(body).await?;
     Ok(answer::created(user.location(), &user))
 }
 
@@ -90,8 +90,7 @@ pub(super) async fn replace(
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
-    let caller = scim.caller(&request).await?;
-    let body = body(&request, payload).await?;
+    let (caller, body) = told(&scim, &request, payload).await?;
     Ok(answer::whole(&caller.replace_user(account(&id)?, body).await?))
 }
 
@@ -114,8 +113,7 @@ pub(super) async fn change(
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
-    let caller = scim.caller(&request).await?;
-    let body = body(&request, payload).await?;
+    let (caller, body) = told(&scim, &request, payload).await?;
     caller.change_user(account(&id)?, body).await?;
     Ok(answer::done())
 }
