@@ -241,14 +241,37 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                       WHERE k.matter_id = r.matter_id AND k.login = p_login)
 $$;
 
+-- Whether two logins may be one person's: they are known as the same person's, or one of them let the other in, be it by others
+-- that they had let in before.
+CREATE FUNCTION published.may_be_one(p_one text, p_other text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE let_in (login, by) AS (
+        VALUES (p_one, p_one), (p_other, p_other)
+        UNION
+        SELECT i.login, l.linked_by FROM let_in i JOIN directory.known_login l ON l.login = i.by
+    )
+    SELECT p_one = p_other
+        OR EXISTS (SELECT FROM let_in i WHERE (i.login, i.by) IN ((p_one, p_other), (p_other, p_one)))
+        OR EXISTS (SELECT FROM directory.known_login one JOIN directory.known_login other USING (person_id)
+                   WHERE one.login = p_one AND other.login = p_other)
+$$;
+
+-- Whether a login was linked to anybody after an instant, and to nobody before.
+CREATE FUNCTION published.is_new_since(p_login text, p_instant timestamptz) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(min(l.linked_at) > p_instant, false) FROM directory.known_login l WHERE l.login = p_login
+$$;
+
 -- Whether the view knows that whoever has a login is recused from a matter.
 CREATE FUNCTION published.is_recused(p_owner uuid, p_matter uuid, p_login text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM directory.recused_login(p_owner) k WHERE k.matter_id = p_matter AND k.login = p_login)
 $$;
-REVOKE ALL ON FUNCTION directory.recused_login, published.known_matters, published.is_recused FROM PUBLIC;
+REVOKE ALL ON FUNCTION directory.recused_login, published.known_matters, published.is_recused, published.may_be_one,
+    published.is_new_since FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION published.known_matters TO wardlog_gateway, wardlog_reviewers;
-GRANT EXECUTE ON FUNCTION published.is_recused TO wardlog_directory, wardlog_filtering;
+GRANT EXECUTE ON FUNCTION published.is_recused, published.may_be_one, published.is_new_since
+    TO wardlog_directory, wardlog_filtering;
 GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap,
     directory.identity_reading, directory.recusal, directory.substitutes TO wardlog_gateway;
 GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.identity_reading, directory.recusal,

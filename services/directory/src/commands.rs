@@ -13,8 +13,9 @@ mod staffing;
 use chrono::{DateTime, NaiveDate, Utc};
 use eventlog::{Cause, CommandError, Done, Origin, Owner, Stream, execute};
 pub(crate) use schema::people::person_stream;
-use schema::{SchoolId, TrustId, Urn, directory::SchoolEvent};
-use sqlx::PgPool;
+use schema::{PersonId, SchoolId, TrustId, Urn, directory::SchoolEvent};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use crate::{
     domain::{
@@ -103,4 +104,19 @@ pub(crate) fn school_stream(school: SchoolId) -> Stream {
 /// The stream of the roles held at a school or trust.
 pub(crate) fn staffing_stream(owner: Owner) -> Stream {
     Stream { owner, name: format!("staffing-{}", owner.id()) }
+}
+
+/// Held until the transaction ends by whoever says that a person leaves, and by whoever gives them a role: each asks what the
+/// other says, in another stream.
+async fn lock_person(connection: &mut PgConnection, person: PersonId) -> Result<(), sqlx::Error> {
+    let number = lock("Wardlog 2026 locks of people", person.into());
+    sqlx::query!("SELECT pg_advisory_xact_lock($1)", number).fetch_one(connection).await.map(drop)
+}
+
+/// The number of a lock: another for each purpose, and than any that is locked for its keys, which may be in the same database.
+fn lock(purpose: &'static str, of: Uuid) -> i64 {
+    let mut hash = blake3::Hasher::new_derive_key(purpose);
+    let mut number = [0; 8];
+    hash.update(of.as_bytes()).finalize_xof().fill(&mut number);
+    i64::from_le_bytes(number)
 }

@@ -84,6 +84,9 @@ pub enum CommandError<R: fmt::Debug + fmt::Display> {
     /// The aggregate's rules refuse it.
     #[error("{0}")]
     Refused(R),
+    /// There is no such record, or none that the sender may know of.
+    #[error("there is no such record")]
+    Unknown,
     /// Others kept changing the same stream; nothing was recorded.
     #[error("others are changing the same record: try again")]
     Contended,

@@ -12,6 +12,7 @@ pub mod page;
 pub mod problem;
 pub mod read_token;
 pub mod requests;
+pub mod second;
 pub mod shutdown;
 pub mod telemetry;
 pub mod trace_context;

@@ -12,6 +12,7 @@ use vault::VaultError;
 use web::command::{Command, Given, Refusal, Rule, unsealed};
 
 use super::{
+    lock,
     people::{identity, key, seal},
     person_stream,
 };
@@ -132,7 +133,8 @@ impl Command for Provision {
 
     /// Whoever provisions at the same place waits here: two accounts of one user name would each find the name free.
     async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
-        sqlx::query!("SELECT pg_advisory_xact_lock($1)", lock(given.owner)).fetch_one(&mut *connection).await?;
+        let number = lock("Wardlog 2026 locks of those who provision", given.owner.id());
+        sqlx::query!("SELECT pg_advisory_xact_lock($1)", number).fetch_one(&mut *connection).await?;
         let accounts = Accounts::load(connection, given.owner).await?;
         let own = self.account.map(|(account, _)| account);
         let named = accounts.named(&given.means.vault, Field::UserName, &self.known_as.user_name).await;
@@ -157,14 +159,6 @@ impl Command for Provision {
             _ => Err(CommandError::CommandIdReused),
         }
     }
-}
-
-/// Of a place; another number than any that is locked for its keys, which may be in the same database.
-fn lock(owner: Owner) -> i64 {
-    let mut hash = blake3::Hasher::new_derive_key("Wardlog 2026 locks of those who provision");
-    let mut number = [0; 8];
-    hash.update(owner.id().as_bytes()).finalize_xof().fill(&mut number);
-    i64::from_le_bytes(number)
 }
 
 impl Command for Deprovision {

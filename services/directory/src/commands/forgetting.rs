@@ -1,6 +1,6 @@
 //! Forgetting somebody: two people decide it, and the key of who it was is destroyed for ever.
 
-use eventlog::{Aggregate, CommandError, Done, Owner};
+use eventlog::{Aggregate, CommandError, Done, Owner, Stored};
 use schema::{
     PersonId, london_day,
     people::{ForgettingGround, HoldReason, PersonEvent},
@@ -8,7 +8,10 @@ use schema::{
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use vault::{Vault, VaultError};
-use web::command::{Command, Given, unsealed};
+use web::{
+    command::{Command, Given, unsealed},
+    second,
+};
 
 use super::{people::PersonRefusal, person_stream};
 use crate::{
@@ -126,12 +129,14 @@ impl Command for ConfirmForgetting {
         let stream = person_stream(self.person);
         let events = eventlog::load::<PersonEvent>(&mut *connection, given.owner, &stream).await?;
         let Person::Known(known) = Person::after(events.iter().map(|stored| &stored.event)) else { return Ok(()) };
-        match known.forgetting.proposed {
-            Some(proposed) if self.are_one(given, connection, &proposed.by).await? => {
-                Err(CommandError::Refused(PersonError::OneAlone.into()))
-            }
-            Some(_) | None => Ok(()),
+        let Some(proposed) = known.forgetting.proposed else { return Ok(()) };
+        let is_it = |stored: &&Stored<PersonEvent>| matches!(stored.event, PersonEvent::ForgettingProposed(_));
+        let proposed_at = events.iter().rev().find(is_it).map_or(given.at, |stored| stored.recorded_at);
+        let may_agree = second::may_agree(&mut *connection, &given.actor, (&proposed.by, proposed_at)).await?;
+        if !may_agree || self.are_one(given, connection, &proposed.by).await? {
+            return Err(CommandError::Refused(PersonError::OneAlone.into()));
         }
+        Ok(())
     }
 
     /// Destroys the key: what the events say must become so. Cut short here, it is done by [`destroy_left_over`].

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use eventlog::{Aggregate, CommandError, Done, Owner};
 use schema::{
-    PersonId, Sealed,
+    PersonId, Sealed, london_day,
     people::{Identity, LoginName, PersonAmended, PersonCategory, PersonEvent, PersonRecorded, StaffingEvent},
 };
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use vault::{DataKey, Found, Place, VaultError};
 use web::command::{Command, Given, Refusal, Rule, unsealed};
 
-use super::{person_stream, staffing_stream};
+use super::{lock_person, person_stream, staffing_stream};
 use crate::{
     domain::{
         email::Email,
@@ -230,11 +230,12 @@ impl Command for RecordLeaving {
         person_stream(self.person)
     }
 
-    async fn ask(&self, _: &Given) -> Result<PersonCommand, Error> {
-        Ok(PersonCommand::Leave(self.on))
+    async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
+        Ok(PersonCommand::Leave { on: self.on, today: london_day(given.at) })
     }
 
     async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
+        lock_person(connection, self.person).await?;
         let mut places = vec![given.owner];
         if let Workplace::Trust(trust) = self.at {
             let schools = schools_of(&mut *connection, trust).await?;

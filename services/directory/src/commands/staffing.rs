@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use web::command::{Command, Given, Refusal, Rule};
 
-use super::{person_stream, staffing_stream};
+use super::{lock_person, person_stream, staffing_stream};
 use crate::{
     domain::{
         person::{Known, Person},
@@ -115,10 +115,11 @@ impl Command for Appoint {
     async fn ask(&self, given: &Given) -> Result<StaffingCommand, Error> {
         let Self { at, person, role, from, to, succeeds } = *self;
         let appointed = Appointed { appointment: given.id.into(), person, role, from, to };
-        Ok(StaffingCommand::Appoint { site: at.site(), appointed, succeeds })
+        Ok(StaffingCommand::Appoint { site: at.site(), today: london_day(given.at), appointed, succeeds })
     }
 
     async fn check(&self, _: &Given, connection: &mut PgConnection) -> Result<(), Error> {
+        lock_person(connection, self.person).await?;
         let found = recorded_at(connection, self.at, self.person, Some(self.from)).await?;
         let (_, known) = found.ok_or(CommandError::Refused(StaffingRefusal::PersonUnknown))?;
         match known.left {

@@ -71,7 +71,12 @@ pub enum PersonCommand {
     /// Let nobody log in as this person by a name.
     UnlinkLogin(LoginName),
     /// Say when the person leaves.
-    Leave(NaiveDate),
+    Leave {
+        /// The first day on which they are no longer there.
+        on: NaiveDate,
+        /// The day on which it is said.
+        today: NaiveDate,
+    },
     /// Say whether the person is to be forgotten.
     Forget(ForgettingCommand),
 }
@@ -116,7 +121,9 @@ pub enum PersonError {
     #[error("the person has another account")]
     AccountIsAnother,
     /// It takes two.
-    #[error("whoever proposed it cannot confirm it, and nobody decides about themselves")]
+    #[error(
+        "it takes another person: not whoever proposed it, nor whom it is about, nor somebody whom one of them let in"
+    )]
     OneAlone,
 }
 
@@ -136,7 +143,13 @@ impl Aggregate for Person {
             }
             (Self::Unknown | Self::Forgotten, _) => Err(PersonError::NotRecorded),
             (Self::Known(_), PersonCommand::Record(_)) => Err(PersonError::Recorded),
-            (Self::Known(Known { left: Some(left), .. }), PersonCommand::Leave(on)) if on == left => Ok(vec![]),
+            (Self::Known(Known { left: Some(left), .. }), PersonCommand::Leave { on, .. }) if on == left => Ok(vec![]),
+            // What ended with it does not begin again: no login lets them in.
+            (Self::Known(Known { left: Some(left), .. }), PersonCommand::Leave { on, today })
+                if left <= today && left < on =>
+            {
+                Err(PersonError::HasLeft)
+            }
             (
                 Self::Known(Known { left: Some(_), .. }),
                 PersonCommand::Amend(_) | PersonCommand::Provision(..) | PersonCommand::LinkLogin(..),
@@ -153,7 +166,7 @@ impl Aggregate for Person {
             }
             (Self::Known(known), PersonCommand::LinkLogin(login, _)) => known.link(login),
             (Self::Known(known), PersonCommand::UnlinkLogin(login)) => known.unlink(login),
-            (Self::Known(_), PersonCommand::Leave(on)) => Ok(vec![PersonEvent::Left(PersonLeft { on: *on })]),
+            (Self::Known(_), PersonCommand::Leave { on, .. }) => Ok(vec![PersonEvent::Left(PersonLeft { on: *on })]),
             (Self::Known(known), PersonCommand::Forget(command)) if known.ever_logged_in_as(&command.by) => {
                 Err(PersonError::OneAlone)
             }

@@ -34,6 +34,8 @@ pub enum StaffingCommand {
     Appoint {
         /// Where.
         site: Site,
+        /// The day on which it is said.
+        today: NaiveDate,
         /// Who, what, and when.
         appointed: Appointed,
         /// End the role of whoever alone can hold it, when the new holder begins: there is no day between them.
@@ -90,13 +92,17 @@ impl Aggregate for Staffing {
     type Error = StaffingError;
 
     fn decide(&self, command: &StaffingCommand) -> Result<Vec<StaffingEvent>, StaffingError> {
-        let mut events = match command {
-            StaffingCommand::Appoint { site, appointed, succeeds } => self.appoint(*site, appointed, *succeeds)?,
-            StaffingCommand::End(ended) => self.end(ended)?,
-            StaffingCommand::NameSubstitutes { site, named } => self.name_substitutes(*site, named)?,
+        let (mut events, begins) = match command {
+            StaffingCommand::Appoint { site, today, appointed, succeeds } => {
+                (self.appoint(*site, appointed, *succeeds)?, (*site == Site::School).then_some(*today))
+            }
+            StaffingCommand::End(ended) => (self.end(ended)?, None),
+            StaffingCommand::NameSubstitutes { site, named } => (self.name_substitutes(*site, named)?, None),
         };
         let after = events.iter().fold(self.clone(), Self::evolve);
-        let gaps = gaps(&after.appointments);
+        // Whoever is the first to be given a role there begins the days of which each has a DSL or is told of.
+        let since = self.since().or(begins).into_iter().chain(after.since()).min();
+        let gaps = since.map(|since| gaps(&after.appointments, since)).unwrap_or_default();
         let closed = self.gaps.iter().filter(|gap| !gaps.contains(gap));
         events.extend(closed.map(|gap| StaffingEvent::DslGapClosed(*gap)));
         let found = gaps.iter().filter(|gap| !self.gaps.contains(gap));
@@ -181,6 +187,12 @@ impl Staffing {
         if known == named.people { Ok(vec![]) } else { Ok(vec![StaffingEvent::SubstitutesNamed(named.clone())]) }
     }
 
+    /// From which day on each has a DSL, or is told of as one that has none; none while nobody was given a role.
+    fn since(&self) -> Option<NaiveDate> {
+        let first = dsls(&self.appointments).map(|dsl| dsl.from).min();
+        self.gaps.first().map(|gap| gap.from).into_iter().chain(first).min()
+    }
+
     fn given(&self, appointment: AppointmentId) -> Option<&Appointed> {
         self.appointments.iter().find(|given| given.appointment == appointment)
     }
@@ -199,13 +211,17 @@ fn overlap(a: &Appointed, b: &Appointed) -> bool {
     is_held(a) && is_held(b) && begins_before_it_ends(a, b) && begins_before_it_ends(b, a)
 }
 
-/// The days without a DSL since the first one began, in order. A DSL whose role ended before it began was never there.
-fn gaps(appointments: &[Appointed]) -> Vec<DslGap> {
-    let is_held = |one: &&Appointed| one.role == StaffRole::Dsl && one.to.is_none_or(|to| one.from < to);
-    let mut held: Vec<_> = appointments.iter().filter(is_held).map(|one| (one.from, one.to)).collect();
+/// The DSLs there were and will be. One whose role ended before it began was never there.
+fn dsls(appointments: &[Appointed]) -> impl Iterator<Item = &Appointed> {
+    appointments.iter().filter(|one| one.role == StaffRole::Dsl && one.to.is_none_or(|to| one.from < to))
+}
+
+/// The days without a DSL from a day on, in order.
+fn gaps(appointments: &[Appointed], since: NaiveDate) -> Vec<DslGap> {
+    let mut held: Vec<_> = dsls(appointments).map(|one| (one.from, one.to)).collect();
     held.sort_unstable();
-    let ends = held.iter().filter_map(|(_, to)| *to);
-    let begins = held.iter().skip(1).map(|(from, _)| Some(*from)).chain([None]);
+    let ends = [since].into_iter().chain(held.iter().filter_map(|(_, to)| *to));
+    let begins = held.iter().map(|(from, _)| Some(*from)).chain([None]);
     ends.zip(begins).filter(|(end, begin)| Some(*end) != *begin).map(|(from, to)| DslGap { from, to }).collect()
 }
 

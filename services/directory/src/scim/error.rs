@@ -122,6 +122,7 @@ impl ScimError {
                 None => Self::not_found(),
                 Some(rule) => Self::refused(rule.reason, rule.field, &refusal),
             },
+            CommandError::Unknown => Self::not_found(),
             CommandError::Contended | CommandError::CommandIdReused => Self::unavailable(),
             CommandError::Unreadable(error) => error.into(),
             CommandError::Unprepared(error) => {

@@ -165,7 +165,8 @@ impl Caller<'_> {
             let given = Appoint { at: self.at, person: known.person, role, from: today, to, succeeds };
             let appointment = Uuid::from_u128(n as u128).into();
             let appointed = Appointed { appointment, person: known.person, role, from: today, to };
-            staffing = decided(staffing, &StaffingCommand::Appoint { site: self.at.site(), appointed, succeeds })?;
+            staffing =
+                decided(staffing, &StaffingCommand::Appoint { site: self.at.site(), today, appointed, succeeds })?;
             plan.given.push(given);
         }
         Ok(plan)

@@ -8,7 +8,7 @@ use directory::{
     commands::{
         AmendPerson, Appoint, ChangeLogin, ConfirmForgetting, DiscloseRecord, EndAppointment, PersonRefusal,
         ProposeForgetting, ReadIdentities, ReadingRefusal, RecordLeaving, RecordPerson, RecusalRefusal, Recuse, Shown,
-        StaffingRefusal, destroy_left_over, leave_trust,
+        StaffingRefusal, WithdrawForgetting, destroy_left_over, leave_trust,
     },
     domain::{
         name::Name,
@@ -593,4 +593,67 @@ async fn two_logins_of_one_person_are_not_two_people() {
         assert_eq!(confirm(n).await.unwrap_err().to_string(), alone.to_string(), "{n}");
     }
     assert_eq!(confirm(4).await.unwrap().answer, gone);
+}
+
+/// R276: nobody makes the second person themselves: by letting them in, or once it was proposed.
+#[tokio::test]
+async fn whoever_was_let_in_by_the_other_or_since_is_no_second_person() {
+    let room = Staffroom::new().await;
+    let (gone, at) = (room.record("Zoë Quillfeather").await, room.at());
+    room.tell_at(at, "left", RecordLeaving { at, person: gone, on: day(0) }).await.unwrap();
+    let login = |n: u8| LoginName::try_from(format!("{n:032x}")).unwrap();
+    let sent = |n: u8, id: &str| Sent::new(Cause { actor: String::from(login(n)), ..because(id) });
+    let (means, later) = (room.house.means(), now() + TimeDelta::days(400));
+    // By the first, the second is let in, and the third by the second; the fourth and the fifth by somebody else.
+    let let_in = async |by: u8, n: u8| {
+        let person = room.record(&"I".repeat(usize::from(n) + 30)).await;
+        let link = ChangeLogin { at, person, login: login(n), linked: true };
+        carry_out(&means, at.owner(), link, sent(by, &format!("link-{n}")), now()).await.unwrap();
+        room.house.catch_up().await;
+    };
+    for (by, n) in [(9, 1), (1, 2), (2, 3), (9, 4)] {
+        let_in(by, n).await;
+    }
+    let alone = CommandError::Refused(PersonRefusal::Person(PersonError::OneAlone)).to_string();
+    let propose = async |n: u8| {
+        let command = ProposeForgetting { at, person: gone, ground: ForgettingGround::ErasureRequest };
+        carry_out(&means, at.owner(), command, sent(n, &format!("p-{n}")), later).await.unwrap();
+    };
+    let confirm = async |n: u8| {
+        let command = ConfirmForgetting { at, person: gone };
+        carry_out(&means, at.owner(), command, sent(n, &format!("c-{n}")), later).await.map(|done| done.answer)
+    };
+    propose(3).await;
+    for n in [1, 2, 9] {
+        assert_eq!(confirm(n).await.unwrap_err().to_string(), alone, "{n} let the third in, or let in who did");
+    }
+    let withdraw = WithdrawForgetting { at, person: gone };
+    carry_out(&means, at.owner(), withdraw, sent(4, "w-4"), later).await.unwrap();
+    propose(1).await;
+    let_in(8, 5).await;
+    for n in [2, 3, 5] {
+        assert_eq!(confirm(n).await.unwrap_err().to_string(), alone, "{n} was let in by the first, or since");
+    }
+    assert_eq!(confirm(4).await.unwrap(), gone);
+}
+
+/// R013: who leaves and who is given the DSL's role are two streams, and neither is decided without the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_given_the_dsls_role_while_they_are_said_to_leave() {
+    let room = Staffroom::new().await;
+    let at = room.at();
+    for n in 0..20 {
+        let person = room.record(&"I".repeat(n + 30)).await;
+        let appointed = Appoint { at, person, role: StaffRole::Dsl, from: day(0), to: None, succeeds: false };
+        let (left, given) = (format!("left-{n}"), format!("given-{n}"));
+        let (left, given) = tokio::join!(
+            room.tell_at(at, &left, RecordLeaving { at, person, on: day(30) }),
+            room.tell_at(at, &given, appointed)
+        );
+        assert!(left.is_ok() != given.is_ok(), "{n}: one of both");
+        if let Ok(given) = given {
+            let ended = EndAppointment { at, appointment: given.answer, to: day(0) };
+            room.tell_at(at, &format!("ended-{n}"), ended).await.unwrap();
+        }
+    }
 }

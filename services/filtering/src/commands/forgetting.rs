@@ -10,7 +10,10 @@ use schema::{
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use vault::{Vault, VaultError};
-use web::command::{Command, Given, Refusal, Rule, unsealed};
+use web::{
+    command::{Command, Given, Refusal, Rule, unsealed},
+    second,
+};
 
 use super::SERVICE;
 use crate::{
@@ -167,12 +170,13 @@ impl Command for ConfirmForgetting {
     async fn check(&self, given: &Given, connection: &mut PgConnection) -> Result<(), Error> {
         let (owner, stream) = (given.owner, self.of.stream());
         let events = eventlog::load::<PseudonymEvent>(&mut *connection, owner, &stream).await?;
-        match Pseudonym::after(events.iter().map(|stored| &stored.event)) {
-            Pseudonym::Known(Some(proposed)) if are_one(connection, &proposed.by, &given.actor).await? => {
-                Err(CommandError::Refused(PseudonymError::OneAlone.into()))
-            }
-            Pseudonym::Known(_) | Pseudonym::Held(_) | Pseudonym::Forgotten => Ok(()),
+        let state = Pseudonym::after(events.iter().map(|stored| &stored.event));
+        if let (Pseudonym::Known(Some(proposed)), Some(last)) = (state, events.last())
+            && !second::may_agree(connection, &given.actor, (&proposed.by, last.recorded_at)).await?
+        {
+            return Err(CommandError::Refused(PseudonymError::OneAlone.into()));
         }
+        Ok(())
     }
 
     /// Destroys what the events say is destroyed. Cut short here, it is done by [`destroy_left_over`].
@@ -275,18 +279,6 @@ impl Command for LiftHold {
             _ => Err(CommandError::CommandIdReused),
         }
     }
-}
-
-/// Whether two logins are one person's, as far as anybody has linked them.
-async fn are_one(connection: &mut PgConnection, one: &str, other: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM published.known_login_v1 one JOIN published.known_login_v1 other USING (person_id)
-                          WHERE one.login = $1 AND other.login = $2) AS "are_one!""#,
-        one,
-        other,
-    )
-    .fetch_one(connection)
-    .await
 }
 
 /// Destroys what is left of names that are forgotten, such as those whose forgetting was cut short or that a restored backup

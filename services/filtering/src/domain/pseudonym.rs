@@ -69,7 +69,7 @@ pub enum PseudonymError {
     #[error("it is on hold for another reason")]
     HeldOtherwise,
     /// Nobody forgets anybody alone.
-    #[error("expected somebody else than whoever proposed it")]
+    #[error("it takes another person: not whoever proposed it, nor somebody whom one of them let in")]
     OneAlone,
 }
 

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use access::{HeldRole, HeldRoles, Scopes, tenant};
 use database::{Role, connect};
+use directory::domain::workplace::Workplace;
 use eventlog::Owner;
+use reqwest::Method;
 use schema::{SchoolId, people::LoginName};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -267,4 +269,80 @@ async fn whoever_was_never_linked_to_anybody_is_shown_no_matter_and_does_nothing
     places::known(town, at).await;
     assert_eq!(seen().await, [1, 1]);
     assert!(read("r-4").await["done"].is_object());
+}
+
+/// R130: no later grant restores what was taken, and none that the recused make themselves, to themselves as somebody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_let_in_by_somebody_recused_is_recused_too() {
+    let concern = Concern::new().await;
+    let at = concern.at();
+    let lets_in = async |by: &str, subject: &str| {
+        let input = json!({ "at": at, "category": "EMPLOYEE", "name": "Somebody Else" });
+        let person = concern.told(by, RECORD, &format!("{subject}-1"), input).await["done"]["personId"].clone();
+        let login = json!({ "at": at, "personId": person, "issuer": STAFF, "subject": subject });
+        concern.told(by, LOGIN, &format!("{subject}-2"), login).await;
+        let role = json!({ "at": at, "personId": person, "role": "DEPUTY_DSL", "from": "2026-09-01" });
+        let given = concern.told(by, GIVE, &format!("{subject}-3"), role).await;
+        assert!(given["done"]["roleId"].is_string(), "{given}");
+        concern.seen(subject, &given["token"]).await;
+    };
+    lets_in("head", "assistant").await;
+    let recused = concern.recuse("deputy", "r-1", &concern.head, &Value::Null).await;
+    let matter = &recused["done"]["matterId"];
+    lets_in("head", "head-as-another").await;
+    lets_in("head-as-another", "head-as-a-third").await;
+    lets_in("deputy", "new-deputy").await;
+    let done = concern.read("deputy", "r-2", matter).await;
+    for (who, may_know) in
+        [("assistant", true), ("new-deputy", true), ("head-as-another", false), ("head-as-a-third", false)]
+    {
+        let seen = concern.seen(who, &done["token"]).await;
+        let listed = ["recusals", "identityReadings"]
+            .map(|list| seen[list].as_array().unwrap().iter().any(|one| one["matterId"] == *matter));
+        assert_eq!(listed, [may_know; 2], "{who}");
+        let read = concern.read(who, &format!("r-{who}"), matter).await;
+        assert_eq!(read["done"].is_object(), may_know, "{who}: {read}");
+    }
+}
+
+/// R130: whoever comes back is recorded anew, and recused as they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_back_by_the_same_account_is_recused_as_before() {
+    let concern = Concern::new().await;
+    let (town, at) = (&concern.town, concern.at());
+    let (_, key) = town.records.scim_key(Workplace::School(concern.school)).await;
+    let scim = async |method: Method, path: &str, body: Value| {
+        let request = town.client.request(method, town.scim(path)).bearer_auth(&key);
+        let request = request.header("Content-Type", "application/scim+json").body(body.to_string());
+        request.send().await.unwrap()
+    };
+    let user = json!({ "userName": "zoe@ash.example", "active": true, "name": { "formatted": "Zoe" } });
+    let made: Value = scim(Method::POST, "/Users", user).await.json().await.unwrap();
+    let path = format!("/Users/{}", made["id"].as_str().unwrap());
+    let active = async |is: bool| {
+        let body = json!({ "Operations": [{ "op": "Replace", "path": "active", "value": is }] });
+        assert_eq!(scim(Method::PATCH, &path, body).await.status(), 204);
+    };
+    let comes_in = async |person: &Value, subject: &str| {
+        let login = json!({ "at": at, "personId": person, "issuer": STAFF, "subject": subject });
+        concern.told("deputy", LOGIN, &format!("{subject}-1"), login).await;
+        let role = json!({ "at": at, "personId": person, "role": "DEPUTY_DSL", "from": "2026-09-01" });
+        let given = concern.told("deputy", GIVE, &format!("{subject}-2"), role).await;
+        assert!(given["done"]["roleId"].is_string(), "{given}");
+        concern.seen(subject, &given["token"]).await
+    };
+    let before = made["id"].clone();
+    comes_in(&before, "zoe").await;
+    let matter = concern.recuse("deputy", "r-1", &before, &Value::Null).await["done"]["matterId"].clone();
+    active(false).await;
+    active(true).await;
+    let done = concern.read("deputy", "r-2", &matter).await;
+    let known = concern.seen("deputy", &done["token"]).await["people"].as_array().unwrap().clone();
+    let others = [&before, &concern.head, &concern.deputy, &concern.chair];
+    let again = known.into_iter().find(|person| !others.contains(&&person["id"])).unwrap()["id"].clone();
+    let seen = comes_in(&again, "zoe-again").await;
+    let of_it = ["recusals", "identityReadings"]
+        .map(|list| seen[list].as_array().unwrap().iter().filter(|one| one["matterId"] == matter).count());
+    assert_eq!(of_it, [0, 0]);
+    assert_eq!(concern.read("zoe-again", "r-3", &matter).await["refused"]["reason"], "NOT_FOUND");
 }

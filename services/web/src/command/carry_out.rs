@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::recusal;
 use chrono::{DateTime, Utc};
 use eventlog::{Cause, CommandError, Origin, Owner, Position, Stream, execute_if};
 use schema::people::StaffRole;
@@ -67,7 +68,15 @@ pub async fn carry_out<C: Command>(
     let done = execute_if::<C::Record, C::Refusal>(&means.pool, stream, asked, at, Origin::Sender(sent.cause), {
         move |connection| {
             let (command, given) = checked.clone();
-            Box::pin(async move { command.check(&given, connection).await })
+            Box::pin(async move {
+                // Whoever was recused since the sender was let through is recused.
+                if let Some(matter) = command.matter()
+                    && !recusal::is_free(&mut *connection, owner, matter, &given.actor).await?
+                {
+                    return Err(CommandError::Unknown);
+                }
+                command.check(&given, connection).await
+            })
         }
     })
     .await?;

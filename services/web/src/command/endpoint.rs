@@ -126,6 +126,7 @@ fn problem<R: Refusal>(error: CommandError<R>) -> Problem {
                 },
             ),
         },
+        CommandError::Unknown => not_found(),
         CommandError::CommandIdReused => refused(ErrorCode::Conflict, &Refused::command_id_reused()),
         CommandError::Contended => refused(ErrorCode::Conflict, &Refused::contended()),
         CommandError::Unreadable(error) => {

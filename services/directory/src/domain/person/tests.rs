@@ -34,6 +34,10 @@ fn left() -> PersonEvent {
     PersonEvent::Left(PersonLeft { on: day("2027-07-31") })
 }
 
+fn leave(on: &str, today: &str) -> PersonCommand {
+    PersonCommand::Leave { on: day(on), today: day(today) }
+}
+
 fn link(n: u8) -> PersonCommand {
     PersonCommand::LinkLogin(login(n), "somebody else".to_owned())
 }
@@ -52,7 +56,7 @@ fn of_somebody_unknown_nothing_is_said() {
         PersonCommand::Amend(amended()),
         link(1),
         PersonCommand::UnlinkLogin(login(1)),
-        PersonCommand::Leave(day("2027-07-31")),
+        leave("2027-07-31", "2026-09-01"),
     ] {
         assert_eq!(Person::Unknown.decide(&command), Err(PersonError::NotRecorded));
     }
@@ -95,10 +99,21 @@ fn of_somebody_who_left_only_the_day_can_be_said_otherwise_and_a_login_taken() {
     let person = Person::after(&[recorded(), linked(1), left()]);
     assert_eq!(person.decide(&PersonCommand::Amend(amended())), Err(PersonError::HasLeft));
     assert_eq!(person.decide(&link(2)), Err(PersonError::HasLeft));
-    assert_eq!(person.decide(&PersonCommand::Leave(day("2027-07-31"))), Ok(vec![]));
+    assert_eq!(person.decide(&leave("2027-07-31", "2026-09-01")), Ok(vec![]));
     let earlier = PersonEvent::Left(PersonLeft { on: day("2027-06-30") });
-    assert_eq!(person.decide(&PersonCommand::Leave(day("2027-06-30"))), Ok(vec![earlier]));
+    assert_eq!(person.decide(&leave("2027-06-30", "2026-09-01")), Ok(vec![earlier]));
     assert!(person.decide(&PersonCommand::UnlinkLogin(login(1))).is_ok());
+}
+
+/// A login of whoever has left lets nobody in again because a later day is said.
+#[test]
+fn who_has_left_is_not_said_to_leave_later() {
+    let person = Person::after(&[recorded(), linked(1), left()]);
+    assert!(person.decide(&leave("2027-08-31", "2027-07-30")).is_ok(), "the day has not come");
+    for today in ["2027-07-31", "2027-08-01"] {
+        assert_eq!(person.decide(&leave("2027-08-31", today)), Err(PersonError::HasLeft));
+        assert!(person.decide(&leave("2027-07-30", today)).is_ok());
+    }
 }
 
 fn proposed(ground: ForgettingGround, by: &str) -> PersonEvent {

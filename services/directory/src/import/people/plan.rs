@@ -72,9 +72,11 @@ impl Plan {
                 }
             };
             if let Some((role, from)) = row.role {
-                plan.role(at, &mut staffing, who, (role, from), row.line);
+                plan.role((at, today), &mut staffing, who, (role, from), row.line);
             }
         }
+        // A DSL first: no day is told of as one without.
+        plan.given.sort_by_key(|(_, given)| given.role != StaffRole::Dsl);
         let named: BTreeSet<_> = seen.keys().collect();
         plan.absent = there.keys().filter(|address| !named.contains(address)).count();
         plan.refused.sort_by_key(|refused| refused.line);
@@ -108,7 +110,7 @@ impl Plan {
     /// By the same rules that will decide; a role that the person holds on that day is theirs already.
     fn role(
         &mut self,
-        at: Workplace,
+        (at, today): (Workplace, NaiveDate),
         staffing: &mut Staffing,
         who: Who,
         (role, from): (StaffRole, NaiveDate),
@@ -125,7 +127,8 @@ impl Plan {
         if staffing.appointments.iter().any(same) {
             return;
         }
-        let command = StaffingCommand::Appoint { site: at.site(), appointed: appointed.clone(), succeeds: false };
+        let command =
+            StaffingCommand::Appoint { site: at.site(), today, appointed: appointed.clone(), succeeds: false };
         match staffing.decide(&command) {
             Ok(events) => {
                 *staffing = events.iter().fold(std::mem::take(staffing), Staffing::evolve);
@@ -179,7 +182,8 @@ mod tests {
         ];
         let plan = plan(vec![], Staffing::default(), rows);
         assert_eq!((plan.new.len(), plan.amended.len(), plan.refused.len()), (2, 0, 0));
-        assert_eq!(plan.given.iter().map(|(who, _)| *who).collect::<Vec<_>>(), [Who::New(0), Who::New(0)]);
+        let given: Vec<_> = plan.given.iter().map(|(who, given)| (*who, given.role)).collect();
+        assert_eq!(given, [(Who::New(0), StaffRole::Dsl), (Who::New(0), StaffRole::Headteacher)], "a DSL first");
     }
 
     #[test]
