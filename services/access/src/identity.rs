@@ -18,7 +18,7 @@ use reqwest::redirect;
 
 pub use config::{ConfigError, IssuerConfig, JwksUrl, KeySource, SecondFactor, SignatureAlgorithm};
 pub use error::TokenError;
-pub use key_cache::{FETCH_TIMEOUT, MAX_KEYS_AGE, REFETCH_INTERVAL};
+pub use key_cache::{FETCH_TIMEOUT, MAX_KEYS_AGE, MAX_UNRENEWED, REFETCH_INTERVAL};
 pub use token::MAX_TOKEN_BYTES;
 
 use crate::{Caller, IssuerName, exchange};

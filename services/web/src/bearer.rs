@@ -1,6 +1,6 @@
 //! Bearer tokens in requests (RFC 6750, section 2.1).
 
-use access::{Caller, Verifier};
+use access::{Caller, TokenError, Verifier};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use chrono::{DateTime, Utc};
 
@@ -14,7 +14,8 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// Who is calling. Whatever is wrong with the token, the answer is the same; our log has the fact.
+/// Who is calling. Whatever is wrong with the token, the answer is the same; our log has the fact. While the issuer's keys cannot
+/// be had, nobody knows whether anything is.
 pub async fn caller(headers: &HeaderMap, verifier: &Verifier, now: DateTime<Utc>) -> Result<Caller, Problem> {
     let token = token(headers).ok_or_else(|| Problem::new(ErrorCode::Unauthenticated))?;
     verified(token, verifier, now).await
@@ -24,7 +25,11 @@ pub async fn caller(headers: &HeaderMap, verifier: &Verifier, now: DateTime<Utc>
 pub(crate) async fn verified(token: &str, verifier: &Verifier, now: DateTime<Utc>) -> Result<Caller, Problem> {
     verifier.verify(token, now).await.map_err(|error| {
         tracing::info!(reason = %error, "token refused");
-        Problem::new(ErrorCode::Unauthenticated)
+        match error {
+            // It may be a good one.
+            TokenError::KeysUnavailable => Problem::new(ErrorCode::Unavailable).retry_after(2),
+            _ => Problem::new(ErrorCode::Unauthenticated),
+        }
     })
 }
 

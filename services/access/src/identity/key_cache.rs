@@ -1,4 +1,5 @@
-//! An issuer's keys as last fetched. What callers send cannot make us fetch more often than the interval.
+//! An issuer's keys as last fetched. What callers send cannot make us fetch more often than the interval; whoever shows a key that
+//! was not known then waits until it is asked for again, for the issuer may have begun to use it since.
 
 use std::{
     path::Path,
@@ -9,15 +10,25 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::DecodingKey;
 use reqwest::{Client, Url};
-use tokio::{io::AsyncReadExt, sync::Mutex, sync::OwnedMutexGuard, task::JoinHandle};
+use tokio::{
+    io::AsyncReadExt,
+    sync::{Mutex, OwnedMutexGuard, Semaphore},
+    task::JoinHandle,
+};
 
 use super::{KeySource, SignatureAlgorithm, TokenError, keys::KeySet};
 
 /// The least time between two fetches from one issuer, successful or not.
-pub const REFETCH_INTERVAL: TimeDelta = TimeDelta::seconds(10);
+pub const REFETCH_INTERVAL: TimeDelta = TimeDelta::seconds(2);
+
+/// How many callers wait for keys at once; the next one is asked to come again.
+const WAITING: usize = 1_000;
 
 /// Keys older than this are fetched anew on their next use, so that a withdrawn key ends.
 pub const MAX_KEYS_AGE: TimeDelta = TimeDelta::minutes(5);
+
+/// Keys older than this are not believed any more, though they cannot be fetched anew.
+pub const MAX_UNRENEWED: TimeDelta = TimeDelta::hours(1);
 
 /// A fetch that takes longer has failed.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +42,7 @@ pub(super) struct KeyCache {
     current: RwLock<Option<Arc<Fetched>>>,
     /// When a fetch was last begun; the lock is held while one is under way.
     begun: Arc<Mutex<Option<DateTime<Utc>>>>,
+    waiting: Semaphore,
 }
 
 #[derive(Debug)]
@@ -53,10 +65,10 @@ enum FetchError {
 
 impl KeyCache {
     pub(super) fn new(source: KeySource, client: Client) -> Self {
-        Self { source, client, current: RwLock::new(None), begun: Arc::default() }
+        Self { source, client, current: RwLock::new(None), begun: Arc::default(), waiting: Semaphore::new(WAITING) }
     }
 
-    /// The key of this name and type, fetching anew (within the interval) when the name is unknown.
+    /// The key of this name and type, fetched anew when the name is unknown.
     pub(super) async fn find(
         self: &Arc<Self>,
         key_id: &str,
@@ -64,18 +76,21 @@ impl KeyCache {
         now: DateTime<Utc>,
     ) -> Result<DecodingKey, TokenError> {
         if let Some(fetched) = self.current()
+            && now - fetched.at <= MAX_UNRENEWED
             && let Some(key) = fetched.keys.find(key_id, algorithm)?
         {
             if now - fetched.at > MAX_KEYS_AGE
                 && let Ok(begun) = Arc::clone(&self.begun).try_lock_owned()
+                && begun.is_none_or(|last| now - last >= REFETCH_INTERVAL)
             {
-                self.fetch_unless_recent(begun, now);
+                self.begin(begun, now);
             }
             return Ok(key);
         }
+        let _waits = self.waiting.try_acquire().map_err(|_| TokenError::KeysUnavailable)?;
         self.fetch(now).await;
-        let fetched = self.current().ok_or(TokenError::KeysUnavailable)?;
-        fetched.keys.find(key_id, algorithm)?.ok_or(TokenError::UnknownKey)
+        let fetched = self.current().filter(|fetched| now - fetched.at <= MAX_UNRENEWED);
+        fetched.ok_or(TokenError::KeysUnavailable)?.keys.find(key_id, algorithm)?.ok_or(TokenError::UnknownKey)
     }
 
     /// Fetches if nothing was fetched yet; whether there is something now.
@@ -90,28 +105,32 @@ impl KeyCache {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for the fetch under way, or for one of its own.
-    async fn fetch(self: &Arc<Self>, now: DateTime<Utc>) {
+    /// Waits for a fetch that began no earlier than `now`: one under way, or one of its own once the interval is over.
+    async fn fetch(self: &Arc<Self>, mut now: DateTime<Utc>) {
         let begun = Arc::clone(&self.begun).lock_owned().await;
-        if let Some(fetch) = self.fetch_unless_recent(begun, now)
-            && fetch.await.is_err()
-        {
+        // A clock that was put back says nothing of what was first.
+        if let Some(last) = begun.filter(|last| (now - *last).abs() < REFETCH_INTERVAL) {
+            if last >= now {
+                return;
+            }
+            let ends = last + REFETCH_INTERVAL;
+            tokio::time::sleep((ends - now).to_std().unwrap_or_default()).await;
+            now = ends;
+        }
+        if self.begin(begun, now).await.is_err() {
             tracing::error!("fetching an issuer's keys ended abnormally");
         }
     }
 
     /// The fetch runs on a task of its own: a caller that goes away must not be able to stop it for the others.
-    fn fetch_unless_recent(
+    fn begin(
         self: &Arc<Self>,
         mut begun: OwnedMutexGuard<Option<DateTime<Utc>>>,
         now: DateTime<Utc>,
-    ) -> Option<JoinHandle<()>> {
-        if begun.is_some_and(|last| (now - last).abs() < REFETCH_INTERVAL) {
-            return None;
-        }
+    ) -> JoinHandle<()> {
         *begun = Some(now);
         let cache = Arc::clone(self);
-        Some(tokio::spawn(async move {
+        tokio::spawn(async move {
             match cache.source.fetch(&cache.client).await {
                 Ok(keys) => {
                     let fetched = Some(Arc::new(Fetched { keys, at: now }));
@@ -120,7 +139,7 @@ impl KeyCache {
                 Err(error) => tracing::warn!(%error, "keeping the issuer's keys as they are"),
             }
             drop(begun);
-        }))
+        })
     }
 }
 
