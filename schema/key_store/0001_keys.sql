@@ -38,6 +38,19 @@ CREATE TABLE keys.data_key (
     PRIMARY KEY (context, owner_id, key_id)
 );
 
+-- The versions under which an owner's keys are.
+CREATE INDEX ON keys.data_key (context, owner_id, version) WHERE wrapped IS NOT NULL;
+
+-- Keys that are lost for good: an operator says so, and nobody waits for a dump any more that has them.
+CREATE TABLE keys.given_up (
+    context      text NOT NULL,
+    owner_id     uuid NOT NULL,
+    key_id       uuid NOT NULL,
+    given_up_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (context, owner_id, key_id)
+);
+GRANT SELECT, INSERT ON keys.given_up TO wardlog_directory, wardlog_filtering;
+
 -- The newest versions that are known of an owner's wrapping key: `announced` before it is made, `used` when it wraps a key.
 -- By them a store is told that is older than the wrapping keys, or wrapping keys that are older than the store.
 CREATE TABLE keys.wrapping_key (
@@ -63,7 +76,7 @@ DECLARE
     t text;
     one text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['data_key', 'wrapping_key', 'wrapping'] LOOP
+    FOREACH t IN ARRAY ARRAY['data_key', 'given_up', 'wrapping_key', 'wrapping'] LOOP
         EXECUTE format('ALTER TABLE keys.%I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE keys.%I FORCE ROW LEVEL SECURITY', t);
         FOREACH one IN ARRAY ARRAY['directory', 'filtering'] LOOP

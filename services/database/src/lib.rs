@@ -9,5 +9,5 @@ mod transact;
 
 pub use logins::Logins;
 pub use migrate::{MIGRATIONS, migrate, migrate_key_store, pending};
-pub use pool::{Role, connect, connect_to_generation};
+pub use pool::{Role, connect, connect_to_generation, connect_to_keys};
 pub use transact::{read_with, rehearse, transact};

@@ -71,7 +71,14 @@ impl Role {
 ///
 /// The role is the session's default, so that `RESET ROLE` leads back to it and not to the login.
 pub async fn connect(database: &PgConnectOptions, role: Role, max: u32) -> Result<PgPool, sqlx::Error> {
-    pool(database, role, max, "").await
+    let limits = Limits { lock: role.lock_timeout(), idle_in_transaction: role.idle_in_transaction() };
+    pool(database, role, max, ("", limits)).await
+}
+
+/// The same to the key store. Nobody waits for long there for whoever wraps a school's keys anew, who may have very many and to
+/// wait for whoever else wraps them.
+pub async fn connect_to_keys(database: &PgConnectOptions, role: Role, max: u32) -> Result<PgPool, sqlx::Error> {
+    pool(database, role, max, ("", Limits { lock: "3s", idle_in_transaction: "10min" })).await
 }
 
 /// A pool of the projections' whose views' tables are those of the schema `generation`, before those that are shown.
@@ -80,21 +87,29 @@ pub async fn connect_to_generation(
     generation: &str,
     max: u32,
 ) -> Result<PgPool, sqlx::Error> {
-    pool(database, Role::Projections, max, &format!("{generation},")).await
+    let role = Role::Projections;
+    let limits = Limits { lock: role.lock_timeout(), idle_in_transaction: role.idle_in_transaction() };
+    pool(database, role, max, (&format!("{generation},"), limits)).await
+}
+
+/// How long PostgreSQL lets somebody wait.
+struct Limits {
+    lock: &'static str,
+    idle_in_transaction: &'static str,
 }
 
 async fn pool(
     database: &PgConnectOptions,
     role: Role,
     max: u32,
-    before_the_shown: &str,
+    (before_the_shown, limits): (&str, Limits),
 ) -> Result<PgPool, sqlx::Error> {
     let options = database.clone().application_name(role.as_str()).options([
         ("role", role.as_str()),
         // A projection names its tables alone, so that it can fill another generation of them; everyone else says which.
         ("search_path", &format!("{before_the_shown}directory,filtering")),
-        ("idle_in_transaction_session_timeout", role.idle_in_transaction()),
-        ("lock_timeout", role.lock_timeout()),
+        ("idle_in_transaction_session_timeout", limits.idle_in_transaction),
+        ("lock_timeout", limits.lock),
         ("statement_timeout", "60s"),
         // Whatever the server's defaults are: whoever waited for a lock reads what was committed meanwhile, and what is
         // committed is on the disk.

@@ -11,6 +11,7 @@ pub mod domain;
 pub mod graphql;
 pub mod http;
 pub mod import;
+pub mod keys;
 mod known;
 pub mod scim;
 pub mod views;

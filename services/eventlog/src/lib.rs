@@ -32,5 +32,5 @@ pub use project::{Projection, ProjectionError, Start, catch_up, has_reached, run
 pub use react::{Reacting, Reactor};
 pub use rebuild::{Difference, Filled, Rebuild, RebuildError, go_back};
 pub use stop::{SkipError, Stop, skip, stops};
-pub use stream::{Stored, StreamError, load, load_as_of, load_each, load_family};
+pub use stream::{Stored, StreamError, load, load_as_of, load_each, load_family, streams_with};
 pub use wake::Wake;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use schema::{DecodeError, DomainEvent};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{Offset, Owner, Partition, Position};
 
@@ -117,4 +118,22 @@ async fn several<E: DomainEvent>(
         loaded.entry(row.stream).or_default().push(event);
     }
     Ok(loaded)
+}
+
+/// The streams that have an event of one type and none of another, of one owner or of all; each with its owner's id.
+pub async fn streams_with(
+    connection: &mut PgConnection,
+    owner: Option<Owner>,
+    (with, without): (&str, &str),
+) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "SELECT e.owner_id, e.stream FROM log.event e
+         WHERE e.type = $2 AND ($1::uuid IS NULL OR e.owner_id = $1)
+           AND NOT EXISTS (SELECT FROM log.event o
+                           WHERE o.partition = e.partition AND o.stream = e.stream AND o.owner_id = e.owner_id AND o.type = $3)",
+        owner.map(Owner::id),
+        with,
+        without,
+    );
+    Ok(rows.fetch_all(connection).await?.into_iter().map(|row| (row.owner_id, row.stream)).collect())
 }

@@ -15,6 +15,7 @@ mod host;
 pub mod http;
 mod ingest;
 mod json;
+pub mod keys;
 mod opener;
 mod pseudonym;
 pub mod record;

@@ -63,7 +63,7 @@ impl Pseudonyms {
         let hashes: Vec<[u8; 32]> = names.iter().map(|(kind, name)| name_hash(key, *kind, name)).collect();
         let believed = |hash: &[u8; 32]| {
             let (pseudonym, asked) = self.cache.get(&(school, *hash))?;
-            (now - asked < BELIEVED).then_some(pseudonym)
+            ((now - asked).abs() < BELIEVED).then_some(pseudonym)
         };
         let mut pseudonyms: Vec<Option<PseudonymId>> = hashes.iter().map(believed).collect();
         if pseudonyms.contains(&None) {

@@ -63,7 +63,7 @@ impl Sealing {
     ) -> Result<HashMap<DataKeyId, Arc<DataKey>>, VaultError> {
         let cached = |id: &DataKeyId| {
             let known = self.cache.get(&(school, *id))?;
-            (now - known.at < BELIEVED).then_some((*id, known.key))
+            ((now - known.at).abs() < BELIEVED).then_some((*id, known.key))
         };
         let mut keys: HashMap<DataKeyId, Option<Arc<DataKey>>> = ids.iter().filter_map(cached).collect();
         let unseen: Vec<DataKeyId> = ids.iter().copied().filter(|id| !keys.contains_key(id)).collect();

@@ -14,21 +14,49 @@ use uuid::Uuid;
 
 use crate::{
     Vault, VaultError,
-    holder::Holder,
+    holder::{Holder, Versions},
+    lacking::{ids, lacking},
     own_wrapping::tell_changes,
     store::{Store, columns},
     wrapping::{WrappedKey, Wrapping, ended},
 };
 
 impl Vault {
-    /// Destroys the keys of these ids, for ever and wherever they were copied to. How many there were to destroy.
+    /// Destroys the keys of the ids `gone`, for ever and wherever they were copied to. How many there were to destroy.
     ///
-    /// Whoever asked may go meanwhile; what a crash cut short is finished by asking again, and what is finished costs a look.
-    pub async fn destroy(&self, owner: Uuid, ids: &[DataKeyId]) -> Result<u64, VaultError> {
+    /// The others are wrapped anew, and what wrapped them is destroyed: a store that lacks one of `kept`, which the records
+    /// name, is not the newest, and nothing is destroyed. Whoever asked may go meanwhile; what a crash cut short is finished by
+    /// asking again.
+    pub async fn destroy(&self, owner: Uuid, gone: &[DataKeyId], kept: &[DataKeyId]) -> Result<u64, VaultError> {
         let store = Arc::clone(self.store()?);
-        let (of, ids) = (Holder { context: store.context, owner }, ids.iter().copied().map(Uuid::from).collect());
-        ended(tokio::spawn(async move { store.destroy(of, ids).await }).await)
+        let of = Holder { context: store.context, owner };
+        let asked = Asked { gone: ids(gone), kept: ids(kept) };
+        ended(tokio::spawn(async move { store.destroy(of, asked).await }).await)
     }
+
+    /// Whether destroying the keys of these ids would find anything to do. It keeps nobody waiting.
+    pub async fn has_left(&self, owner: Uuid, gone: &[DataKeyId]) -> Result<bool, VaultError> {
+        let store = Arc::clone(self.store()?);
+        let (of, gone, wrapping) = (Holder { context: store.context, owner }, ids(gone), store.wrapping.clone());
+        let _turn = store.turns.take(owner).await;
+        transact(&store.pool, move |connection| {
+            Box::pin(async move {
+                of.lock_shared(connection).await?;
+                let Wrapped { newest_to_go, oldest_to_stay, .. } = wrapped(connection, of, &gone).await?;
+                let versions = of.wrapping_key(connection, &wrapping).await?.versions;
+                let needs = |versions: Versions| oldest_to_stay.unwrap_or(versions.newest);
+                Ok(newest_to_go.is_some() || versions.is_some_and(|versions| needs(versions) > versions.oldest))
+            })
+        })
+        .await
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+struct Asked {
+    gone: Vec<Uuid>,
+    kept: Vec<Uuid>,
 }
 
 /// What destroying came to in the store.
@@ -40,11 +68,12 @@ struct Destroyed {
 }
 
 impl Store {
-    async fn destroy(&self, of: Holder, ids: Vec<Uuid>) -> Result<u64, VaultError> {
+    async fn destroy(&self, of: Holder, asked: Asked) -> Result<u64, VaultError> {
+        let _turn = self.turns.take(of.owner).await;
         let Destroyed { number, needed_from } = loop {
-            let (ids, wrapping) = (ids.clone(), self.wrapping.clone());
+            let (asked, wrapping) = (asked.clone(), self.wrapping.clone());
             let destroyed = transact(&self.pool, move |connection| {
-                Box::pin(async move { wrap_anew_without(connection, &wrapping, of, &ids).await })
+                Box::pin(async move { wrap_anew_without(connection, &wrapping, of, &asked).await })
             });
             match destroyed.await? {
                 Some(destroyed) => break destroyed,
@@ -77,7 +106,7 @@ async fn wrap_anew_without(
     connection: &mut PgConnection,
     wrapping: &Wrapping,
     of: Holder,
-    gone: &[Uuid],
+    Asked { gone, kept: named }: &Asked,
 ) -> Result<Option<Destroyed>, VaultError> {
     of.lock(connection).await?;
     let key = of.wrapping_key(connection, wrapping).await?;
@@ -88,8 +117,10 @@ async fn wrap_anew_without(
         let needed_from = oldest_to_stay.unwrap_or(versions.newest);
         return Ok(Some(Destroyed { number, needed_from: Some(needed_from).filter(|from| *from > versions.oldest) }));
     }
-    if oldest_to_stay.is_some_and(|version| version < versions.oldest) {
-        return Err(VaultError::OlderStore);
+    key.must_wrap_all(oldest_to_stay)?;
+    let lacking = lacking(connection, of, named).await?;
+    if !lacking.is_empty() {
+        return Err(VaultError::Lacking(i64::try_from(lacking.len()).unwrap_or(i64::MAX)));
     }
     let next = match () {
         // It was made when this was cut short, and wraps nothing.
@@ -165,7 +196,7 @@ async fn write(
     keys: Vec<WrappedKey>,
     version: i32,
 ) -> Result<(), VaultError> {
-    let (ids, wrapped) = columns(keys);
+    let (keys, wrapped) = columns(keys);
     let written = sqlx::query!(
         "UPDATE keys.data_key k SET version = $3, wrapped = n.wrapped
          FROM unnest($4::uuid[], $5::bytea[]) n (key_id, wrapped)
@@ -173,9 +204,10 @@ async fn write(
         of.context,
         of.owner,
         version,
-        &ids,
+        &keys,
         &wrapped,
     );
     let written = written.execute(connection).await?.rows_affected();
-    usize::try_from(written).ok().filter(|written| *written == ids.len()).map(drop).ok_or(VaultError::Unwrapped)
+    let all = usize::try_from(written).is_ok_and(|written| written == keys.len());
+    if all { Ok(()) } else { Err(VaultError::Lost) }
 }

@@ -1,5 +1,8 @@
 //! Why a key cannot be had.
 
+use schema::DataKeyId;
+use uuid::Uuid;
+
 use crate::{KeyFileError, TransitError};
 
 /// Why a key cannot be had.
@@ -14,6 +17,12 @@ pub enum VaultError {
     /// The store has no such key.
     #[error("the key store lacks a key: is it the one that this installation was filled with?")]
     Lost,
+    /// The store lacks keys that the records name.
+    #[error(
+        "the key store lacks {0} keys that the records name: restore its newest dump, until then no key of this school or \
+         trust is destroyed; where they are lost for good, `wardlog give-up-keys` says so"
+    )]
+    Lacking(i64),
     /// The store's keys of this context are under other wrapping keys.
     #[error(
         "the wrapping keys are not those of the key store: bring those here that it was filled with; where they are lost for \
@@ -21,8 +30,13 @@ pub enum VaultError {
     )]
     OtherWrapping,
     /// A wrapped key does not open.
-    #[error("a key of the store does not open under its wrapping key")]
-    Unwrapped,
+    #[error("the key {key} of {owner} does not open under its wrapping key: README, Backups, says what to do")]
+    Unwrapped {
+        /// Whose it is.
+        owner: Uuid,
+        /// Which; where the engine does not say, the first of those that it was asked for.
+        key: DataKeyId,
+    },
     /// The store is older than the wrapping keys.
     #[error(
         "the key store is older than the wrapping keys: restore its newest dump, until then no key of this school or trust is \
@@ -53,5 +67,18 @@ pub enum VaultError {
 impl From<sqlx::Error> for VaultError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(error)
+    }
+}
+
+impl VaultError {
+    /// Whether nothing can be had of the store or the engine at the moment, whosever it is.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Transit(error) => {
+                matches!(error, TransitError::Unreachable(_) | TransitError::Sealed | TransitError::Setting { .. })
+            }
+            Self::Database(error) => matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::Io(_)),
+            _ => false,
+        }
     }
 }

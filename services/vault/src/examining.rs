@@ -1,32 +1,41 @@
 //! Whether a key store and its wrapping keys are of one time, for whoever has just restored one of them. Nothing is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use database::transact;
+use schema::DataKeyId;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::{Vault, VaultError, holder::Holder, wrapping::Wrapping};
+use crate::{
+    TransitError, Vault, VaultError,
+    holder::Holder,
+    lacking::{ids, lacking},
+    wrapping::Wrapping,
+};
 
 /// What is found of a context's keys.
 #[derive(Debug)]
 pub struct Examined {
     /// How many schools and trusts have keys.
     pub owners: usize,
-    /// Those of whose keys the store is older than what wraps them, or the other way round.
+    /// Those of whose keys something is wrong: the store is older than what wraps them or the other way round, or lacks some.
     pub outdated: Vec<(Uuid, VaultError)>,
 }
 
 impl Vault {
-    /// Asks of every owner that is known to the store or, in a file, to the wrapping keys; of an engine none tells who has keys.
+    /// Asks of every owner that the records say has keys, and of each that is known to the store or, in a file, to the wrapping
+    /// keys. `named` are the keys that the records name.
     pub async fn examine(
         context: &'static str,
         pool: &PgPool,
         wrapping: impl Into<Wrapping>,
+        mut named: BTreeMap<Uuid, Vec<DataKeyId>>,
     ) -> Result<Examined, VaultError> {
         let wrapping = wrapping.into();
         let known = transact(pool, move |connection| Box::pin(async move { known(connection, context).await })).await?;
         let mut owners: BTreeSet<Uuid> = wrapping.owners(context).await?.into_iter().collect();
+        owners.extend(named.iter().filter(|(_, keys)| !keys.is_empty()).map(|(owner, _)| *owner));
         let Some(known) = known else {
             // The store is from before the first key, if there is any.
             let outdated = owners.iter().map(|&owner| (owner, VaultError::OlderStore)).collect();
@@ -36,24 +45,32 @@ impl Vault {
         let mut outdated = Vec::new();
         for &owner in &owners {
             let (of, wrapping) = (Holder { context, owner }, wrapping.clone());
+            let named = ids(&named.remove(&owner).unwrap_or_default());
             let examined = transact(pool, move |connection| {
                 Box::pin(async move {
                     of.lock_shared(connection).await?;
-                    let versions = of.wrapping_key(connection, &wrapping).await?.versions;
-                    // A dump from between a version's announcement and its use has heard of it, and nothing opens its rows.
-                    let oldest = oldest_wrapped(connection, of).await?;
-                    let is_older = versions.zip(oldest).is_some_and(|(versions, oldest)| oldest < versions.oldest);
-                    if is_older { Err(VaultError::OlderStore) } else { Ok(()) }
+                    let key = of.wrapping_key(connection, &wrapping).await?;
+                    key.must_wrap_all(of.oldest_wrapped(connection).await?)?;
+                    match lacking(connection, of, &named).await? {
+                        lacking if lacking.is_empty() => Ok(()),
+                        lacking => Err(VaultError::Lacking(i64::try_from(lacking.len()).unwrap_or(i64::MAX))),
+                    }
                 })
             });
             match examined.await {
                 Ok(()) => {}
-                Err(error @ (VaultError::OlderStore | VaultError::OlderWrapping)) => outdated.push((owner, error)),
-                Err(error) => return Err(error),
+                Err(error) if error.is_outage() || is_of_all(&error) => return Err(error),
+                // What is wrong with one hides nothing of the others.
+                Err(error) => outdated.push((owner, error)),
             }
         }
         Ok(Examined { owners: owners.len(), outdated })
     }
+}
+
+/// Whether it is so of all owners of a context.
+fn is_of_all(error: &VaultError) -> bool {
+    matches!(error, VaultError::OtherWrapping | VaultError::Transit(TransitError::Forbidden { .. }))
 }
 
 /// The owners that the store knows; none where it was never used.
@@ -65,14 +82,4 @@ async fn known(connection: &mut PgConnection, context: &str) -> Result<Option<Ve
         context,
     );
     Ok(known.fetch_optional(connection).await?.map(Option::unwrap_or_default))
-}
-
-/// The oldest version that wraps a key.
-async fn oldest_wrapped(connection: &mut PgConnection, of: Holder) -> Result<Option<i32>, sqlx::Error> {
-    let oldest = sqlx::query_scalar!(
-        "SELECT min(version) FROM keys.data_key WHERE context = $1 AND owner_id = $2 AND wrapped IS NOT NULL",
-        of.context,
-        of.owner,
-    );
-    oldest.fetch_one(connection).await
 }

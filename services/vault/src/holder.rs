@@ -42,6 +42,13 @@ pub(crate) struct WrappingKey {
 }
 
 impl WrappingKey {
+    /// That there is the oldest version which wraps a key of the store; a store of which it is gone is an older one, and so is a
+    /// dump from between a version's announcement and its use, which has heard of it.
+    pub(crate) fn must_wrap_all(self, oldest_wrapped: Option<i32>) -> Result<(), VaultError> {
+        let is_older = self.versions.zip(oldest_wrapped).is_some_and(|(versions, oldest)| oldest < versions.oldest);
+        if is_older { Err(VaultError::OlderStore) } else { Ok(()) }
+    }
+
     /// The newest version; 0 if there is none.
     pub(crate) fn newest(self) -> i32 {
         self.versions.map_or(0, |versions| versions.newest)
@@ -86,6 +93,16 @@ impl Holder {
                 Ok(WrappingKey { versions, is_next_announced: newest < announced, is_newest_used: newest == used })
             }
         }
+    }
+
+    /// The oldest version that wraps a key.
+    pub(crate) async fn oldest_wrapped(self, connection: &mut PgConnection) -> Result<Option<i32>, sqlx::Error> {
+        let oldest = sqlx::query_scalar!(
+            "SELECT min(version) FROM keys.data_key WHERE context = $1 AND owner_id = $2 AND wrapped IS NOT NULL",
+            self.context,
+            self.owner,
+        );
+        oldest.fetch_one(connection).await
     }
 
     /// Tells the store of the next version, which may be made once this is committed.

@@ -10,11 +10,13 @@ mod error;
 mod examining;
 mod holder;
 mod key_file;
+mod lacking;
 mod own_wrapping;
 pub mod scratch;
 mod secret;
 mod store;
 mod transit;
+mod turns;
 mod wrapping;
 
 pub use data_key::{DataKey, Place, Unopened};

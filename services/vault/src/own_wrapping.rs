@@ -41,7 +41,8 @@ pub(crate) async fn check(
     wrapping: &Wrapping,
 ) -> Result<(), VaultError> {
     let known = sqlx::query_as!(Known, "SELECT wrapping_id, changes FROM keys.wrapping WHERE context = $1", context);
-    known.fetch_one(connection).await?.compare(wrapping).await
+    let known = known.fetch_optional(connection).await?.ok_or(VaultError::OtherWrapping)?;
+    known.compare(wrapping).await
 }
 
 /// Tells the store how often the wrapping keys have been changed by now.

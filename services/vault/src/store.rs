@@ -15,6 +15,7 @@ use crate::{
     DataKey, VaultError,
     holder::Holder,
     own_wrapping::{self, tell_changes},
+    turns::Turns,
     wrapping::{KeyBytes, WrappedKey, Wrapping},
 };
 
@@ -27,6 +28,7 @@ pub(crate) struct Store {
     pub(crate) context: &'static str,
     pub(crate) pool: PgPool,
     pub(crate) wrapping: Wrapping,
+    pub(crate) turns: Turns,
 }
 
 /// What is known of a key.
@@ -53,7 +55,7 @@ impl Vault {
         let own = wrapping.clone();
         transact(&pool, move |connection| Box::pin(async move { own_wrapping::take(connection, context, &own).await }))
             .await?;
-        Ok(Self(Some(Arc::new(Store { context, pool, wrapping }))))
+        Ok(Self(Some(Arc::new(Store { context, pool, wrapping, turns: Turns::default() }))))
     }
 
     /// No keys: whoever wants to seal or to open is told so.
@@ -86,6 +88,21 @@ impl Vault {
         self.store()?.keys(owner, ids, false).await
     }
 
+    /// Whether keys of an owner can be made and destroyed at the moment, or why not.
+    pub async fn check(&self, owner: Uuid) -> Result<(), VaultError> {
+        let store = Arc::clone(self.store()?);
+        let (of, wrapping) = (Holder { context: store.context, owner }, store.wrapping.clone());
+        let _turn = store.turns.take(owner).await;
+        transact(&store.pool, move |connection| {
+            Box::pin(async move {
+                of.lock_shared(connection).await?;
+                let key = of.wrapping_key(connection, &wrapping).await?;
+                key.must_wrap_all(of.oldest_wrapped(connection).await?)
+            })
+        })
+        .await
+    }
+
     pub(crate) fn store(&self) -> Result<&Arc<Store>, VaultError> {
         self.0.as_ref().ok_or(VaultError::NoKeyStore)
     }
@@ -99,6 +116,7 @@ impl Store {
         may_make: bool,
     ) -> Result<HashMap<DataKeyId, Found>, VaultError> {
         let of = Holder { context: self.context, owner };
+        let _turn = self.turns.take(owner).await;
         // In one order, so that two who make the same keys do not wait for one another in a circle.
         let mut ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
         ids.sort_unstable();
@@ -156,10 +174,10 @@ async fn keys(
     match wrapping.unwrap(of, there).await {
         Ok(keys) => Ok(Some(keys.into_iter().map(|(id, key)| (id, Some(key))).chain(gone).collect())),
         // That the one is older than the other says more.
-        Err(VaultError::Unwrapped) => {
+        Err(unopened @ VaultError::Unwrapped { .. }) => {
             let versions = of.wrapping_key(connection, wrapping).await?.versions;
             let is_older = versions.is_some_and(|versions| oldest < Some(versions.oldest));
-            Err(if is_older { VaultError::OlderStore } else { VaultError::Unwrapped })
+            Err(if is_older { VaultError::OlderStore } else { unopened })
         }
         Err(error) => Err(error),
     }
@@ -187,6 +205,8 @@ async fn make(
     new: Vec<Uuid>,
 ) -> Result<bool, VaultError> {
     let key = of.wrapping_key(connection, wrapping).await?;
+    // What is sealed under a key of an older store is lost once the newest is back.
+    key.must_wrap_all(of.oldest_wrapped(connection).await?)?;
     let version = match key.newest() {
         0 if !key.is_next_announced => return Ok(false),
         0 => {

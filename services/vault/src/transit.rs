@@ -174,21 +174,24 @@ impl Transit {
                     "associated_data": BASE64.encode(&bound_to(of, *id)),
                 })
             });
+            let unopened = |at: usize| VaultError::Unwrapped { owner: of.owner, key: wrapped[at].id };
             let opened = self.engine.post(&path, &batch(items)).await;
             let Batch { batch_results } = opened.map_err(|error| match error {
                 // So it answers a batch of which an item does not open, and where it has no such key.
-                TransitError::Refused { status: StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, .. } => {
-                    VaultError::Unwrapped
-                }
+                TransitError::Refused { status: StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, .. } => unopened(0),
                 error => error.into(),
             })?;
-            keys.extend(wrapped.iter().zip(batch_results).map_while(
-                |(WrappedKey { id, .. }, Unwrapped { plaintext })| {
+            let opened =
+                wrapped.iter().zip(batch_results).map_while(|(WrappedKey { id, .. }, Unwrapped { plaintext })| {
                     Some((*id, BASE64.decode(plaintext.as_bytes()).ok()?.try_into().ok()?))
-                },
-            ));
+                });
+            let before = keys.len();
+            keys.extend(opened);
+            if keys.len() - before < wrapped.len() {
+                return Err(unopened(keys.len() - before));
+            }
         }
-        if keys.len() == wrapped.len() { Ok(keys) } else { Err(VaultError::Unwrapped) }
+        Ok(keys)
     }
 
     async fn key(&self, name: &str) -> Result<Option<KeyState>, TransitError> {

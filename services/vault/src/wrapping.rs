@@ -115,7 +115,7 @@ impl Wrapping {
             Self::Transit(transit) => return transit.wrap(of, version, &keys).await,
         };
         with(file, move |file| {
-            let cipher = cipher(file, of, version)?;
+            let cipher = file.version(of, version)?.ok_or(VaultError::OlderWrapping)?;
             let wrap = |(id, key): (DataKeyId, KeyBytes)| {
                 let bytes = cipher.seal(&bound_to(of, id), key.to_vec()).map_err(|_| VaultError::Cipher)?;
                 Ok(WrappedKey { id, version, bytes })
@@ -139,21 +139,21 @@ impl Wrapping {
             // Each version is looked for once: the file is not asked for every key.
             let mut versions: HashMap<i32, Aead> = HashMap::new();
             let unwrap = |wrapped: WrappedKey| {
+                let unopened = VaultError::Unwrapped { owner: of.owner, key: wrapped.id };
                 let cipher = match versions.entry(wrapped.version) {
                     Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(unknown) => unknown.insert(cipher(file, of, wrapped.version)?),
+                    Entry::Vacant(unknown) => unknown.insert(match file.version(of, wrapped.version)? {
+                        Some(cipher) => cipher,
+                        None => return Err(unopened),
+                    }),
                 };
                 let opened = cipher.open(&bound_to(of, wrapped.id), &wrapped.bytes).ok();
-                Ok((wrapped.id, opened.and_then(|key| key.try_into().ok()).ok_or(VaultError::Unwrapped)?))
+                Ok((wrapped.id, opened.and_then(|key| key.try_into().ok()).ok_or(unopened)?))
             };
             wrapped.into_iter().map(unwrap).collect()
         })
         .await
     }
-}
-
-fn cipher(file: &KeyFile, of: Holder, version: i32) -> Result<Aead, VaultError> {
-    file.version(of, version)?.ok_or(VaultError::Unwrapped)
 }
 
 /// The additional data of a wrapped key: moved to another row, it does not open.

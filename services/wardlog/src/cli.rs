@@ -2,6 +2,7 @@
 
 mod as_of;
 mod doctor;
+mod give_up_keys;
 mod import;
 mod key_service;
 mod keys;
@@ -14,11 +15,14 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use database::{Logins, private::PrivateServer};
-use sqlx::postgres::PgConnectOptions;
+use schema::DataKeyId;
+use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
+use uuid::Uuid;
 use vault::Wrapping;
 
 use self::key_service::KeyService;
 use crate::{
+    contexts::Context,
     demo,
     home::{self, Home},
     serve::KeyStore,
@@ -74,6 +78,8 @@ enum Command {
     Skip(replay::Skip),
     /// Check the logs, the views, the roles and the clock; fails if anything is wrong
     Doctor(doctor::Doctor),
+    /// Say that keys which the key store lacks are lost for good, so that nobody waits for a dump that has them
+    GiveUpKeys(give_up_keys::GiveUpKeys),
     /// Write schema/graphql and schema/openapi
     Schema {
         /// The repository's schema directory
@@ -160,6 +166,15 @@ struct Database {
 }
 
 impl Database {
+    /// The keys that a context's records name, by owner.
+    async fn keys_of(&self, context: &Context) -> Result<BTreeMap<Uuid, Vec<DataKeyId>>> {
+        let as_context = self.options.clone().options([("role", context.database.as_str())]);
+        let mut connection = as_context.disable_statement_logging().connect().await?;
+        let named = (context.keys)(&mut connection).await;
+        connection.close().await?;
+        Ok(named?)
+    }
+
     /// Stops the private server, unless somebody else uses it.
     async fn close(self) -> Result<()> {
         match self.server {
@@ -189,6 +204,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Replay(replay) => return replay.run(&place).await,
         Command::Skip(skip) => skip.run(&place).await?,
         Command::Doctor(doctor) => return doctor.run(&place).await,
+        Command::GiveUpKeys(give_up) => give_up.run(&place).await?,
         Command::Schema { directory } => crate::schema_files::write(&directory)?,
     }
     Ok(ExitCode::SUCCESS)

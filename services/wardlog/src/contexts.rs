@@ -1,6 +1,6 @@
 //! The one list of contexts: what each brings to the binary. The gateway's schema names their GraphQL parts itself.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
 use actix_web::web::ServiceConfig;
 use anyhow::Result;
@@ -8,8 +8,10 @@ use directory::{DirectoryView, PeopleView, ProvisioningView};
 use eventlog::{Projection, Wake, doctor};
 use filtering::views::{Counts, Decisions};
 use futures_util::future::BoxFuture;
-use sqlx::{PgPool, postgres::PgConnectOptions};
+use schema::DataKeyId;
+use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use web::{
     clock,
     command::{Means, Service},
@@ -26,6 +28,9 @@ pub type Commands = fn(&mut ServiceConfig, Service);
 /// What a context sees to beside its commands, again and again.
 pub type Chore = fn(Means) -> BoxFuture<'static, Result<()>>;
 
+/// The keys that a context's records name, by owner; asked as the context's role.
+pub type Keys = for<'c> fn(&'c mut PgConnection) -> BoxFuture<'c, Result<BTreeMap<Uuid, Vec<DataKeyId>>, sqlx::Error>>;
+
 /// A context, as the binary runs it.
 #[derive(Debug)]
 pub struct Context {
@@ -39,6 +44,8 @@ pub struct Context {
     pub commands: Commands,
     /// What it sees to beside; none if there is nothing.
     pub chore: Option<Chore>,
+    /// The keys that its records name, by owner.
+    pub keys: Keys,
     /// Its views.
     pub views: &'static [View],
 }
@@ -59,6 +66,7 @@ pub const CONTEXTS: &[Context] = &[
                 Ok(())
             })
         }),
+        keys: |connection| Box::pin(directory::keys::named(connection)),
         views: &[
             View::of::<DirectoryView>(Wakes::domain),
             View::of::<PeopleView>(Wakes::domain),
@@ -79,6 +87,7 @@ pub const CONTEXTS: &[Context] = &[
                 Ok(())
             })
         }),
+        keys: |connection| Box::pin(filtering::keys::named(connection)),
         views: &[View::of::<Counts>(Wakes::telemetry), View::of::<Decisions>(Wakes::domain)],
     },
 ];

@@ -96,14 +96,15 @@ pub struct KeyStore {
 impl KeyStore {
     /// A context's keys.
     pub async fn vault(&self, context: &Context) -> Result<Vault> {
-        Ok(Vault::open(context.name, self.pool(context).await?, self.wrapping.clone()).await?)
+        let pool = key_store_pool(&self.database, context).await?;
+        Ok(Vault::open(context.name, pool, self.wrapping.clone()).await?)
     }
+}
 
-    /// The key store, as a context's role reaches it.
-    pub async fn pool(&self, context: &Context) -> Result<PgPool> {
-        let login = self.database.of(context.database).context("no login to the key store: give VAULT_DATABASE_URL")?;
-        database::connect(login, context.database, 4).await.context("cannot connect to the key store")
-    }
+/// The key store, as a context's role reaches it.
+pub async fn key_store_pool(database: &Logins, context: &Context) -> Result<PgPool> {
+    let login = database.of(context.database).context("no login to the key store: give VAULT_DATABASE_URL")?;
+    database::connect_to_keys(login, context.database, 8).await.context("cannot connect to the key store")
 }
 
 /// The roles of a running process; dropping it ends them without order.

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod command;
 pub mod graphql;
 pub mod health;
+pub mod left_over;
 pub mod page;
 pub mod problem;
 pub mod read_token;

@@ -110,19 +110,19 @@ impl DiscloseRecord {
             }
             (subject, records, is_forgotten)
         };
-        let key = if is_forgotten { None } else { Some(self.key(given).await?) };
+        let key = if is_forgotten { None } else { self.key(given).await? };
         let opening = Opening { owner: given.owner, stream: &subject.stream, key: key.as_ref() };
         let entries = records.values().map(|record| subject.entry(record, &opening)).collect::<Result<_, _>>();
         let entries = entries.map_err(unreadable::<Unreadable>)?;
         Ok(Disclosure { person: self.person, made_at: given.at, entries })
     }
 
-    /// The key of who they are. Nobody has destroyed it: they are not forgotten.
-    async fn key(&self, given: &Given) -> Result<DataKey, Error> {
+    /// The key of who they are; none if it is destroyed, which a log from before they were forgotten does not know.
+    async fn key(&self, given: &Given) -> Result<Option<DataKey>, Error> {
         let id = self.person.into();
         match given.means.vault.find(given.owner.id(), &[id]).await.map_err(unsealed)?.remove(&id) {
-            Some(Found::Key(key)) => Ok(key),
-            Some(Found::Destroyed) => Err(unsealed(VaultError::Destroyed)),
+            Some(Found::Key(key)) => Ok(Some(key)),
+            Some(Found::Destroyed) => Ok(None),
             None => Err(unsealed(VaultError::Lost)),
         }
     }

@@ -7,10 +7,10 @@ use schema::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
-use vault::{Vault, VaultError};
+use vault::Vault;
 use web::{
     command::{Command, Given, unsealed},
-    second,
+    left_over, second,
 };
 
 use super::{people::PersonRefusal, person_stream};
@@ -20,6 +20,7 @@ use crate::{
         workplace::Workplace,
     },
     http::SERVICE,
+    keys::OfPeople,
     views::{people, school::trusts_of},
 };
 
@@ -120,8 +121,8 @@ impl Command for ConfirmForgetting {
     }
 
     async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
-        // Without a key store nothing would be destroyed: it is asked before anything is decided.
-        given.means.vault.find(given.owner.id(), &[]).await.map_err(unsealed)?;
+        // Without a key store, or in an older one, nothing would be destroyed: it is asked before anything is decided.
+        given.means.vault.check(given.owner.id()).await.map_err(unsealed)?;
         Ok(step(given, ForgettingStep::Confirm))
     }
 
@@ -145,7 +146,8 @@ impl Command for ConfirmForgetting {
             [] | [PersonEvent::Forgotten(_)] => {}
             _ => return Err(CommandError::CommandIdReused),
         }
-        given.means.vault.destroy(given.owner.id(), &[self.person.into()]).await.map_err(unsealed)?;
+        let (pool, vault, gone) = (&given.means.pool, &given.means.vault, [self.person.into()]);
+        left_over::destroy(pool, vault, (given.owner.id(), &gone), &OfPeople).await.map_err(unsealed)?;
         Ok(self.person)
     }
 }
@@ -256,18 +258,10 @@ impl ConfirmForgetting {
 }
 
 /// Destroys the keys that are left of people who are forgotten, such as those whose forgetting was cut short or whom a
-/// restored backup of the key store brought back; how many there were. What fails for one owner holds up no other; the last
-/// such failure is told.
-pub async fn destroy_left_over(pool: &PgPool, vault: &Vault) -> Result<u64, VaultError> {
+/// restored backup of the key store brought back; how many there were.
+pub async fn destroy_left_over(pool: &PgPool, vault: &Vault) -> Result<u64, sqlx::Error> {
     let forgotten = people::forgotten(&mut *pool.acquire().await?).await?;
-    let (mut destroyed, mut failed) = (0, None);
-    for (owner, people) in forgotten {
-        match vault.destroy(owner, &people).await {
-            Ok(number) => destroyed += number,
-            Err(error) => failed = Some(error),
-        }
-    }
-    failed.map_or(Ok(destroyed), Err)
+    Ok(left_over::destroy_all(pool, vault, forgotten, &OfPeople).await.1)
 }
 
 fn step(given: &Given, step: ForgettingStep) -> PersonCommand {

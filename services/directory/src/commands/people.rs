@@ -288,13 +288,24 @@ pub(super) fn open_identity<R: Refusal>(
     opened.map_err(|unopened| CommandError::Unprepared(Box::new(unopened)))
 }
 
-/// A person's key; none if there is no such person, or one who is forgotten.
+/// A person's key; none if there is no such person, or one who is forgotten. One that is recorded has one, and if it is not there
+/// it is lost, and may be found.
 pub(super) async fn key<R: Refusal>(given: &Given, person: PersonId) -> Result<Option<DataKey>, CommandError<R>> {
     let mut found = given.means.vault.find(given.owner.id(), &[person.into()]).await.map_err(unsealed)?;
-    Ok(match found.remove(&person.into()) {
-        Some(Found::Key(key)) => Some(key),
-        Some(Found::Destroyed) | None => None,
-    })
+    match found.remove(&person.into()) {
+        Some(Found::Key(key)) => Ok(Some(key)),
+        Some(Found::Destroyed) => Ok(None),
+        None => {
+            let stream = person_stream(person);
+            let mut connection = given.means.pool.acquire().await?;
+            let events = eventlog::load::<PersonEvent>(&mut connection, given.owner, &stream).await;
+            let events = events.map_err(CommandError::Unreadable)?;
+            match Person::after(events.iter().map(|stored| &stored.event)) {
+                Person::Known(_) => Err(unsealed(VaultError::Lost)),
+                Person::Unknown | Person::Forgotten => Ok(None),
+            }
+        }
+    }
 }
 
 /// Whether what was sealed is what is asked: of a command that came before it is opened again, for an id is answered for

@@ -1,6 +1,6 @@
 //! A name as people write it.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use schema::IdError;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 const LONGEST: usize = 200;
 
 /// A name of 1 to 200 characters, without blanks around it, control characters or U+FFFD (a character that was lost).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
@@ -17,6 +17,13 @@ impl Name {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Without the name, which may be somebody's.
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Name")
     }
 }
 

@@ -303,7 +303,7 @@ async fn what_is_amended_is_what_is_shown() {
 async fn somebody_whose_key_is_destroyed_is_shown_without_a_name_and_is_not_amended() {
     let room = Staffroom::new().await;
     let (gone, stays) = (room.record("Zoë Quillfeather").await, room.record("Bo Vantongeren").await);
-    room.house.vault.destroy(room.school.into(), &[gone.into()]).await.unwrap();
+    room.house.vault.destroy(room.school.into(), &[gone.into()], &[]).await.unwrap();
     let shown = room.read(&[gone, stays], "read").await.unwrap();
     assert_eq!(shown[0], Shown { person: gone, identity: None });
     assert_eq!(shown[1].identity.as_ref().unwrap().name, "Bo Vantongeren");

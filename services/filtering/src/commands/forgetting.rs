@@ -9,15 +9,17 @@ use schema::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 use vault::{Vault, VaultError};
 use web::{
     command::{Command, Given, Refusal, Rule, unsealed},
-    second,
+    left_over, second,
 };
 
 use super::SERVICE;
 use crate::{
     domain::pseudonym::{Pseudonym, PseudonymCommand, PseudonymError, Step},
+    keys::OfNames,
     pseudonym,
     views::decisions,
 };
@@ -162,8 +164,8 @@ impl Command for ConfirmForgetting {
     }
 
     async fn ask(&self, given: &Given) -> Result<PseudonymCommand, Error> {
-        // Without a key store nothing would be destroyed: it is asked before anything is decided.
-        given.means.vault.find(given.owner.id(), &[]).await.map_err(unsealed)?;
+        // Without a key store, or in an older one, nothing would be destroyed: it is asked before anything is decided.
+        given.means.vault.check(given.owner.id()).await.map_err(unsealed)?;
         Ok(step(given, Step::Confirm))
     }
 
@@ -186,7 +188,7 @@ impl Command for ConfirmForgetting {
             _ => return Err(CommandError::CommandIdReused),
         }
         let (pool, vault) = (&given.means.pool, &given.means.vault);
-        destroy(pool, vault, self.of.school, &[self.of.pseudonym]).await.map_err(unsealed)?;
+        destroy(pool, vault, self.of).await.map_err(unsealed)?;
         Ok(self.of.pseudonym)
     }
 }
@@ -282,30 +284,23 @@ impl Command for LiftHold {
 }
 
 /// Destroys what is left of names that are forgotten, such as those whose forgetting was cut short or that a restored backup
-/// brought back; how many keys there were. What fails for one school holds up no other; the last such failure is told.
-pub async fn destroy_left_over(pool: &PgPool, vault: &Vault) -> Result<u64, VaultError> {
+/// brought back; how many keys there were.
+pub async fn destroy_left_over(pool: &PgPool, vault: &Vault) -> Result<u64, sqlx::Error> {
     let forgotten = decisions::forgotten(&mut *pool.acquire().await?).await?;
-    let (mut destroyed, mut failed) = (0, None);
-    for (school, pseudonyms) in forgotten {
-        match destroy(pool, vault, school, &pseudonyms).await {
-            Ok(number) => destroyed += number,
-            Err(error) => failed = Some(error),
-        }
+    let of_keys = |(school, names): (&SchoolId, &Vec<PseudonymId>)| {
+        (Uuid::from(*school), names.iter().copied().map(DataKeyId::from).collect())
+    };
+    let (done, destroyed) = left_over::destroy_all(pool, vault, forgotten.iter().map(of_keys), &OfNames).await;
+    for school in done.into_iter().map(SchoolId::from) {
+        pseudonym::delete(pool, school, &forgotten[&school]).await?;
     }
-    failed.map_or(Ok(destroyed), Err)
+    Ok(destroyed)
 }
 
-/// The keys first: a row without a key tells nothing, and a key without its row would never be looked for again.
-async fn destroy(
-    pool: &PgPool,
-    vault: &Vault,
-    school: SchoolId,
-    pseudonyms: &[PseudonymId],
-) -> Result<u64, VaultError> {
-    let keys: Vec<_> = pseudonyms.iter().copied().map(DataKeyId::from).collect();
-    let destroyed = vault.destroy(school.into(), &keys).await?;
-    pseudonym::delete(pool, school, pseudonyms).await?;
-    Ok(destroyed)
+/// The key first: a row without a key tells nothing, and a key without its row would never be looked for again.
+async fn destroy(pool: &PgPool, vault: &Vault, Named { school, pseudonym }: Named) -> Result<(), VaultError> {
+    left_over::destroy(pool, vault, (school.into(), &[pseudonym.into()]), &OfNames).await?;
+    Ok(pseudonym::delete(pool, school, &[pseudonym]).await?)
 }
 
 fn step(given: &Given, step: Step) -> PseudonymCommand {

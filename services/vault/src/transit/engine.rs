@@ -49,7 +49,9 @@ pub enum TransitError {
     #[error("HashiCorp Vault is sealed, or none of its nodes is active")]
     Sealed,
     /// The token is none, or may not do this.
-    #[error("HashiCorp Vault forbids {path} to this token: it needs the policy of infra/vault/wardlog.hcl")]
+    #[error(
+        "HashiCorp Vault forbids {path} to this token: it is unknown, has expired or lacks the policy of infra/vault/wardlog.hcl"
+    )]
     Forbidden {
         /// What was asked for.
         path: String,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot do what it is about has failed")]
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -94,7 +95,7 @@ impl Home {
 
     async fn all_tables(&self, statement: impl Fn(&str) -> String) {
         let mut owner = self.owner().await;
-        for table in ["data_key", "wrapping_key", "wrapping"] {
+        for table in ["data_key", "given_up", "wrapping_key", "wrapping"] {
             owner.execute(AssertSqlSafe(statement(table))).await.unwrap();
         }
     }
@@ -216,7 +217,7 @@ async fn a_destroyed_key_is_gone_while_the_others_open_what_they_sealed() {
         let (gone, stays) = (DataKeyId::from(id()), DataKeyId::from(id()));
         home.vault.make(SCHOOL, gone).await.unwrap();
         let sealed = home.vault.make(SCHOOL, stays).await.unwrap().seal(PLACE, &"Alex Example".to_owned()).unwrap();
-        home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+        home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap();
         assert!(matches!(home.find(gone).await, Found::Destroyed));
         assert!(matches!(home.vault.make(SCHOOL, gone).await, Err(VaultError::Destroyed)), "nor is it made again");
         assert_eq!(opens(key(&home.find(stays).await), &sealed).unwrap(), "Alex Example");
@@ -230,7 +231,7 @@ async fn an_old_backup_of_the_key_store_does_not_bring_a_destroyed_key_back() {
         let (gone, stays) = (DataKeyId::from(id()), DataKeyId::from(id()));
         home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
         home.dump("backup").await;
-        home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+        home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap();
         home.restore("backup").await;
         for vault in [home.vault.clone(), home.another().await] {
             let lacking = vault.find(SCHOOL, &[gone]).await;
@@ -246,19 +247,17 @@ async fn a_key_that_nothing_opens_is_destroyed_by_its_row() {
         let (gone, stays) = (DataKeyId::from(id()), DataKeyId::from(id()));
         home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
         home.dump("backup").await;
-        home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+        home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap();
         let mut owner = home.owner().await;
         owner.execute("TRUNCATE keys.data_key; INSERT INTO keys.data_key SELECT * FROM data_key_backup").await.unwrap();
         assert!(matches!(home.vault.find(SCHOOL, &[gone]).await, Err(VaultError::OlderStore)));
         let before = home.wrapping_key().await;
-        assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 1);
-        assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 0);
+        assert_eq!(home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap(), 1);
+        assert_eq!(home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap(), 0);
         assert_eq!(home.wrapping_key().await, before, "it costs no version");
         assert!(matches!(home.find(gone).await, Found::Destroyed));
-        // Whoever stays has a row that nothing opens either, so no other key may take a version along.
-        let new = DataKeyId::from(id());
-        home.vault.make(SCHOOL, new).await.unwrap();
-        assert!(matches!(home.vault.destroy(SCHOOL, &[new]).await, Err(VaultError::OlderStore)));
+        // Whoever stays has a row that nothing opens either: what would be made beside it is lost with the newest dump.
+        assert!(matches!(home.vault.make(SCHOOL, id().into()).await, Err(VaultError::OlderStore)));
         assert_eq!(home.wrapping_key().await, before);
     }
 }
@@ -274,13 +273,13 @@ async fn in_an_older_key_store_no_wrapping_key_is_destroyed_that_the_newest_need
         home.dump("gone_alone").await;
         home.vault.make(SCHOOL, stays).await.unwrap();
         home.dump("both").await;
-        home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+        home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap();
         home.dump("newest").await;
         let before = home.wrapping_key().await;
         for older in ["empty", "gone_alone", "both"] {
             home.restore(older).await;
             for vault in [home.vault.clone(), home.another().await] {
-                for refused in [vault.destroy(SCHOOL, &[gone]).await, vault.make(SCHOOL, new).await.map(|_| 0)] {
+                for refused in [vault.destroy(SCHOOL, &[gone], &[]).await, vault.make(SCHOOL, new).await.map(|_| 0)] {
                     assert!(matches!(refused, Err(VaultError::OlderStore)), "{older}: {refused:?}");
                 }
             }
@@ -290,7 +289,94 @@ async fn in_an_older_key_store_no_wrapping_key_is_destroyed_that_the_newest_need
         home.restore("newest").await;
         assert!(matches!(home.find(stays).await, Found::Key(_)));
         home.vault.make(SCHOOL, new).await.unwrap();
-        assert_eq!(home.vault.destroy(SCHOOL, &[new]).await.unwrap(), 1);
+        assert_eq!(home.vault.destroy(SCHOOL, &[new], &[]).await.unwrap(), 1);
+    }
+}
+
+/// No version tells a store that is older by a key alone from the newest; the records, which name the key, do.
+#[tokio::test]
+async fn nothing_is_destroyed_in_a_store_that_lacks_a_key_of_the_records_until_somebody_gives_it_up() {
+    for home in Home::all().await {
+        let (gone, stays, later) = (DataKeyId::from(id()), DataKeyId::from(id()), DataKeyId::from(id()));
+        home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
+        home.dump("older").await;
+        home.vault.make(SCHOOL, later).await.unwrap();
+        home.dump("newest").await;
+        home.restore("older").await;
+        let (named, before) = ([stays, later], (home.rows().await, home.wrapping_key().await));
+        for vault in [home.vault.clone(), home.another().await] {
+            assert!(matches!(vault.destroy(SCHOOL, &[gone], &named).await, Err(VaultError::Lacking(1))));
+        }
+        let named_by_owner = || BTreeMap::from([(SCHOOL, named.to_vec())]);
+        let examined = async || {
+            let wrapping = home.wrapping.open().unwrap();
+            Vault::examine("directory", &home.pool, wrapping, named_by_owner()).await.unwrap().outdated
+        };
+        let told = examined().await;
+        assert!(matches!(told[..], [(SCHOOL, VaultError::Lacking(1))]), "{told:?}");
+        assert_eq!((home.rows().await, home.wrapping_key().await), before);
+        home.restore("newest").await;
+        assert!(examined().await.is_empty());
+        // Where the newest is lost: whoever says so loses that key, and goes on.
+        home.restore("older").await;
+        assert_eq!(Vault::give_up("directory", &home.pool, SCHOOL, &named).await.unwrap(), 1);
+        assert_eq!(Vault::give_up("directory", &home.pool, SCHOOL, &named).await.unwrap(), 0);
+        assert!(examined().await.is_empty());
+        assert_eq!(home.vault.destroy(SCHOOL, &[gone], &named).await.unwrap(), 1);
+        assert!(matches!(home.find(stays).await, Found::Key(_)));
+    }
+}
+
+/// Asked before anything is recorded that ends with a destruction.
+#[tokio::test]
+async fn whether_keys_can_be_destroyed_is_told_before() {
+    for home in Home::all().await {
+        let (key, stays) = (DataKeyId::from(id()), DataKeyId::from(id()));
+        home.vault.check(SCHOOL).await.unwrap();
+        home.vault.make_all(SCHOOL, &[key, stays]).await.unwrap();
+        home.dump("older").await;
+        assert!(home.vault.has_left(SCHOOL, &[key]).await.unwrap());
+        home.vault.destroy(SCHOOL, &[key], &[]).await.unwrap();
+        assert!(!home.vault.has_left(SCHOOL, &[key]).await.unwrap());
+        home.vault.check(SCHOOL).await.unwrap();
+        home.restore("older").await;
+        assert!(matches!(home.vault.check(SCHOOL).await, Err(VaultError::OlderStore)));
+    }
+}
+
+/// However much a school asks for whose keys are being wrapped anew.
+#[tokio::test]
+async fn one_owner_does_not_take_all_connections_to_the_store() {
+    let (home, gone) = (Home::with_file().await, DataKeyId::from(id()));
+    let pool = connect(&home.options, Role::Filtering, 3).await.unwrap();
+    let vault = Vault::open("filtering", pool, home.wrapping.open().unwrap()).await.unwrap();
+    vault.make(SCHOOL, gone).await.unwrap();
+    let mut owner = home.owner().await;
+    let mut holds_up = owner.begin().await.unwrap();
+    holds_up.execute("SELECT FROM keys.wrapping_key FOR UPDATE").await.unwrap();
+    let mut asked = JoinSet::new();
+    let destroying = vault.clone();
+    asked.spawn(async move { destroying.destroy(SCHOOL, &[gone], &[]).await.map(drop) });
+    waiting(&home, 1).await;
+    for _ in 0..8 {
+        let finding = vault.clone();
+        asked.spawn(async move { finding.find(SCHOOL, &[gone]).await.map(drop) });
+    }
+    waiting(&home, 2).await;
+    vault.find(Uuid::from_u128(0xb002), &[gone]).await.unwrap();
+    holds_up.rollback().await.unwrap();
+    for outcome in asked.join_all().await {
+        outcome.unwrap();
+    }
+}
+
+/// Until as many of those who ask the store wait for a lock.
+async fn waiting(home: &Home, number: i64) {
+    let mut connection = home.owner().await;
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut connection).await.unwrap() < number {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -300,7 +386,8 @@ async fn which_owners_keys_are_older_than_what_wraps_them_is_told_and_nothing_is
     for home in Home::all().await {
         let other = Uuid::from_u128(0xb002);
         let examined = async || {
-            let examined = Vault::examine("directory", &home.pool, home.wrapping.open().unwrap()).await.unwrap();
+            let examined =
+                Vault::examine("directory", &home.pool, home.wrapping.open().unwrap(), BTreeMap::new()).await.unwrap();
             let outdated =
                 examined.outdated.iter().map(|(owner, error)| (*owner, matches!(error, VaultError::OlderStore)));
             (examined.owners, outdated.collect::<Vec<_>>())
@@ -312,7 +399,7 @@ async fn which_owners_keys_are_older_than_what_wraps_them_is_told_and_nothing_is
         }
         assert_eq!(examined().await, (2, vec![]));
         home.dump("older").await;
-        home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+        home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap();
         assert_eq!(examined().await, (2, vec![]));
         home.restore("older").await;
         let before = (home.rows().await, home.wrapping_key().await);
@@ -320,11 +407,7 @@ async fn which_owners_keys_are_older_than_what_wraps_them_is_told_and_nothing_is
         assert_eq!((home.rows().await, home.wrapping_key().await), before);
         // Dumped after the version was announced and before it was used, it has heard of it.
         sqlx::query!("UPDATE keys.wrapping_key SET announced = 2").execute(&mut home.owner().await).await.unwrap();
-        home.vault.make(SCHOOL, id().into()).await.unwrap();
-        sqlx::query!("UPDATE keys.data_key SET wrapped = NULL, destroyed_at = now() WHERE version > 1")
-            .execute(&mut home.owner().await)
-            .await
-            .unwrap();
+        assert!(matches!(home.vault.make(SCHOOL, id().into()).await, Err(VaultError::OlderStore)));
         assert_eq!(examined().await, (2, vec![(SCHOOL, true)]));
         if let Keeper::File(_) = home.wrapping {
             home.owner().await.execute("TRUNCATE keys.wrapping, keys.wrapping_key, keys.data_key").await.unwrap();
@@ -358,16 +441,16 @@ async fn a_destruction_that_was_cut_short_is_finished_by_asking_again() {
     home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
     home.dump("before").await;
     let old = home.file().lines().nth(1).unwrap().to_owned();
-    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap();
     home.dump("after").await;
     let new = home.file();
     // The rows are written anew, and the old wrapping key is there still.
     home.write_file(&format!("{new}{old}\n"));
     // Nobody who comes to it with an older key store, in which nothing was written anew, takes the new one.
     home.restore("before").await;
-    assert!(matches!(home.another().await.destroy(SCHOOL, &[gone]).await, Err(VaultError::OlderStore)));
+    assert!(matches!(home.another().await.destroy(SCHOOL, &[gone], &[]).await, Err(VaultError::OlderStore)));
     home.restore("after").await;
-    assert_eq!(home.another().await.destroy(SCHOOL, &[gone]).await.unwrap(), 0);
+    assert_eq!(home.another().await.destroy(SCHOOL, &[gone], &[]).await.unwrap(), 0);
     assert!(!home.file().contains(&old));
     assert!(matches!(home.find(stays).await, Found::Key(_)));
     // The next version was announced and made, and nothing was written: as in the store of before, told of it.
@@ -377,7 +460,7 @@ async fn a_destruction_that_was_cut_short_is_finished_by_asking_again() {
     home.write_file(&format!("{new}{old}\n"));
     let (made, another) = (DataKeyId::from(id()), home.another().await);
     another.make(SCHOOL, made).await.unwrap();
-    assert_eq!(another.destroy(SCHOOL, &[gone]).await.unwrap(), 1);
+    assert_eq!(another.destroy(SCHOOL, &[gone], &[]).await.unwrap(), 1);
     let versions: Vec<_> = home.rows().await.into_iter().filter(|row| row.2.is_some()).map(|row| row.1).collect();
     assert_eq!(versions, [3, 3], "a version that was ever made is not taken again");
     assert!(matches!((home.find(stays).await, home.find(made).await), (Found::Key(_), Found::Key(_))));
@@ -392,7 +475,7 @@ async fn older_wrapping_keys_are_told_from_the_newest() {
     let none = home.file();
     home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
     let before = home.file();
-    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap();
     let newest = home.file();
     // The one that has what was destroyed beside the newest is told by its number alone.
     let mut both = before.clone();
@@ -406,9 +489,10 @@ async fn older_wrapping_keys_are_told_from_the_newest() {
     // one that nothing opens, and a new one would be lost with the older file.
     for older in [&both, &none, &before] {
         home.write_file(older);
-        for refused in
-            [home.vault.make(SCHOOL, id().into()).await.map(drop), home.vault.destroy(SCHOOL, &[stays]).await.map(drop)]
-        {
+        for refused in [
+            home.vault.make(SCHOOL, id().into()).await.map(drop),
+            home.vault.destroy(SCHOOL, &[stays], &[]).await.map(drop),
+        ] {
             assert!(matches!(refused, Err(VaultError::OlderWrapping)), "{refused:?}");
         }
         let found = home.vault.find(SCHOOL, &[stays]).await;
@@ -431,9 +515,9 @@ async fn where_the_newest_is_lost_for_good_an_older_one_is_used_with_what_it_ope
     for home in Home::all().await {
         let [early, gone, stays, new] = [(); 4].map(|()| DataKeyId::from(id()));
         home.vault.make_all(SCHOOL, &[early, gone, stays]).await.unwrap();
-        home.vault.destroy(SCHOOL, &[early]).await.unwrap();
+        home.vault.destroy(SCHOOL, &[early], &[]).await.unwrap();
         home.dump("older").await;
-        home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+        home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap();
         home.restore("older").await;
         let mut owner = home.owner().await;
         let known = format!(
@@ -441,10 +525,14 @@ async fn where_the_newest_is_lost_for_good_an_older_one_is_used_with_what_it_ope
              ON CONFLICT (context, owner_id) DO UPDATE SET announced = 3, used = 3"
         );
         owner.execute(AssertSqlSafe(known)).await.unwrap();
-        assert_eq!(home.vault.destroy(SCHOOL, &[early, gone]).await.unwrap(), 1, "as the directory asks each minute");
+        assert_eq!(
+            home.vault.destroy(SCHOOL, &[early, gone], &[]).await.unwrap(),
+            1,
+            "as the directory asks each minute"
+        );
         owner.execute("DELETE FROM keys.data_key WHERE version < 3 AND wrapped IS NOT NULL").await.unwrap();
         home.vault.make(SCHOOL, new).await.unwrap();
-        assert_eq!(home.vault.destroy(SCHOOL, &[new]).await.unwrap(), 1);
+        assert_eq!(home.vault.destroy(SCHOOL, &[new], &[]).await.unwrap(), 1);
         assert!(home.vault.find(SCHOOL, &[stays]).await.unwrap().is_empty());
         for forgotten in [early, gone] {
             assert!(matches!(home.find(forgotten).await, Found::Destroyed), "whoever was forgotten stays forgotten");
@@ -453,7 +541,7 @@ async fn where_the_newest_is_lost_for_good_an_older_one_is_used_with_what_it_ope
     let (home, gone, new) = (Home::with_file().await, DataKeyId::from(id()), DataKeyId::from(id()));
     home.vault.make(SCHOOL, gone).await.unwrap();
     let older = home.file();
-    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap();
     home.vault.make(SCHOOL, new).await.unwrap();
     home.write_file(&older);
     let mut owner = home.owner().await;
@@ -461,7 +549,7 @@ async fn where_the_newest_is_lost_for_good_an_older_one_is_used_with_what_it_ope
                 UPDATE keys.wrapping SET changes = 0";
     owner.execute(lost).await.unwrap();
     home.vault.make(SCHOOL, new).await.unwrap();
-    assert_eq!(home.another().await.destroy(SCHOOL, &[new]).await.unwrap(), 1);
+    assert_eq!(home.another().await.destroy(SCHOOL, &[new], &[]).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -483,7 +571,7 @@ async fn keys_that_are_made_while_others_are_destroyed_are_never_lost() {
         for _ in 0..10 {
             let gone = DataKeyId::from(id());
             home.vault.make(SCHOOL, gone).await.unwrap();
-            assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 1);
+            assert_eq!(home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap(), 1);
         }
         let made = makers.join_all().await.concat();
         let ids: Vec<_> = made.iter().map(|(id, _)| *id).collect();
@@ -503,7 +591,7 @@ async fn keys_that_several_destroy_at_once_are_all_destroyed() {
         let mut destroyers = JoinSet::new();
         for gone in ids[1..].iter().copied() {
             let vault = home.another().await;
-            destroyers.spawn(async move { vault.destroy(SCHOOL, &[gone]).await.unwrap() });
+            destroyers.spawn(async move { vault.destroy(SCHOOL, &[gone], &[]).await.unwrap() });
         }
         assert_eq!(destroyers.join_all().await, [1; 11]);
         assert!(matches!(home.find(ids[0]).await, Found::Key(_)));
@@ -555,7 +643,7 @@ async fn a_key_moved_to_another_row_does_not_open() {
     .execute(&mut owner)
     .await
     .unwrap();
-        assert!(matches!(home.vault.find(SCHOOL, &[one.into()]).await, Err(VaultError::Unwrapped)));
+        assert!(matches!(home.vault.find(SCHOOL, &[one.into()]).await, Err(VaultError::Unwrapped { .. })));
     }
 }
 

@@ -49,7 +49,7 @@ async fn a_destruction_that_was_cut_short_is_finished_by_asking_again() {
     // The next version was announced and made, and nothing was written.
     sqlx::query!("UPDATE keys.wrapping_key SET announced = 2").execute(&mut home.owner().await).await.unwrap();
     as_root(&settings, &format!("{}/rotate", key_path()), json!({})).await;
-    assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 1);
+    assert_eq!(home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap(), 1);
     assert_eq!(versions(&home).await, (2, 2), "a version that wraps nothing is taken");
     // The rows are written anew, and no version was destroyed.
     let (again, path) = (DataKeyId::from(id()), key_path());
@@ -61,7 +61,7 @@ async fn a_destruction_that_was_cut_short_is_finished_by_asking_again() {
     sqlx::query!("DELETE FROM keys.data_key WHERE version < 3").execute(&mut home.owner().await).await.unwrap();
     as_root(&settings, &format!("{path}/config"), json!({ "min_decryption_version": 3, "min_encryption_version": 3 }))
         .await;
-    assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 0);
+    assert_eq!(home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap(), 0);
     assert_eq!(versions(&home).await, (3, 3));
 }
 
@@ -77,7 +77,7 @@ async fn an_engine_that_lacks_a_version_which_was_used_makes_and_destroys_nothin
     for refused in [
         home.vault.find(SCHOOL, &[key]).await.map(drop),
         home.vault.make(SCHOOL, id().into()).await.map(drop),
-        home.vault.destroy(SCHOOL, &[key]).await.map(drop),
+        home.vault.destroy(SCHOOL, &[key], &[]).await.map(drop),
     ] {
         assert!(matches!(refused, Err(VaultError::OlderWrapping)), "{refused:?}");
     }
@@ -102,7 +102,7 @@ async fn what_was_destroyed_is_opened_by_nobody_who_may_do_everything() {
     let path = format!("{}/decrypt/wardlog-directory-{SCHOOL}", mount(&settings));
     let server = Server::shared().await;
     assert!(server.ask(Method::POST, &path, &asked).await["data"]["plaintext"].is_string(), "it is asked rightly");
-    home.vault.destroy(SCHOOL, &[gone]).await.unwrap();
+    home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap();
     let refused = |path: String, body: Value| async move {
         let (status, answer) = server.answer(server.root(), Method::POST, &path, &body).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
@@ -245,7 +245,7 @@ async fn the_keys_of_a_large_school_are_wrapped_anew_in_parts() {
     home.vault.make_all(SCHOOL, &ids).await.unwrap();
     let last = home.find(ids[2_099]).await;
     let sealed = key(&last).seal(PLACE, &"Alex Example".to_owned()).unwrap();
-    assert_eq!(home.vault.destroy(SCHOOL, &ids[..1]).await.unwrap(), 1);
+    assert_eq!(home.vault.destroy(SCHOOL, &ids[..1], &[]).await.unwrap(), 1);
     let found = home.vault.find(SCHOOL, &ids).await.unwrap();
     assert_eq!(found.values().filter(|found| matches!(found, Found::Key(_))).count(), 2_099);
     assert_eq!(opens(key(&found[&ids[2_099]]), &sealed).unwrap(), "Alex Example");
@@ -265,11 +265,11 @@ async fn a_destruction_that_fails_again_and_again_makes_one_version() {
     server.ask(Method::PUT, &format!("sys/policies/acl/{name}"), &json!({ "policy": policy.join("\n") })).await;
     write_token(&settings.token, &server.token(&[name]).await);
     for _ in 0..3 {
-        let refused = home.vault.destroy(SCHOOL, &[gone]).await.unwrap_err();
+        let refused = home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap_err();
         assert!(matches!(refused, VaultError::Transit(TransitError::Forbidden { .. })), "{refused}");
     }
     write_token(&settings.token, &good);
-    assert_eq!(home.vault.destroy(SCHOOL, &[gone]).await.unwrap(), 1);
+    assert_eq!(home.vault.destroy(SCHOOL, &[gone], &[]).await.unwrap(), 1);
     assert_eq!(versions(&home).await, (2, 2));
     assert!(matches!(home.find(stays).await, Found::Key(_)));
 }
@@ -288,6 +288,7 @@ async fn an_engine_that_takes_anothers_place_makes_no_key() {
     {
         assert!(matches!(refused, Err(VaultError::OtherWrapping)), "{refused:?}");
     }
-    let examined = Vault::examine("directory", &home.pool, home.wrapping.open().unwrap()).await.unwrap_err();
+    let examined =
+        Vault::examine("directory", &home.pool, home.wrapping.open().unwrap(), BTreeMap::new()).await.unwrap_err();
     assert!(matches!(examined, VaultError::OtherWrapping), "{examined}");
 }

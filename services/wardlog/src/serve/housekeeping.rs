@@ -44,12 +44,16 @@ pub async fn run(pool: PgPool, stop: CancellationToken) {
 /// Sees to a service's chore until `stop`.
 pub async fn chore(service: &'static str, chore: Chore, means: Means, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        if let Err(error) = chore(means.clone()).await {
-            tracing::error!(service, error = %format!("{error:#}"), "a chore was not done; it is tried again in a minute");
-        }
+        let once = async {
+            if let Err(error) = chore(means.clone()).await {
+                tracing::error!(service, error = %format!("{error:#}"), "a chore was not done; it is tried again in a minute");
+            }
+            tokio::time::sleep(CHORE).await;
+        };
+        // What is begun is done on tasks of its own, or not at all.
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(CHORE) => {}
+            () = once => {}
         }
     }
 }

@@ -29,6 +29,8 @@ use crate::{
 use programs::{dump, empty, restore};
 
 const STAYS: &str = "Somebody who stays";
+const CONFIRM: &str = "mutation($id: String!, $input: ForgettingInput!) {
+    confirmForgetting(commandId: $id, input: $input) { done { personId } refused { reason } } }";
 
 /// A school that knows two people and its filter's two pupils; one text gives away one of each, who will be forgotten.
 struct School {
@@ -258,6 +260,45 @@ async fn a_lost_key_store_hides_everybody_until_its_own_dump_is_restored() {
     drop(lost);
     let found = town(log, &restore(&backup, log).await, &school.file).await;
     assert_eq!(school.shows(&found).await, all_but_the_forgotten());
+}
+
+/// R276. A key of later may be all that the newest dump has and this one lacks: no version tells them apart, the log does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_store_that_lacks_a_key_of_the_log_destroys_none_until_an_operator_gives_it_up() {
+    let (first, school) = School::open().await;
+    let (log, [gone, stays]) = (&school.log, &school.people);
+    let older = dump(&school.keys).await;
+    let input = json!({ "at": { "schoolId": school.id }, "category": "EMPLOYEE", "name": "Somebody later" });
+    let later = tell(&first, HeldRole::dsl(school.id), RECORD, "c-9", input).await["done"]["personId"].clone();
+    drop(first);
+
+    let keys = restore(&older, log).await;
+    let town = town(log, &keys, &school.file).await;
+    let leaving = json!({ "at": { "schoolId": school.id }, "personId": gone, "on": "2026-10-01" });
+    tell(&town, HeldRole::dsl(school.id), LEAVE, "f-1", leaving).await;
+    let dsl = |subject| Dsl { town: &town, school: school.id, subject };
+    let ground = json!({ "ground": "ERASURE_REQUEST" });
+    dsl("one").tell("proposeForgetting", "ProposeForgettingInput", "f-2", gone, ground).await;
+    let confirm = async || {
+        let input = json!({ "at": { "schoolId": school.id }, "personId": gone });
+        shown(&town, school.id, CONFIRM, input).await
+    };
+    assert_eq!(confirm().await, "UNAVAILABLE");
+
+    let (home, of, url) = (school.file.parent().unwrap(), school.id.to_string(), keys.to_url_lossy());
+    let of_keys = ["--home", home.to_str().unwrap(), "--vault-database-url", url.as_str()];
+    let operator = |command: &[&str]| wardlog(&town, &[command, &of_keys].concat());
+    let said = String::from_utf8(operator(&["doctor"]).stdout).unwrap();
+    assert!(said.contains(&format!("{of}: the key store lacks 1 keys")), "{said}");
+    let refused = operator(&["give-up-keys", &of]);
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("--lost-for-good"));
+    let given_up = printed(&operator(&["give-up-keys", &of, "--lost-for-good"]));
+    assert_eq!(given_up, format!("directory: 1 keys of {of} are given up\nfiltering: 0 keys of {of} are given up"));
+    assert!(operator(&["doctor"]).status.success());
+
+    assert_eq!(confirm().await["personId"], *gone);
+    assert_eq!(names(&town, school.id, &[gone, stays]).await, json!([null, STAYS]));
+    assert_eq!(names(&town, school.id, &[&later]).await, "UNAVAILABLE", "lost, and not forgotten");
 }
 
 #[test]
