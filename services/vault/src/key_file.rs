@@ -182,7 +182,12 @@ impl KeyFile {
 
     fn write(&self, State { id, changes }: &State, keys: &Keys) -> io::Result<()> {
         let draft = self.path.with_extension("draft");
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        // One that a crash left has keys too.
+        if let Some(left) = if_there(fs::OpenOptions::new().write(true).open(&draft))? {
+            write_over(left)?;
+            fs::remove_file(&draft)?;
+        }
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         writeln!(file, "file {id} {changes}")?;
         for ((context, owner), versions) in keys {
             for (version, key) in versions {
@@ -190,18 +195,12 @@ impl KeyFile {
             }
         }
         file.sync_all()?;
-        let old = fs::OpenOptions::new().write(true).open(&self.path);
+        let old = if_there(fs::OpenOptions::new().write(true).open(&self.path))?;
         fs::rename(&draft, &self.path)?;
         if let Some(directory) = self.path.parent() {
             fs::File::open(directory)?.sync_all()?;
         }
-        let mut old = match old {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            old => old?,
-        };
-        let length = usize::try_from(old.metadata()?.len()).map_err(io::Error::other)?;
-        old.write_all(&vec![0; length])?;
-        old.sync_all()
+        old.map_or(Ok(()), write_over)
     }
 
     fn failed(&self, source: io::Error) -> KeyFileError {
@@ -228,6 +227,19 @@ impl State {
     fn fresh() -> io::Result<Self> {
         Ok(Self { id: uuid::Builder::from_random_bytes(fresh()?).into_uuid(), changes: 0 })
     }
+}
+
+fn if_there(file: io::Result<fs::File>) -> io::Result<Option<fs::File>> {
+    match file {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some),
+    }
+}
+
+fn write_over(mut file: fs::File) -> io::Result<()> {
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    file.write_all(&vec![0; length])?;
+    file.sync_all()
 }
 
 fn fresh<const N: usize>() -> io::Result<[u8; N]> {

@@ -116,3 +116,23 @@ fn a_line_that_is_none_of_ours_is_told_by_its_number_and_not_repeated() {
         assert!(!error.to_string().contains("secret"));
     }
 }
+
+/// By another name of each, which shows what the disk has of it.
+#[test]
+fn what_is_replaced_and_what_a_crash_left_are_written_over() {
+    let place = Place::new();
+    let file = place.open().unwrap();
+    file.add(OURS, 1).unwrap();
+    let draft = file.path.with_extension("draft");
+    fs::write(&draft, "a key").unwrap();
+    let names = [(&file.path, place.0.join("replaced")), (&draft, place.0.join("left"))];
+    for (path, name) in &names {
+        fs::hard_link(path, name).unwrap();
+    }
+    file.add(OURS, 2).unwrap();
+    for (_, name) in &names {
+        let bytes = fs::read(name).unwrap();
+        assert!(!bytes.is_empty() && bytes.iter().all(|byte| *byte == 0), "{}", name.display());
+    }
+    assert!(!draft.exists() && newest(&file) == Some(2));
+}

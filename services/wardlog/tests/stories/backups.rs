@@ -177,10 +177,19 @@ async fn who_is_forgotten_stands_in_no_dump_and_none_from_before_says_any_more_w
     school.forget(&first).await;
     let after = [dump(log).await, dump(&school.keys).await];
     drop(first);
+    // What wrapped the keys of whoever is forgotten: each of the school's lines of then is gone from the file.
+    let line_of_then = |line: &&str| line.contains(&school.id.to_string());
+    let (of_then_text, today_text) = (fs::read_to_string(&of_then).unwrap(), fs::read_to_string(today).unwrap());
+    let lines: Vec<_> = of_then_text.lines().filter(line_of_then).collect();
+    let wrapped_then: Vec<_> = lines.iter().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(wrapped_then.len(), 2, "one of each service");
 
     for (database, public) in [(log, "NORTH TRUST"), (&school.keys, "filtering")] {
         let mut owner = PgConnection::connect_with(database).await.unwrap();
-        assert_eq!(nowhere_on_disk(&mut owner, &school.canary).await, Vec::<String>::new());
+        for secret in wrapped_then.iter().chain([&school.canary.as_str()]) {
+            assert!(!today_text.contains(secret));
+            assert_eq!(nowhere_on_disk(&mut owner, secret).await, Vec::<String>::new());
+        }
         assert_ne!(nowhere_on_disk(&mut owner, public).await, Vec::<String>::new(), "what is public is found");
     }
     let mut restored = Vec::new();

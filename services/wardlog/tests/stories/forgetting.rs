@@ -101,7 +101,8 @@ fn of<'v>(school: &'v Value, person: &Value) -> &'v Value {
     school["people"].as_array().unwrap().iter().find(|known| known["id"] == *person).unwrap()
 }
 
-/// The files of the server, tables and write-ahead log, in which a text stands.
+/// The files of the server in which a text stands: its tables, its write-ahead log and whatever else it keeps, but for other
+/// tests' databases.
 pub async fn nowhere_on_disk(owner: &mut PgConnection, text: &str) -> Vec<String> {
     sqlx::raw_sql("CHECKPOINT").execute(&mut *owner).await.unwrap();
     let place = sqlx::query!(
@@ -109,20 +110,23 @@ pub async fn nowhere_on_disk(owner: &mut PgConnection, text: &str) -> Vec<String
                   (SELECT oid::int8 FROM pg_database WHERE datname = current_database()) AS "database!""#
     );
     let place = place.fetch_one(owner).await.unwrap();
-    let data = Path::new(&place.directory);
-    let folders = [data.join("base").join(place.database.to_string()), data.join("pg_wal"), data.join("global")];
-    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|file| file.unwrap().path());
-    let mut read = 0;
-    let holding: Vec<_> = files
-        .filter(|file| file.is_file())
-        .filter(|file| {
-            // A file of a test beside this one may go meanwhile.
-            let bytes = fs::read(file).unwrap_or_default();
+    let (data, own) = (Path::new(&place.directory), place.database.to_string());
+    let of_others = |path: &Path| path.parent() == Some(&data.join("base")) && !path.ends_with(&own);
+    let (mut below, mut holding, mut read) = (vec![data.to_owned()], Vec::new(), 0);
+    while let Some(directory) = below.pop() {
+        // What is of a test beside this one may go meanwhile.
+        for path in fs::read_dir(directory).into_iter().flatten().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                below.extend(Some(path).filter(|path| !of_others(path)));
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap_or_default();
             read += bytes.len();
-            bytes.windows(text.len()).any(|window| window == text.as_bytes())
-        })
-        .map(|file| file.display().to_string())
-        .collect();
+            if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
+                holding.push(path.display().to_string());
+            }
+        }
+    }
     assert!(read > 1 << 20, "the server's files were read");
     holding
 }
