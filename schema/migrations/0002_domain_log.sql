@@ -60,6 +60,9 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION log.is_of_filtering(stream text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN stream ~ '^(opening|pseudonym)-';
+
 -- What an event's hash covers: the hash before it in its stream, its header, its payload's bytes. The header is, a line
 -- each: owner, version, type version, instants (microseconds since 1970), and the length in bytes and the text of
 -- stream, type, actor and command id, so that a stranger can compute it too and no text can pass for two.
@@ -98,7 +101,7 @@ BEGIN
     END IF;
     -- The role that faces the filters decides about what they send, and gives nobody a role or a login.
     IF coalesce(nullif(current_setting('role'), 'none'), session_user) = 'wardlog_filtering'
-       AND p_stream !~ '^(opening|pseudonym)-' THEN
+       AND NOT log.is_of_filtering(p_stream) THEN
         RAISE EXCEPTION 'wardlog_filtering appends to streams of its own alone' USING ERRCODE = 'insufficient_privilege';
     END IF;
 
@@ -159,6 +162,10 @@ REVOKE ALL ON FUNCTION log.join, log.append FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION log.join, log.append TO wardlog_directory, wardlog_filtering;
 GRANT SELECT ON log.event TO wardlog_directory, wardlog_filtering, wardlog_projections;
 GRANT SELECT ON log.home TO wardlog_directory, wardlog_filtering;
+-- The role that faces the filters reads no more than what it appends.
+ALTER TABLE log.event ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON log.event FOR SELECT TO wardlog_directory, wardlog_projections USING (true);
+CREATE POLICY its_own ON log.event FOR SELECT TO wardlog_filtering USING (log.is_of_filtering(stream));
 
 -- How far a view has folded a log's partition, and who folds it now. Moved in the view's own transaction, from the
 -- offset that was read and in the epoch that it was leased in: the epoch counts up whenever the partition changes hands,
