@@ -2,6 +2,7 @@
 
 mod accept;
 mod body;
+mod order;
 mod reply;
 mod variables;
 
@@ -15,6 +16,7 @@ use actix_web::{
 };
 use async_graphql::{EmptySubscription, ObjectType, Request, Response, Schema, Value};
 
+use self::order::Order;
 use crate::after::After;
 pub use body::MAX_BODY_BYTES;
 
@@ -68,11 +70,12 @@ where
     if let Some(after) = after(&mut request, &tokens)? {
         request = request.data(after);
     }
+    let order = Order::of(&mut request);
     let response = match variables::check(&mut request) {
         Ok(()) => schema.execute(request).await,
         Err(error) => Response::from_errors(vec![error]),
     };
-    Ok(reply::reply(response, media_type))
+    Ok(reply::reply(Order::apply(order.as_ref(), response), media_type))
 }
 
 /// What the answer must show, if the request says so.

@@ -45,6 +45,17 @@ impl Query {
     async fn again(&self) -> Self {
         Self
     }
+
+    /// Done after whatever is asked for beside it.
+    async fn later(&self) -> i32 {
+        tokio::task::yield_now().await;
+        1
+    }
+
+    async fn failing_later(&self) -> async_graphql::Result<Option<i32>> {
+        tokio::task::yield_now().await;
+        Err("a field failed later".into())
+    }
 }
 
 struct Edge {
@@ -325,6 +336,22 @@ const INTROSPECTION: &str = "
       kind name ofType { kind name ofType { kind name ofType { kind name ofType {
       kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } }
     }";
+
+/// GraphQL, section 7.2.2. Any other order would tell which took longer.
+#[tokio::test]
+async fn the_fields_and_errors_of_an_answer_are_in_the_order_of_the_document() {
+    let query = "{ failingLater failing again { ...both ... { two: double(number: 1) } } later double(number: 3)
+                   again { again { later double(number: 4) } } }
+                 fragment both on Query { later double(number: 2) }";
+    let body = json!({ "query": query }).to_string();
+    let edge = Edge::start();
+    let request = edge.request(Method::POST).header(CONTENT_TYPE, OLDER).header(ACCEPT, NEWER).body(body);
+    let answer = request.send().await.unwrap().text().await.unwrap();
+    let data = r#"{"data":{"again":{"later":1,"double":4,"two":2,"again":{"later":1,"double":8}},"later":1,"double":6},"#;
+    assert!(answer.starts_with(data), "{answer}");
+    let [later, failed] = ["a field failed later", "a field failed\""].map(|message| answer.find(message).unwrap());
+    assert!(later < failed, "{answer}");
+}
 
 #[tokio::test]
 async fn the_schema_can_be_asked_for() {

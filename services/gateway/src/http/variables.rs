@@ -29,7 +29,7 @@ pub(super) fn check(request: &mut Request) -> Result<(), ServerError> {
     Ok(())
 }
 
-fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Option<&'d OperationDefinition> {
+pub(super) fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Option<&'d OperationDefinition> {
     let operation = match (&document.operations, name) {
         (DocumentOperations::Single(only), None) => only,
         (DocumentOperations::Multiple(all), Some(name)) => all.get(&Name::new(name))?,

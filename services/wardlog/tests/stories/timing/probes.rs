@@ -1,15 +1,19 @@
 //! What can be asked for by its id, as a pair: one that exists and is another's, and one that does not exist.
 
 use access::HeldRole;
-use reqwest::RequestBuilder;
+use directory::domain::workplace::Workplace;
+use reqwest::{Method, RequestBuilder, header::CONTENT_TYPE};
 use schema::{SchoolId, TrustId};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     matrix::asked::{MUTATIONS, input},
     places::{self, At, Place, tell},
-    town::{Town, event},
+    town::{STAFF, Town, event},
 };
+
+/// As much as a matter comes to.
+const HIDDEN: usize = 20;
 
 /// Which of a pair.
 #[derive(Debug, Clone, Copy)]
@@ -21,47 +25,52 @@ pub enum Which {
 /// A pair of questions that differ in ids alone.
 pub struct Probe {
     pub name: String,
-    asked: Asked,
+    forbidden: Asked,
+    absent: Asked,
 }
 
+#[derive(Clone)]
 enum Asked {
     /// Of the gateway: a document, and its variables.
-    Graphql { token: String, query: String, forbidden: Value, absent: Value },
-    /// Of the door: a filter's key, and a batch of another's and one of nobody's.
-    Batch { key: String, forbidden: String, absent: String },
+    Graphql { token: String, query: String, variables: Value },
+    /// Of the door or of a directory's.
+    Rest { method: Method, url: String, key: String, body: Option<Value> },
 }
 
 impl Probe {
     pub fn request(&self, town: &Town, which: Which) -> RequestBuilder {
-        match &self.asked {
-            Asked::Graphql { token, query, forbidden, absent } => {
-                let mut variables = match which {
-                    Which::Forbidden => forbidden.clone(),
-                    Which::Absent => absent.clone(),
-                };
+        let asked = match which {
+            Which::Forbidden => &self.forbidden,
+            Which::Absent => &self.absent,
+        };
+        match asked {
+            Asked::Graphql { token, query, variables } => {
+                let mut variables = variables.clone();
                 variables["command"] = json!(web::clock::random_id());
                 let body = json!({ "query": query, "variables": variables });
                 town.client.post(town.gateway("/graphql")).bearer_auth(token).json(&body)
             }
-            Asked::Batch { key, forbidden, absent } => {
-                let batch = match which {
-                    Which::Forbidden => forbidden,
-                    Which::Absent => absent,
-                };
-                town.client.get(town.door(&format!("/v1/batches/{batch}"))).bearer_auth(key)
+            Asked::Rest { method, url, key, body } => {
+                let request = town.client.request(method.clone(), url).bearer_auth(key);
+                match body {
+                    Some(body) => request.header(CONTENT_TYPE, "application/scim+json").body(body.to_string()),
+                    None => request,
+                }
             }
         }
     }
 
     /// Whether this is the answer to whoever has no such thing.
     pub fn tells_nothing(&self, body: &str) -> bool {
-        match &self.asked {
+        match &self.absent {
             Asked::Graphql { .. } => {
                 let answer: Value = serde_json::from_str(body).unwrap();
                 let found = &answer["data"]["found"];
-                found.is_null() && answer.get("errors").is_none() || found["refused"].is_object()
+                let is_empty = |lists: &Map<String, Value>| lists.values().all(|list| *list == json!([]));
+                answer.get("errors").is_none() && (found.is_null() || found.as_object().is_some_and(is_empty))
+                    || found["refused"].is_object()
             }
-            Asked::Batch { .. } => body.contains("404"),
+            Asked::Rest { .. } => body.contains("404"),
         }
     }
 }
@@ -89,6 +98,8 @@ pub async fn all(town: &Town) -> Vec<Probe> {
         all.extend(mutations(town, role, "of a matter that they are recused from", (&of(theirs), &of(nobodys))));
     }
     all.push(batches(town).await);
+    all.extend(directory(town).await);
+    all.push(hidden_in_lists(town).await);
     all
 }
 
@@ -101,9 +112,8 @@ async fn recused(town: &Town, place: &Place) -> Value {
 
 fn read(town: &Town, role: HeldRole, name: String, root: &str, other: At) -> Probe {
     let query = format!("query($id: UUID!) {{ found: {root}(id: $id) {{ id name }} }}");
-    let of = |id| json!({ "id": id });
-    let absent = of(web::clock::ordered_id());
-    Probe { name, asked: Asked::Graphql { token: town.token(role), query, forbidden: of(other.id()), absent } }
+    let of = |id| Asked::Graphql { token: town.token(role), query: query.clone(), variables: json!({ "id": id }) };
+    Probe { name, forbidden: of(other.id()), absent: of(web::clock::ordered_id()) }
 }
 
 /// A place like `other` that does not exist, with what does not exist there.
@@ -129,10 +139,12 @@ fn mutations(town: &Town, role: HeldRole, how: &str, (forbidden, absent): (&Plac
                 "mutation($command: String!, $input: {kind}!) {{ found: {name}(commandId: $command, input: $input) {{
                  done {{ __typename }} refused {{ reason field message }} token }} }}"
             );
-            let of = |input| json!({ "input": input });
-            let (forbidden, absent) = (of(forbidden), of(absent));
-            let asked = Asked::Graphql { token: town.token(role), query, forbidden, absent };
-            Probe { name: format!("{name}{way} {how}, as {}", role.role), asked }
+            let of = |input| Asked::Graphql {
+                token: town.token(role),
+                query: query.clone(),
+                variables: json!({ "input": input }),
+            };
+            Probe { name: format!("{name}{way} {how}, as {}", role.role), forbidden: of(forbidden), absent: of(absent) }
         })
     };
     MUTATIONS.iter().filter_map(of).collect()
@@ -142,6 +154,78 @@ fn mutations(town: &Town, role: HeldRole, how: &str, (forbidden, absent): (&Plac
 async fn batches(town: &Town) -> Probe {
     let (key, others) = (town.records.filter(100_002).await, town.records.filter(100_004).await);
     town.send(&others, "batch-1", &[event("gambling", "blocked")]).await;
-    let (forbidden, absent) = ("batch-1".to_owned(), "batch-2".to_owned());
-    Probe { name: "GET /v1/batches/{id}, as a filter".to_owned(), asked: Asked::Batch { key, forbidden, absent } }
+    let of = |batch: &str| Asked::Rest {
+        method: Method::GET,
+        url: town.door(&format!("/v1/batches/{batch}")),
+        key: key.clone(),
+        body: None,
+    };
+    Probe { name: "GET /v1/batches/{id}, as a filter".to_owned(), forbidden: of("batch-1"), absent: of("batch-2") }
+}
+
+/// Of two schools' directories, of which one made somebody.
+async fn directory(town: &Town) -> Vec<Probe> {
+    let (own, other) = (town.records.school(100_002).await, town.records.school(100_004).await);
+    let (_, key) = town.records.scim_key(Workplace::School(own)).await;
+    let (_, others) = town.records.scim_key(Workplace::School(other)).await;
+    let user = json!({ "userName": "zoe@dogwood.example", "active": true, "name": { "formatted": "Zoe" } });
+    let made = town.client.post(town.scim("/Users")).bearer_auth(others).body(user.to_string());
+    let made = made.header(CONTENT_TYPE, "application/scim+json").send().await.unwrap();
+    let theirs: Value = serde_json::from_slice(&made.bytes().await.unwrap()).unwrap();
+    let off = json!({ "Operations": [{ "op": "Replace", "path": "active", "value": false }] });
+    [(Method::GET, None), (Method::PATCH, Some(off)), (Method::DELETE, None)]
+        .into_iter()
+        .map(|(method, body)| {
+            let of = |id: &str| Asked::Rest {
+                method: method.clone(),
+                url: town.scim(&format!("/Users/{id}")),
+                key: key.clone(),
+                body: body.clone(),
+            };
+            Probe {
+                name: format!("{method} /scim/v2/Users/{{id}}, as a directory"),
+                forbidden: of(theirs["id"].as_str().unwrap()),
+                absent: of(&web::clock::ordered_id().to_string()),
+            }
+        })
+        .collect()
+}
+
+/// Of two schools' lists, of which one has what was done for a matter that whoever asks is recused from.
+async fn hidden_in_lists(town: &Town) -> Probe {
+    let query = "query($id: UUID!) { found: school(id: $id) { recusals { matterId } identityReadings { purpose } } }";
+    let mut of = Vec::new();
+    for (urn, number) in [(100_002, HIDDEN), (100_004, 0)] {
+        let at = At::School(town.records.school(urn).await);
+        let person = places::known(town, at).await;
+        let deputy = format!("deputy of {urn}");
+        let input = json!({ "at": at.input(), "category": "EMPLOYEE", "name": "The deputy" });
+        let known = tell(town, at, "recordPerson", "personId", "h-1", input).await["done"]["personId"].clone();
+        let login = json!({ "at": at.input(), "personId": known, "issuer": STAFF, "subject": deputy });
+        tell(town, at, "linkLogin", "personId", "h-2", login).await;
+        let role = json!({ "at": at.input(), "personId": known, "role": "DEPUTY_DSL", "from": "2026-09-01" });
+        let given = tell(town, at, "giveRole", "roleId", "h-3", role).await;
+        let mut after = given["token"].clone();
+        if number > 0 {
+            let recuse = json!({ "at": at.input(), "personId": person });
+            let matter = tell(town, at, "recuse", "matterId", "h-4", recuse).await["done"]["matterId"].clone();
+            for reading in 0..number {
+                let mutation = "mutation($id: String!, $input: ReadIdentitiesInput!) {
+                    readIdentities(commandId: $id, input: $input) { done { people { name } } token } }";
+                let input =
+                    json!({ "at": at.input(), "personIds": [known], "purpose": "STAFFING", "matterId": matter });
+                let variables = json!({ "id": format!("h-{reading}-r"), "input": input });
+                let read = town.ask_as(&deputy, mutation, variables, &after).await["readIdentities"].clone();
+                assert!(read["done"].is_object(), "{read}");
+                after = read["token"].clone();
+            }
+        }
+        // What is asked shows all that was told.
+        town.ask_after(places::head(at), query, json!({ "id": at.id() }), &after).await;
+        let (token, query) = (town.token(places::head(at)), query.to_owned());
+        of.push(Asked::Graphql { token, query, variables: json!({ "id": at.id() }) });
+    }
+    let absent = of.pop().unwrap();
+    let name = format!("lists with {HIDDEN} hidden entries and with none, as a DSL who is recused");
+    Probe { name, forbidden: of.pop().unwrap(), absent }
 }
