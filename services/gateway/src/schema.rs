@@ -6,6 +6,7 @@ use ::web::{
     clock,
     command::Client,
     graphql::{StaffRole, bad_input, internal},
+    steps,
 };
 use access::{
     Caller, Facts, Scopes,
@@ -25,6 +26,7 @@ use directory::{
 use eventlog::{Owner, Projection};
 use schema::{MatterId, Month, SchoolId, TrustId, people::LoginName};
 use sqlx::PgPool;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::after::After;
@@ -305,7 +307,8 @@ async fn read<T: Send + 'static>(
     tenant::read(pool, scopes, work).await.map_err(|error| internal(&error))
 }
 
-/// The same of what was done for matters: of those that the caller may know of, which `work` is told.
+/// The same of what was done for matters: of those that the caller may know of, which `work` is told. How many others there are
+/// to pass over, the time that it takes does not tell.
 async fn read_of_matters<T: Send + 'static>(
     context: &Context<'_>,
     views: &[&'static str],
@@ -317,7 +320,10 @@ async fn read_of_matters<T: Send + 'static>(
     + 'static,
 ) -> async_graphql::Result<T> {
     let (pool, scopes) = reader(context, views).await?;
-    tenant::read_of_matters(pool, scopes, asker(context)?, work).await.map_err(|error| internal(&error))
+    let (began, asker) = (Instant::now(), asker(context)?);
+    let read = tenant::read_of_matters(pool, scopes, asker, work).await;
+    steps::whole(began).await;
+    read.map_err(|error| internal(&error))
 }
 
 /// By what the caller reads, and what; once the views have come as far as the request's token.

@@ -347,7 +347,8 @@ async fn the_fields_and_errors_of_an_answer_are_in_the_order_of_the_document() {
     let edge = Edge::start();
     let request = edge.request(Method::POST).header(CONTENT_TYPE, OLDER).header(ACCEPT, NEWER).body(body);
     let answer = request.send().await.unwrap().text().await.unwrap();
-    let data = r#"{"data":{"again":{"later":1,"double":4,"two":2,"again":{"later":1,"double":8}},"later":1,"double":6},"#;
+    let data =
+        r#"{"data":{"again":{"later":1,"double":4,"two":2,"again":{"later":1,"double":8}},"later":1,"double":6},"#;
     assert!(answer.starts_with(data), "{answer}");
     let [later, failed] = ["a field failed later", "a field failed\""].map(|message| answer.find(message).unwrap());
     assert!(later < failed, "{answer}");

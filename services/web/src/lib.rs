@@ -15,6 +15,7 @@ pub mod read_token;
 pub mod requests;
 pub mod second;
 pub mod shutdown;
+pub mod steps;
 pub mod telemetry;
 pub mod trace_context;
 

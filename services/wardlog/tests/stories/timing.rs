@@ -45,8 +45,8 @@ const RUNNING: usize = 3;
 ///
 /// The times are told apart where three samples running, each of as many pairs, are by a two-sided Mann-Whitney test at 1 %, all
 /// to the same side; the second and third are taken only where those before them are told apart. Of what is not to be told
-/// apart 1 in 4,000,000 probes fails so (0.01 for the first sample, 0.005 for either of the others), and with some 60 probes 1
-/// in 60,000 runs. The rule is the same for every run, and no probe is asked a fourth time. What 2,000 pairs tell apart nine
+/// apart 1 in 4,000,000 probes fails so (0.01 for the first sample, 0.005 for either of the others), and with some 100 probes 1
+/// in 40,000 runs. The rule is the same for every run, and no probe is asked a fourth time. What 2,000 pairs tell apart nine
 /// times in ten, three samples running do seven times in ten; of 20 pairs it takes a difference that anybody would see.
 #[tokio::test(flavor = "multi_thread")]
 async fn anothers_and_an_absent_one_are_answered_in_the_same_bytes_and_not_told_apart_by_their_times() {

@@ -1,7 +1,5 @@
 //! The service's side: `POST /<service>/commands/<name>` on the internal listener.
 
-use std::time::Duration;
-
 use access::{Caller, Decision, Subject, Verifier, recusal};
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -10,21 +8,17 @@ use actix_web::{
 };
 use eventlog::{Cause, CommandError, Owner, Wake};
 use schema::{CommandId, MatterId};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
     Command, Means, Refusal, Sent, carry_out,
     wire::{Answered, CORRELATION_ID, IDEMPOTENCY_KEY, REFUSED, Refused, path},
 };
-use crate::{ErrorCode, Problem, bearer, clock, problem::method_not_allowed, trace_context};
+use crate::{ErrorCode, Problem, bearer, clock, problem::method_not_allowed, steps, trace_context};
 
 /// The longest id that a sender may choose.
 pub const LONGEST_ID: usize = 100;
-
-/// How long it takes to refuse to do something for a matter: many times what looking for it takes, as what there is to look at
-/// would tell whether there is one.
-const REFUSED_AFTER: Duration = Duration::from_millis(20);
 
 /// What an endpoint works with.
 #[derive(Debug, Clone)]
@@ -63,7 +57,8 @@ async fn answer<C: Command>(
         facts.recused = is_recused(&service.means, owner, matter, &caller).await?;
         decision = access::decide(&caller, C::NAME, owner, &facts);
         if facts.recused {
-            sleep_until(asked + REFUSED_AFTER).await;
+            // What there is to look at would tell whether there is one.
+            steps::whole(asked).await;
         }
     }
     match decision {
