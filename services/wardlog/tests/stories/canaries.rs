@@ -2,6 +2,7 @@
 //! looked for everywhere. They are found where they belong, and nowhere else.
 
 mod collector;
+mod directory;
 pub mod everywhere;
 mod tenant;
 mod wrong;
@@ -25,9 +26,9 @@ async fn nobodys_name_is_found_in_logs_traces_databases_or_anothers_answers() {
     let variables = vec![("WARDLOG_LOG", "debug".to_owned()), ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())];
     let apart = Apart::start(&records.database, &issuer, variables).await;
     let mut town = Town::of(records, issuer, apart);
-    let tenants = used(&town).await;
+    let (tenants, shown) = used(&town).await;
 
-    let mut kept = Vec::new();
+    let mut kept = shown;
     for path in ["/health/live", "/health/ready", "/metrics"] {
         for url in [town.gateway(path), town.door(path)] {
             let said = town.client.get(&url).send().await.unwrap().text().await.unwrap();
@@ -60,16 +61,20 @@ async fn nobodys_name_is_found_in_logs_traces_databases_or_anothers_answers() {
     not_in_anothers_answers(&tenants);
 }
 
-/// Two schools of two trusts, and the trusts, all of whom told and asked what they can.
-async fn used(town: &Town) -> Vec<Tenant> {
-    let mut tenants = Vec::new();
+/// Two schools of two trusts, and the trusts, all of whom told and asked what they can; and what an operator is shown.
+async fn used(town: &Town) -> (Vec<Tenant>, Vec<Kept>) {
+    let (mut tenants, mut shown) = (Vec::new(), Vec::new());
     for (urn, uid) in [(100_001, "11"), (100_003, "22")] {
         let mut school = Tenant::new(At::School(town.records.school(urn).await));
         school.pupils(town, urn).await;
-        tenants.extend([school, Tenant::new(At::Trust(town.records.trust(uid).await))]);
+        let trust = Tenant::new(At::Trust(town.records.trust(uid).await));
+        shown.push(directory::imports(town, &school, ["--urn", &urn.to_string()]));
+        shown.push(directory::imports(town, &trust, ["--trust", uid]));
+        tenants.extend([school, trust]);
     }
     for tenant in &mut tenants {
         tenant.staff(town).await;
+        directory::provisions(town, tenant).await;
         wrong::documents(town, tenant).await;
         wrong::requests(town, tenant).await;
     }
@@ -80,7 +85,7 @@ async fn used(town: &Town) -> Vec<Tenant> {
             tenant.pry(town, *at, person).await;
         }
     }
-    tenants
+    (tenants, shown)
 }
 
 fn not_in_anothers_answers(tenants: &[Tenant]) {

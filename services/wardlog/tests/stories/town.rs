@@ -190,6 +190,12 @@ impl Town {
         &apart.directory
     }
 
+    /// Where a process has its home.
+    pub fn home_of(&self, role: &str) -> PathBuf {
+        let Running::Apart(apart) = &self.running else { panic!("the roles are together") };
+        apart.directory.join(role)
+    }
+
     /// Where everything listens that is together.
     pub fn address(&self) -> SocketAddr {
         assert_eq!(self.gateway, self.door, "the roles are apart");

@@ -18,6 +18,9 @@ pub struct Tenant {
     pub email: String,
     /// Who logs in, at the issuer.
     pub subject: String,
+    /// Who is made by a school's directory, and who by an import.
+    pub made: String,
+    pub imported: [String; 3],
     /// What a pupil looked for, and who it was.
     pub pupil: String,
     /// What was sent wrongly, whatever it was.
@@ -40,6 +43,8 @@ impl Tenant {
             name: canary("name"),
             email: canary("email"),
             subject: canary("subject"),
+            made: canary("made"),
+            imported: [canary("first"), canary("second"), canary("third")],
             pupil: canary("pupil"),
             wrong: canary("wrong"),
             command: canary("command"),
@@ -50,8 +55,9 @@ impl Tenant {
     }
 
     /// What nobody may find anywhere, but in answers to the tenant itself.
-    pub fn secrets(&self) -> [&str; 6] {
-        [&self.name, &self.email, &self.subject, &self.pupil, &self.wrong, &self.command]
+    pub fn secrets(&self) -> Vec<&str> {
+        let told = [&self.name, &self.email, &self.subject, &self.made, &self.pupil, &self.wrong, &self.command];
+        told.into_iter().chain(&self.imported).map(String::as_str).collect()
     }
 
     /// Asks as the tenant's head; the answer is remembered, whatever it is.
