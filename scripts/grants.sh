@@ -26,6 +26,7 @@ declare -A order=(
     [wardlog_projections]="filtering/door wardlog/stories directory/stories eventlog/log"
     [wardlog_projections on log]="eventlog/log filtering/door directory/stories wardlog/stories"
     [wardlog_projections on directory]="directory/stories filtering/door wardlog/stories eventlog/log"
+    [wardlog_reviewers]="database/pool wardlog/stories directory/stories"
     [wardlog_gateway]="access/tenant database/pool wardlog/stories directory/stories"
     [wardlog_rounding]="wardlog/stories filtering/door directory/stories"
     [another role]="wardlog/stories filtering/door directory/stories eventlog/log"

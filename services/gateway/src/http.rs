@@ -2,8 +2,8 @@
 
 mod accept;
 mod body;
-mod order;
 mod reply;
+mod shape;
 mod variables;
 
 use ::web::{
@@ -16,7 +16,7 @@ use actix_web::{
 };
 use async_graphql::{EmptySubscription, ObjectType, Request, Response, Schema, Value};
 
-use self::order::Order;
+use self::shape::{Shape, Types};
 use crate::after::After;
 pub use body::MAX_BODY_BYTES;
 
@@ -38,6 +38,7 @@ pub fn routes<Q, M>(
 {
     cfg.service(
         web::resource("/graphql")
+            .app_data(Data::new(Types::of(&schema.sdl())))
             .app_data(Data::new(schema))
             .app_data(Data::new(verifier))
             .app_data(Data::new(roles))
@@ -54,6 +55,7 @@ async fn answer<Q, M>(
     verifier: Data<Verifier>,
     roles: Data<Roles>,
     tokens: Data<ReadTokens>,
+    types: Data<Types>,
 ) -> Result<HttpResponse, Problem>
 where
     Q: ObjectType + 'static,
@@ -70,12 +72,16 @@ where
     if let Some(after) = after(&mut request, &tokens)? {
         request = request.data(after);
     }
-    let order = Order::of(&mut request);
+    let shape = Shape::of(&mut request);
     let response = match variables::check(&mut request) {
         Ok(()) => schema.execute(request).await,
         Err(error) => Response::from_errors(vec![error]),
     };
-    Ok(reply::reply(Order::apply(order.as_ref(), response), media_type))
+    let response = match shape {
+        Some(shape) => shape.give(&types, response),
+        None => response,
+    };
+    Ok(reply::reply(response, media_type))
 }
 
 /// What the answer must show, if the request says so.

@@ -46,6 +46,14 @@ impl Query {
         Self
     }
 
+    async fn perhaps(&self) -> Option<Self> {
+        Some(Self)
+    }
+
+    async fn several(&self) -> Vec<Option<Self>> {
+        vec![Some(Self), None]
+    }
+
     /// Done after whatever is asked for beside it.
     async fn later(&self) -> i32 {
         tokio::task::yield_now().await;
@@ -347,11 +355,34 @@ async fn the_fields_and_errors_of_an_answer_are_in_the_order_of_the_document() {
     let edge = Edge::start();
     let request = edge.request(Method::POST).header(CONTENT_TYPE, OLDER).header(ACCEPT, NEWER).body(body);
     let answer = request.send().await.unwrap().text().await.unwrap();
-    let data =
-        r#"{"data":{"again":{"later":1,"double":4,"two":2,"again":{"later":1,"double":8}},"later":1,"double":6},"#;
+    let data = r#"{"data":{"failingLater":null,"failing":null,"again":{"later":1,"double":4,"two":2,"again":{"later":1,"double":8}},"later":1,"double":6},"#;
     assert!(answer.starts_with(data), "{answer}");
     let [later, failed] = ["a field failed later", "a field failed\""].map(|message| answer.find(message).unwrap());
     assert!(later < failed, "{answer}");
+}
+
+/// GraphQL, section 6.4.4.
+#[tokio::test]
+async fn what_failed_is_null_or_the_nearest_around_it_that_may_be() {
+    let edge = Edge::start();
+    for (query, data) in [
+        ("{ a: failing skipped: failing @skip(if: true) double(number: 1) }", r#"{"a":null,"double":2}"#),
+        ("{ perhaps { again { failingWholly } } double(number: 1) }", r#"{"perhaps":null,"double":2}"#),
+        ("{ several { double(number: 1) again { failingWholly } } }", r#"{"several":[null,null]}"#),
+        ("{ several { double(number: 1) failing } }", r#"{"several":[{"double":2,"failing":null},null]}"#),
+        ("{ again { again { failingWholly } } double(number: 1) }", "null"),
+        (
+            "{ perhaps { __typename perhaps { __typename failingWholly } } }",
+            r#"{"perhaps":{"__typename":"Query","perhaps":null}}"#,
+        ),
+    ] {
+        let body = json!({ "query": query }).to_string();
+        let request = edge.request(Method::POST).header(CONTENT_TYPE, OLDER).header(ACCEPT, NEWER).body(body);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let answer = answer.text().await.unwrap();
+        assert!(answer.starts_with(&format!("{{\"data\":{data},\"errors\":[")), "{query}: {answer}");
+    }
 }
 
 #[tokio::test]

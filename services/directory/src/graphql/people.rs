@@ -86,7 +86,7 @@ pub struct HeldRole {
     to: Option<NaiveDate>,
 }
 
-/// London days on which a school has no designated safeguarding lead, after it had one.
+/// London days on which a school that gave anybody a role has no designated safeguarding lead.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct DslGap {
     /// The first such day.

@@ -158,8 +158,8 @@ impl School {
         Ok(Some(rows.into_iter().map(HeldRole::from).collect()))
     }
 
-    /// The days on which the school has no designated safeguarding lead, after it had one: past, present and to come. Null
-    /// unless the caller is of the school's safeguarding staff.
+    /// The days on which the school has no designated safeguarding lead, from the one on which anybody was first given a role there:
+    /// past, present and to come. Null unless the caller is of the school's safeguarding staff.
     #[graphql(complexity = "READ + child_complexity")]
     async fn dsl_gaps(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<DslGap>>> {
         let Some(school) = self.may(context, "read-dsl-gaps")? else { return Ok(None) };

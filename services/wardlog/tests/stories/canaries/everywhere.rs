@@ -20,7 +20,11 @@ impl Kept {
     }
 
     pub fn has(&self, text: &str) -> bool {
-        self.bytes.windows(text.len()).any(|part| part == text.as_bytes())
+        self.has_bytes(text.as_bytes())
+    }
+
+    pub fn has_bytes(&self, bytes: &[u8]) -> bool {
+        self.bytes.windows(bytes.len()).any(|part| part == bytes)
     }
 }
 

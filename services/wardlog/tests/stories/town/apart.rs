@@ -1,6 +1,11 @@
 //! A process for each role, each with a login of its own.
 
-use std::{fs, net::SocketAddr, path::PathBuf, process::Child};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Child,
+};
 
 use access::dev_issuer::DevIssuer;
 use database::Role;
@@ -62,6 +67,21 @@ impl Apart {
         apart
     }
 
+    /// One process that does everything, on servers of its own in `directory`.
+    pub async fn embedded(directory: &Path, issuer: &DevIssuer) -> Self {
+        let (directory, address) = (directory.to_owned(), free_address());
+        let variables = [
+            ("WARDLOG_ISSUERS", trusting(&directory, issuer).display().to_string()),
+            ("WARDLOG_LISTEN", address.to_string()),
+            ("WARDLOG_HOME", directory.display().to_string()),
+            ("WARDLOG_LOG", "debug".to_owned()),
+        ];
+        let mut process = serve(&directory, "gateway,directory,filtering,projections", &variables);
+        ready(&directory, address, || process.try_wait().unwrap()).await;
+        let (gateway, door, scim) = (address, address, address);
+        Self { gateway, door, scim, directory, variables: Vec::new(), processes: vec![process] }
+    }
+
     async fn run(
         &mut self,
         login: Role,
@@ -105,6 +125,6 @@ impl Drop for Apart {
             process.kill().unwrap();
             process.wait().unwrap();
         }
-        fs::remove_dir_all(&self.directory).unwrap();
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
