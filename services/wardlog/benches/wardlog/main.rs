@@ -6,6 +6,7 @@ mod body;
 mod clients;
 mod command;
 mod connection;
+mod disclose;
 mod door;
 mod events_door;
 mod load;
@@ -71,6 +72,9 @@ async fn run(options: &Options) -> Result<()> {
     }
     if options.wants("seal") || options.wants("open") {
         seal::measure(effort).await?.into_iter().for_each(|measured| report.add(measured));
+    }
+    if options.wants("disclose") {
+        report.add(disclose::measure(effort).await?);
     }
     if options.wants("authorise") {
         authorise::decisions(effort)?.into_iter().for_each(|measured| report.add(measured));

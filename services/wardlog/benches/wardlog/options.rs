@@ -7,7 +7,7 @@ use clap::Parser;
 /// The benchmarks of Wardlog.
 #[derive(Debug, Parser)]
 pub struct Options {
-    /// Measure these alone, by name: `ingest_door`, `ingest_sustained`, `append`, `command`, `token_wait`, `replay`, `seal`, `open`, `authorise`, `point_read`, `visible_latency`, `memory_idle`, `memory_full`
+    /// Measure these alone, by name: `ingest_door`, `ingest_sustained`, `append`, `command`, `token_wait`, `replay`, `seal`, `open`, `disclose`, `authorise`, `point_read`, `visible_latency`, `memory_idle`, `memory_full`
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// One short run of each: to see that it works, not to be quoted
