@@ -116,6 +116,8 @@ async fn pool(
         ("default_transaction_isolation", "read committed"),
         ("synchronous_commit", "on"),
         ("client_connection_check_interval", "2s"),
+        // Nothing here takes so long as to compile it would.
+        ("jit", "off"),
     ]);
     PgPoolOptions::new()
         .max_connections(max)

@@ -58,7 +58,7 @@ async fn answer<C: Command>(
         decision = access::decide(&caller, C::NAME, owner, &facts);
         if facts.recused {
             // What there is to look at would tell whether there is one.
-            steps::whole(asked).await;
+            steps::whole(asked, 1).await;
         }
     }
     match decision {
