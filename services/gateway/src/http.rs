@@ -4,10 +4,12 @@ mod accept;
 mod body;
 mod reply;
 mod shape;
+mod size;
 mod variables;
 
 use ::web::{
     Calling, ErrorCode, Problem, clock, graphql::Correlation, problem::method_not_allowed, read_token::ReadTokens,
+    steps,
 };
 use access::{Roles, Verifier};
 use actix_web::{
@@ -15,9 +17,10 @@ use actix_web::{
     web::{self, Data, Payload, ServiceConfig},
 };
 use async_graphql::{EmptySubscription, ObjectType, Request, Response, Schema, Value};
+use tokio::time::Instant;
 
 use self::shape::{Shape, Types};
-use crate::after::After;
+use crate::{after::After, schema::ListsOfMatters};
 pub use body::MAX_BODY_BYTES;
 
 /// The request's extension that holds the token of a command which the answer must show.
@@ -72,15 +75,20 @@ where
     if let Some(after) = after(&mut request, &tokens)? {
         request = request.data(after);
     }
-    let shape = Shape::of(&mut request);
-    let response = match variables::check(&mut request) {
-        Ok(()) => schema.execute(request).await,
+    let (began, lists) = (Instant::now(), ListsOfMatters::default());
+    request = request.data(lists.clone());
+    let response = match size::check(&mut request).and_then(|()| variables::complete(&mut request)) {
+        Ok(()) => {
+            let shape = Shape::of(&types, &mut request);
+            let response = schema.execute(request).await;
+            match shape {
+                Some(shape) => shape.give(response),
+                None => response,
+            }
+        }
         Err(error) => Response::from_errors(vec![error]),
     };
-    let response = match shape {
-        Some(shape) => shape.give(&types, response),
-        None => response,
-    };
+    steps::whole(began, lists.number()).await;
     Ok(reply::reply(response, media_type))
 }
 

@@ -2,11 +2,15 @@
 
 mod school;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
 use ::web::{
     clock,
     command::Client,
     graphql::{StaffRole, bad_input, internal},
-    steps,
 };
 use access::{
     Caller, Facts, Scopes,
@@ -26,7 +30,6 @@ use directory::{
 use eventlog::{Owner, Projection};
 use schema::{MatterId, Month, SchoolId, TrustId, people::LoginName};
 use sqlx::PgPool;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::after::After;
@@ -307,8 +310,18 @@ async fn read<T: Send + 'static>(
     tenant::read(pool, scopes, work).await.map_err(|error| internal(&error))
 }
 
+/// How many lists of what was done for matters a request looked through.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ListsOfMatters(Arc<AtomicU32>);
+
+impl ListsOfMatters {
+    pub(crate) fn number(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The same of what was done for matters: of those that the caller may know of, which `work` is told. How many others there are
-/// to pass over, the time that it takes does not tell.
+/// to pass over, the time that the answer takes does not tell ([`ListsOfMatters`]).
 async fn read_of_matters<T: Send + 'static>(
     context: &Context<'_>,
     views: &[&'static str],
@@ -320,10 +333,10 @@ async fn read_of_matters<T: Send + 'static>(
     + 'static,
 ) -> async_graphql::Result<T> {
     let (pool, scopes) = reader(context, views).await?;
-    let (began, asker) = (Instant::now(), asker(context)?);
-    let read = tenant::read_of_matters(pool, scopes, asker, work).await;
-    steps::whole(began).await;
-    read.map_err(|error| internal(&error))
+    if let Some(lists) = context.data_opt::<ListsOfMatters>() {
+        lists.0.fetch_add(1, Ordering::Relaxed);
+    }
+    tenant::read_of_matters(pool, scopes, asker(context)?, work).await.map_err(|error| internal(&error))
 }
 
 /// By what the caller reads, and what; once the views have come as far as the request's token.

@@ -371,6 +371,12 @@ async fn what_failed_is_null_or_the_nearest_around_it_that_may_be() {
         ("{ several { double(number: 1) again { failingWholly } } }", r#"{"several":[null,null]}"#),
         ("{ several { double(number: 1) failing } }", r#"{"several":[{"double":2,"failing":null},null]}"#),
         ("{ again { again { failingWholly } } double(number: 1) }", "null"),
+        ("{ failing }", r#"{"failing":null}"#),
+        ("{ again { failing } double(number: 1) }", r#"{"again":{"failing":null},"double":2}"#),
+        ("{ perhaps { failing again { failing } } }", r#"{"perhaps":{"failing":null,"again":{"failing":null}}}"#),
+        ("{ several { failing } }", r#"{"several":[{"failing":null},null]}"#),
+        ("{ again { a: double(number: 1) @include(if: false) } failing }", r#"{"again":{},"failing":null}"#),
+        ("query($a: Boolean = true) { double(number: 1) @skip(if: $a) failing }", r#"{"failing":null}"#),
         (
             "{ perhaps { __typename perhaps { __typename failingWholly } } }",
             r#"{"perhaps":{"__typename":"Query","perhaps":null}}"#,
@@ -383,6 +389,53 @@ async fn what_failed_is_null_or_the_nearest_around_it_that_may_be() {
         let answer = answer.text().await.unwrap();
         assert!(answer.starts_with(&format!("{{\"data\":{data},\"errors\":[")), "{query}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn what_is_skipped_is_left_out_and_leaves_an_object_behind() {
+    let edge = Edge::start();
+    for (query, data) in [
+        ("{ double(number: 1) @skip(if: true) }", json!({})),
+        ("{ again { double(number: 1) @include(if: false) } }", json!({ "again": {} })),
+        (
+            "query($a: Boolean = false) { double(number: 1) @include(if: $a) again { __typename @skip(if: $a) } }",
+            json!({ "again": { "__typename": "Query" } }),
+        ),
+        (
+            "{ again { ...twice ...twice ... @skip(if: true) { later } } } fragment twice on Query { double(number: 1) }",
+            json!({ "again": { "double": 2 } }),
+        ),
+    ] {
+        let (status, _, answer) = edge.query(NEWER, json!({ "query": query })).await;
+        assert_eq!((status, &answer), (200, &json!({ "data": data })), "{query}");
+    }
+}
+
+/// Each of these is small, and asks for more than there are atoms.
+#[tokio::test]
+async fn fragments_within_fragments_are_counted_before_they_are_looked_at() {
+    let edge = Edge::start();
+    let nested = |most: usize, last: &str| {
+        let each = (0..most).map(|n| format!("fragment f{n} on Query {{ ...f{0} ...f{0} }} ", n + 1));
+        format!("{{ ...f0 }} {} fragment f{most} on Query {{ {last} }}", each.collect::<Vec<_>>().join(" "))
+    };
+    let chain = |long: usize| {
+        let each = (0..long).map(|n| format!("fragment f{n} on Query {{ ...f{} }} ", n + 1));
+        format!("{{ ...f0 }} {} fragment f{long} on Query {{ later }}", each.collect::<Vec<_>>().join(" "))
+    };
+    let wide =
+        |many: usize| format!("{{ {} }}", (0..many).map(|n| format!("a{n}: __typename")).collect::<Vec<_>>().join(" "));
+    let refused = ["expected at most 5000 fields and fragments, those of a fragment counted wherever it is spread"];
+    for query in [nested(60, "later"), nested(30, "...f0"), nested(60, "__typename"), chain(5_000), wide(5_001)] {
+        let (status, _, answer) = edge.query(NEWER, json!({ "query": query })).await;
+        let messages: Vec<_> = answer["errors"].as_array().unwrap().iter().map(|error| &error["message"]).collect();
+        assert_eq!(
+            (status, messages),
+            (400, refused.iter().map(|message| json!(message)).collect::<Vec<_>>().iter().collect())
+        );
+    }
+    let (status, _, answer) = edge.query(NEWER, json!({ "query": wide(5_000) })).await;
+    assert_eq!(status, 200, "{answer}");
 }
 
 #[tokio::test]

@@ -4,47 +4,48 @@
 //! async-graphql writes fields as they are done, so that their order would tell which took longer, and leaves out those that
 //! failed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
-    Name, PathSegment, Positioned, Request, Response, ServerError, Value,
+    Name, PathSegment, Positioned, Request, Response, ServerError, Value, Variables,
     indexmap::IndexMap,
     parser::{
         parse_schema,
         types::{
-            BaseType, FragmentDefinition, OperationDefinition, OperationType, Selection, SelectionSet, Type, TypeKind,
-            TypeSystemDefinition,
+            BaseType, Directive, FragmentDefinition, OperationDefinition, OperationType, Selection, SelectionSet, Type,
+            TypeKind, TypeSystemDefinition,
         },
     },
 };
 
-use super::variables::chosen;
+use super::{reply::was_executed, variables::chosen};
 
 /// The types of a schema's fields, by the type that has them.
 #[derive(Debug)]
 pub(super) struct Types(HashMap<Name, HashMap<Name, Type>>);
 
 /// The shape that a document asks for.
-pub(super) struct Shape {
+pub(super) struct Shape<'t> {
+    types: &'t Types,
     operation: OperationDefinition,
     fragments: HashMap<Name, Positioned<FragmentDefinition>>,
+    variables: Variables,
 }
 
-/// A response's values, on their way into their shape.
-struct Shaping<'s> {
-    shape: &'s Shape,
-    types: &'s Types,
-    errors: &'s [ServerError],
-    path: Vec<PathSegment>,
-}
+/// Where a response's errors are: their paths, as a tree.
+#[derive(Default)]
+struct Failures(HashMap<String, Failures>);
+
+/// The fields that are asked of an object, by their keys: each one's name, and what is asked of it.
+type Wanted<'d> = IndexMap<&'d Name, (&'d Name, Vec<&'d SelectionSet>)>;
 
 /// A null that its parent has to be as well.
 struct NullToo;
 
 impl Types {
-    /// Of a schema's own description; none of one that does not parse.
+    /// Of a schema's own description; one that does not parse is a defect: any field may be null then.
     pub(super) fn of(sdl: &str) -> Self {
-        let document = parse_schema(sdl);
+        let document = parse_schema(sdl).inspect_err(|error| tracing::error!(%error, "the schema does not parse"));
         let types = document.into_iter().flat_map(|document| document.definitions).filter_map(|definition| {
             let TypeSystemDefinition::Type(Positioned { node: of, .. }) = definition else { return None };
             let TypeKind::Object(object) = of.kind else { return None };
@@ -60,36 +61,101 @@ impl Types {
     }
 }
 
-impl Shape {
-    /// None of a document that does not parse, or an operation that cannot be chosen.
-    pub(super) fn of(request: &mut Request) -> Option<Self> {
+impl<'t> Shape<'t> {
+    /// None of a document that does not parse, or an operation that cannot be chosen. The variables have their defaults.
+    pub(super) fn of(types: &'t Types, request: &mut Request) -> Option<Self> {
         let operation_name = request.operation_name.clone();
         let document = request.parsed_query().ok()?;
         let operation = chosen(document, operation_name.as_deref())?.clone();
-        Some(Self { operation, fragments: document.fragments.clone() })
+        let fragments = document.fragments.clone();
+        Some(Self { types, operation, fragments, variables: request.variables.clone() })
     }
 
-    /// The response in this shape; its errors in the order of where in the document they are.
-    pub(super) fn give(&self, types: &Types, mut response: Response) -> Response {
+    /// The response in this shape; its errors in the order of where in the document they are, then of where in the answer.
+    pub(super) fn give(&self, mut response: Response) -> Response {
         let root = Name::new(match self.operation.ty {
             OperationType::Query => "Query",
             OperationType::Mutation => "Mutation",
             OperationType::Subscription => "Subscription",
         });
-        let mut shaping = Shaping { shape: self, types, errors: &response.errors, path: Vec::new() };
         let fields = &[&self.operation.selection_set.node];
-        response.data = shaping.fields(response.data, Some(&root), fields).unwrap_or(Value::Null);
-        response.errors.sort_by_key(|error| error.locations.first().map(|at| (at.line, at.column)));
+        if was_executed(&response) {
+            let failures = Failures::of(&response.errors);
+            response.data = self.object(response.data, Some(&root), fields, Some(&failures)).unwrap_or(Value::Null);
+        }
+        response.errors.sort_by(|a, b| {
+            let (at, other) = (a.locations.first(), b.locations.first());
+            let document = at.map(|at| (at.line, at.column)).cmp(&other.map(|at| (at.line, at.column)));
+            document.then_with(|| a.path.iter().map(rank).cmp(b.path.iter().map(rank)))
+        });
         response
     }
 
-    /// The fields of a set by their keys, each with its name and what is asked of it. A fragment's are where it is spread.
-    fn collect<'d>(
-        &'d self,
-        set: &'d SelectionSet,
-        wanted: &mut IndexMap<&'d Name, (&'d Name, Vec<&'d SelectionSet>)>,
-    ) {
+    /// An object's fields; all of them failed, or are skipped, where there is none.
+    fn object(
+        &self,
+        found: Value,
+        of: Option<&Name>,
+        sets: &[&SelectionSet],
+        failures: Option<&Failures>,
+    ) -> Result<Value, NullToo> {
+        let mut found = if let Value::Object(found) = found { found } else { IndexMap::new() };
+        let mut wanted = Wanted::new();
+        let mut spread = HashSet::new();
+        for set in sets {
+            self.collect(set, &mut wanted, &mut spread);
+        }
+        let fields = wanted.into_iter().map(|(key, (name, sets))| {
+            let of_field = of.and_then(|of| self.types.of_field(of, name));
+            let found = found.swap_remove(key).unwrap_or(Value::Null);
+            let failures = failures.and_then(|failures| failures.0.get(key.as_str()));
+            Ok((key.clone(), self.value(found, of_field, &sets, failures)?))
+        });
+        fields.collect::<Result<_, _>>().map(Value::Object)
+    }
+
+    fn value(
+        &self,
+        found: Value,
+        of: Option<&Type>,
+        sets: &[&SelectionSet],
+        failures: Option<&Failures>,
+    ) -> Result<Value, NullToo> {
+        let may_be_null = of.is_none_or(|of| of.nullable);
+        let has_fields = sets.iter().any(|set| !set.items.is_empty());
+        let (failed, failed_below) = failures.map_or((false, false), |failures| (true, !failures.0.is_empty()));
+        let shaped = match (found, of.map(|of| &of.base)) {
+            (Value::List(all), base) => {
+                let of = base.and_then(|base| match base {
+                    BaseType::List(of) => Some(&**of),
+                    BaseType::Named(_) => None,
+                });
+                let each = all.into_iter().enumerate().map(|(at, found)| {
+                    let failures = failures.and_then(|failures| failures.0.get(&at.to_string()));
+                    self.value(found, of, sets, failures)
+                });
+                each.collect::<Result<_, _>>().map(Value::List)
+            }
+            (found @ Value::Object(_), Some(BaseType::Named(of))) if has_fields => {
+                self.object(found, Some(of), sets, failures)
+            }
+            (found @ Value::Object(_), None) if has_fields => self.object(found, None, sets, failures),
+            // async-graphql says null for an object that it has no field of.
+            (Value::Null, Some(BaseType::Named(of))) if has_fields && (failed_below || !(may_be_null || failed)) => {
+                self.object(Value::Null, Some(of), sets, failures)
+            }
+            (Value::Null, _) => Err(NullToo),
+            (found, _) => Ok(found),
+        };
+        shaped.or_else(|null| if may_be_null { Ok(Value::Null) } else { Err(null) })
+    }
+
+    /// The fields of a set, a fragment's where it is first spread, and none that is to be skipped.
+    fn collect<'d>(&'d self, set: &'d SelectionSet, wanted: &mut Wanted<'d>, spread: &mut HashSet<&'d Name>) {
         for selection in &set.items {
+            if self.is_skipped(selection.node.directives()) {
+                continue;
+            }
             match &selection.node {
                 Selection::Field(field) => {
                     let field = &field.node;
@@ -97,67 +163,55 @@ impl Shape {
                         wanted.entry(&field.response_key().node).or_insert_with(|| (&field.name.node, Vec::new()));
                     sets.push(&field.selection_set.node);
                 }
-                Selection::InlineFragment(inline) => self.collect(&inline.node.selection_set.node, wanted),
-                Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = self.fragments.get(&spread.node.fragment_name.node) {
-                        self.collect(&fragment.node.selection_set.node, wanted);
+                Selection::InlineFragment(inline) => self.collect(&inline.node.selection_set.node, wanted, spread),
+                Selection::FragmentSpread(of) => {
+                    let name = &of.node.fragment_name.node;
+                    if let Some(fragment) = self.fragments.get(name)
+                        && spread.insert(name)
+                    {
+                        self.collect(&fragment.node.selection_set.node, wanted, spread);
                     }
                 }
             }
         }
     }
+
+    fn is_skipped(&self, directives: &[Positioned<Directive>]) -> bool {
+        directives.iter().any(|directive| {
+            let unless = match directive.node.name.node.as_str() {
+                "skip" => false,
+                "include" => true,
+                _ => return false,
+            };
+            let condition = directive.node.get_argument("if").map(|condition| condition.node.clone());
+            let condition =
+                condition.and_then(|of| of.into_const_with(|name| self.variables.get(&name).cloned().ok_or(())).ok());
+            (condition == Some(Value::Boolean(true))) != unless
+        })
+    }
 }
 
-impl<'s> Shaping<'s> {
-    /// The fields of an object; of nothing that was executed, nothing.
-    fn fields(&mut self, value: Value, of: Option<&Name>, sets: &[&'s SelectionSet]) -> Result<Value, NullToo> {
-        let Value::Object(mut found) = value else {
-            return Ok(value);
-        };
-        let (mut wanted, mut shaped, depth) = (IndexMap::new(), IndexMap::new(), self.path.len());
-        for set in sets {
-            self.shape.collect(set, &mut wanted);
-        }
-        for (key, (name, sets)) in wanted {
-            let of_field = of.and_then(|of| self.types.of_field(of, name));
-            self.path.push(PathSegment::Field(key.to_string()));
-            let value = found.swap_remove(key).or_else(|| self.has_failed().then_some(Value::Null));
-            // One that is neither there nor failed was to be skipped.
-            if let Some(value) = value {
-                let value = self.value(value, of_field, &sets);
-                self.path.truncate(depth);
-                shaped.insert(key.clone(), value?);
-            }
-            self.path.truncate(depth);
-        }
-        Ok(Value::Object(shaped))
-    }
-
-    fn value(&mut self, value: Value, of: Option<&Type>, sets: &[&'s SelectionSet]) -> Result<Value, NullToo> {
-        let may_be_null = of.is_none_or(|of| of.nullable);
-        let shaped = match (value, of.map(|of| &of.base)) {
-            (Value::Null, _) => Err(NullToo),
-            (Value::List(all), base) => {
-                let of = base.and_then(|base| match base {
-                    BaseType::List(of) => Some(&**of),
-                    BaseType::Named(_) => None,
-                });
-                let mut each = |(at, value)| {
-                    self.path.push(PathSegment::Index(at));
-                    let shaped = self.value(value, of, sets);
-                    self.path.pop();
-                    shaped
+impl Failures {
+    fn of(errors: &[ServerError]) -> Self {
+        let mut failures = Self::default();
+        for error in errors {
+            let mut at = &mut failures;
+            for segment in &error.path {
+                let segment = match segment {
+                    PathSegment::Field(key) => key.clone(),
+                    PathSegment::Index(at) => at.to_string(),
                 };
-                all.into_iter().enumerate().map(&mut each).collect::<Result<_, _>>().map(Value::List)
+                at = at.0.entry(segment).or_default();
             }
-            (value, Some(BaseType::Named(of))) => self.fields(value, Some(of), sets),
-            (value, _) => self.fields(value, None, sets),
-        };
-        shaped.or_else(|null| if may_be_null { Ok(Value::Null) } else { Err(null) })
+        }
+        failures
     }
+}
 
-    /// Whether what is at the path failed, or something in it that is null for it.
-    fn has_failed(&self) -> bool {
-        self.errors.iter().any(|error| error.path.starts_with(&self.path))
+/// What a segment of a path is sorted by.
+fn rank(segment: &PathSegment) -> (usize, &str) {
+    match segment {
+        PathSegment::Field(key) => (0, key),
+        PathSegment::Index(at) => (*at, ""),
     }
 }
