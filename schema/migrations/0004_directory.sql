@@ -99,6 +99,8 @@ BEGIN
     GRANT SELECT ON source TO wardlog_gateway;
     GRANT SELECT (key_id, source_id, school_id, issued_at, revoked_at) ON ingest_key TO wardlog_gateway;
 
+    -- Whose people may decide something together, published.may_agree says, which runs as the owner.
+    CREATE POLICY who_may_agree ON membership FOR SELECT TO wardlog_owner USING (true);
     CREATE POLICY rounding ON membership FOR SELECT TO wardlog_rounding USING (true);
     GRANT SELECT ON membership TO wardlog_rounding;
 END

@@ -91,13 +91,15 @@ BEGIN
         PRIMARY KEY (matter_id, person_id)
     );
     CREATE INDEX ON recusal (owner_id, recused_at);
-    -- Every name of our own by which a person ever logged in, and who first said so: one that is taken from them stays recused.
+    -- Every name of our own by which a person ever logged in, from when to when, and who said so: one that is taken from them stays
+    -- recused.
     CREATE TABLE known_login (
-        person_id  uuid NOT NULL,
-        login      text NOT NULL,
-        linked_by  text NOT NULL,
-        linked_at  timestamptz NOT NULL,
-        PRIMARY KEY (person_id, login)
+        person_id    uuid NOT NULL,
+        login        text NOT NULL,
+        linked_by    text NOT NULL,
+        linked_at    timestamptz NOT NULL,
+        unlinked_at  timestamptz,
+        PRIMARY KEY (person_id, login, linked_at)
     );
     CREATE INDEX ON known_login (login);
     CREATE INDEX ON known_login (linked_by);
@@ -115,7 +117,7 @@ BEGIN
         EXECUTE format('CREATE POLICY projection ON %I TO wardlog_projections USING (true) WITH CHECK (true)', t);
         EXECUTE format('GRANT SELECT, INSERT ON %I TO wardlog_projections', t);
     END LOOP;
-    GRANT UPDATE ON person, appointment, substitutes TO wardlog_projections;
+    GRANT UPDATE ON person, appointment, substitutes, known_login TO wardlog_projections;
     GRANT DELETE ON person_login, dsl_gap TO wardlog_projections;
 
     -- The service asks who is forgotten.
@@ -147,13 +149,10 @@ BEGIN
         EXECUTE format($policy$CREATE POLICY not_recused ON %I AS RESTRICTIVE FOR SELECT TO wardlog_gateway, wardlog_reviewers
             USING (matter_id IS NULL OR matter_id = ANY (published.scope('matters')))$policy$, t);
     END LOOP;
-    -- Who is recused, directory.recused_login says, which runs as the owner.
-    FOREACH t IN ARRAY ARRAY['recusal', 'known_login', 'known_account'] LOOP
-        EXECUTE format('CREATE POLICY who_is_recused ON %I FOR SELECT TO wardlog_owner USING (true)', t);
+    -- Who is recused, and who may decide something together, functions say that run as the owner.
+    FOREACH t IN ARRAY ARRAY['person', 'recusal', 'known_login', 'known_account'] LOOP
+        EXECUTE format('CREATE POLICY who_is_who ON %I FOR SELECT TO wardlog_owner USING (true)', t);
     END LOOP;
-    -- A service asks whether whoever commands something for a matter is known at all, and whether two logins are one person's.
-    CREATE POLICY services ON known_login FOR SELECT TO wardlog_directory, wardlog_filtering USING (true);
-    GRANT SELECT ON known_login TO wardlog_directory, wardlog_filtering;
 
     CREATE POLICY own_people ON dsl_gap FOR SELECT TO wardlog_gateway
         USING (school_id = ANY (published.scope('schools')));
@@ -177,12 +176,12 @@ SET LOCAL ROLE wardlog_owner;
 GRANT SELECT, INSERT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap
     TO wardlog_projections;
 GRANT INSERT ON directory.identity_reading TO wardlog_projections;
-GRANT INSERT ON directory.recusal, directory.known_login, directory.known_account TO wardlog_projections;
+GRANT INSERT ON directory.recusal, directory.known_account TO wardlog_projections;
+GRANT SELECT, INSERT ON directory.known_login TO wardlog_projections;
 GRANT SELECT, INSERT ON directory.substitutes TO wardlog_projections;
-GRANT UPDATE ON directory.person, directory.appointment, directory.substitutes TO wardlog_projections;
+GRANT UPDATE ON directory.person, directory.appointment, directory.substitutes, directory.known_login TO wardlog_projections;
 GRANT DELETE ON directory.person_login, directory.dsl_gap TO wardlog_projections;
 GRANT SELECT ON directory.person TO wardlog_directory;
-GRANT SELECT ON directory.known_login TO wardlog_directory, wardlog_filtering;
 
 CREATE VIEW published.person_v1 WITH (security_invoker = true) AS
     SELECT person_id, school_id, trust_id, category, left_on, hold, ground, proposer, forgotten FROM directory.person;
@@ -206,72 +205,131 @@ CREATE VIEW published.recusal_v1 WITH (security_invoker = true) AS
     SELECT matter_id, person_id, school_id, trust_id, owner_id, recused_at, recuser FROM directory.recusal;
 CREATE VIEW published.substitutes_v1 WITH (security_invoker = true) AS
     SELECT school_id, trust_id, role, people FROM directory.substitutes;
-CREATE VIEW published.known_login_v1 WITH (security_invoker = true) AS
-    SELECT login, person_id, linked_by, linked_at FROM directory.known_login;
+
+-- Who let whom in: by linking a login that was nobody's by then, or that of somebody who had left. Whoever links another's that
+-- they log in by lets nobody in, and does nothing to them.
+CREATE VIEW directory.letting_in AS
+    SELECT l.person_id, l.login, l.linked_by, l.linked_at
+    FROM directory.known_login l
+    WHERE NOT EXISTS (SELECT FROM directory.known_login held JOIN directory.person p ON p.person_id = held.person_id
+                      WHERE held.login = l.login AND held.linked_at < l.linked_at
+                        AND coalesce(held.unlinked_at > l.linked_at, true)
+                        AND coalesce(p.left_on > (l.linked_at AT TIME ZONE 'Europe/London')::date, true));
 
 -- Who may not know of which of an owner's matters (R130), by login: whoever was recused, by every login that ever was theirs, of
--- each record that their account ever had; and whoever was let in since by one of these, for it may be they themselves.
+-- each record that their account ever had, or that had a login of theirs by then; and whoever was let in since by one of these,
+-- for it may be they themselves. A login that somebody links to another's record does not make those two one.
 CREATE FUNCTION directory.recused_login(p_owner uuid) RETURNS TABLE (matter_id uuid, login text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE recused (matter_id, login, since) AS (
-        SELECT r.matter_id, l.login, r.recused_at
-        FROM directory.recusal r
-        JOIN directory.known_login l
-            ON l.person_id = r.person_id
-            OR l.person_id IN (SELECT other.person_id FROM directory.known_account one
-                               JOIN directory.known_account other ON other.account_id = one.account_id
-                               WHERE one.person_id = r.person_id)
-        WHERE r.owner_id = p_owner
+    WITH RECURSIVE record (matter_id, since, person_id) AS (
+        SELECT r.matter_id, r.recused_at, r.person_id FROM directory.recusal r WHERE r.owner_id = p_owner
+        UNION
+        SELECT r.matter_id, r.since, o.person_id
+        FROM record r
+        CROSS JOIN LATERAL (
+            SELECT other.person_id
+            FROM directory.known_account one JOIN directory.known_account other ON other.account_id = one.account_id
+            WHERE one.person_id = r.person_id
+            UNION ALL
+            SELECT other.person_id
+            FROM directory.known_login one JOIN directory.known_login other ON other.login = one.login
+            WHERE one.person_id = r.person_id AND greatest(one.linked_at, other.linked_at) <= r.since
+              AND one.login NOT IN (one.linked_by, other.linked_by)
+        ) o
+    ), recused (matter_id, login, since) AS (
+        SELECT r.matter_id, l.login, r.since FROM record r JOIN directory.known_login l ON l.person_id = r.person_id
         UNION
         SELECT r.matter_id, l.login, r.since
-        FROM recused r JOIN directory.known_login l ON l.linked_by = r.login AND l.linked_at > r.since
+        FROM recused r JOIN directory.letting_in l ON l.linked_by = r.login AND l.linked_at > r.since
     )
     SELECT DISTINCT r.matter_id, r.login FROM recused r
 $$;
 
--- The matters of these owners that whoever has a login may know of: those that the view has come to, from which they are not
--- recused. Of a login that was never linked to anybody it is none, as nobody can tell whose it is.
-CREATE FUNCTION published.known_matters(p_owners uuid[], p_login text) RETURNS uuid[]
+-- The matters that whoever has a login may know of, of the places that the session is told (a trust's lead's, of the trust
+-- alone): those that the view has come to, from which they are not recused. Of a login that was never linked to anybody it is
+-- none, as nobody can tell whose it is.
+CREATE FUNCTION published.known_matters(p_login text) RETURNS uuid[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(array_agg(DISTINCT r.matter_id), '{}')
-    FROM directory.recusal r
-    WHERE r.owner_id = ANY (p_owners)
-      AND EXISTS (SELECT FROM directory.known_login l WHERE l.login = p_login)
-      AND NOT EXISTS (SELECT FROM unnest(p_owners) o CROSS JOIN LATERAL directory.recused_login(o) k
-                      WHERE k.matter_id = r.matter_id AND k.login = p_login)
-$$;
-
--- Whether two logins may be one person's: they are known as the same person's, or one of them let the other in, be it by others
--- that they had let in before.
-CREATE FUNCTION published.may_be_one(p_one text, p_other text) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE let_in (login, by) AS (
-        VALUES (p_one, p_one), (p_other, p_other)
-        UNION
-        SELECT i.login, l.linked_by FROM let_in i JOIN directory.known_login l ON l.login = i.by
+    WITH place (id) AS (
+        SELECT unnest(published.scope('trusts')
+                      || CASE WHEN coalesce(nullif(current_setting('role'), 'none'), session_user) = 'wardlog_reviewers' THEN '{}'
+                              ELSE published.scope('schools') || published.scope('people') END)
+    ), kept AS MATERIALIZED (
+        SELECT k.matter_id FROM place CROSS JOIN LATERAL directory.recused_login(place.id) k WHERE k.login = p_login
     )
-    SELECT p_one = p_other
-        OR EXISTS (SELECT FROM let_in i WHERE (i.login, i.by) IN ((p_one, p_other), (p_other, p_one)))
-        OR EXISTS (SELECT FROM directory.known_login one JOIN directory.known_login other USING (person_id)
-                   WHERE one.login = p_one AND other.login = p_other)
+    SELECT coalesce(array_agg(DISTINCT r.matter_id), '{}')
+    FROM place JOIN directory.recusal r ON r.owner_id = place.id
+    WHERE EXISTS (SELECT FROM directory.known_login l WHERE l.login = p_login)
+      AND r.matter_id NOT IN (SELECT kept.matter_id FROM kept)
 $$;
 
--- Whether a login was linked to anybody after an instant, and to nobody before.
-CREATE FUNCTION published.is_new_since(p_login text, p_instant timestamptz) RETURNS boolean
+-- The people who may not know of the matters that the session may know of, so that none of them takes one (R087).
+CREATE FUNCTION published.kept_from() RETURNS TABLE (matter_id uuid, person_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(min(l.linked_at) > p_instant, false) FROM directory.known_login l WHERE l.login = p_login
+    WITH matter AS (
+        SELECT r.matter_id, r.owner_id, r.person_id
+        FROM directory.recusal r WHERE r.matter_id = ANY (published.scope('matters'))
+    )
+    SELECT matter.matter_id, matter.person_id FROM matter
+    UNION
+    SELECT k.matter_id, l.person_id
+    FROM (SELECT DISTINCT matter.owner_id FROM matter) o CROSS JOIN LATERAL directory.recused_login(o.owner_id) k
+    JOIN directory.known_login l ON l.login = k.login
+    WHERE k.matter_id IN (SELECT matter.matter_id FROM matter)
 $$;
 
--- Whether the view knows that whoever has a login is recused from a matter.
-CREATE FUNCTION published.is_recused(p_owner uuid, p_matter uuid, p_login text) RETURNS boolean
+-- Whether a school or trust has such a matter, and whoever has a login may know of it. It is asked of the log and not of the view:
+-- whoever is recused is so at once, by whichever login. The view tells who is known at all, and who is recused by what others are.
+CREATE FUNCTION published.may_know(p_owner uuid, p_matter uuid, p_login text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM directory.recused_login(p_owner) k WHERE k.matter_id = p_matter AND k.login = p_login)
+    WITH recused AS (
+        SELECT coalesce(said.recused ->> 'school', said.recused ->> 'trust', p_owner::text)::uuid AS owner_id,
+               'person-' || (said.recused ->> 'person') AS stream
+        FROM log.home h
+        JOIN log.event e ON e.partition = h.partition AND e.owner_id = h.owner_id AND e.stream = 'matter-' || p_matter
+        CROSS JOIN LATERAL (SELECT convert_from(e.payload, 'UTF8')::jsonb AS recused) said
+        WHERE h.owner_id = p_owner AND e.type = 'person-recused'
+    )
+    SELECT EXISTS (SELECT FROM recused)
+       AND EXISTS (SELECT FROM directory.known_login l WHERE l.login = p_login)
+       AND NOT EXISTS (SELECT FROM recused r
+                       JOIN log.home h ON h.owner_id = r.owner_id
+                       JOIN log.event e ON e.partition = h.partition AND e.owner_id = h.owner_id AND e.stream = r.stream
+                       WHERE e.type = 'person-login-linked'
+                         AND convert_from(e.payload, 'UTF8')::jsonb ->> 'login' = p_login)
+       AND NOT EXISTS (SELECT FROM directory.recused_login(p_owner) k WHERE k.matter_id = p_matter AND k.login = p_login)
 $$;
-REVOKE ALL ON FUNCTION directory.recused_login, published.known_matters, published.is_recused, published.may_be_one,
-    published.is_new_since FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION published.known_matters TO wardlog_gateway, wardlog_reviewers;
-GRANT EXECUTE ON FUNCTION published.is_recused, published.may_be_one, published.is_new_since
-    TO wardlog_directory, wardlog_filtering;
+
+-- Whether whoever has a login may agree to what was proposed at a school or trust by another, and when. Not if both may be one
+-- person: known as the same, or let in there by one another, be it by others that they had let in before; nor if the login was
+-- first linked to anybody there since, for it may have been for this. A school's people are its own, and its trusts'.
+CREATE FUNCTION published.may_agree(p_owner uuid, p_login text, p_proposer text, p_proposed_at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE place (id) AS (
+        SELECT p_owner UNION ALL SELECT m.trust_id FROM directory.membership m WHERE m.school_id = p_owner
+    ), known AS MATERIALIZED (
+        SELECT p.person_id FROM directory.person p WHERE p.school_id IN (SELECT id FROM place)
+        UNION ALL
+        SELECT p.person_id FROM directory.person p WHERE p.trust_id IN (SELECT id FROM place)
+    ), let_in (login, by) AS (
+        VALUES (p_login, p_login), (p_proposer, p_proposer)
+        UNION
+        SELECT i.login, l.linked_by
+        FROM let_in i JOIN directory.letting_in l ON l.login = i.by
+        WHERE l.person_id IN (SELECT person_id FROM known)
+    )
+    SELECT p_login <> p_proposer
+       AND NOT EXISTS (SELECT FROM let_in i WHERE (i.login, i.by) IN ((p_login, p_proposer), (p_proposer, p_login)))
+       AND NOT EXISTS (SELECT FROM directory.known_login one JOIN directory.known_login other ON other.person_id = one.person_id
+                       WHERE one.login = p_login AND other.login = p_proposer
+                         AND one.person_id IN (SELECT person_id FROM known))
+       AND coalesce((SELECT min(l.linked_at) <= p_proposed_at FROM directory.known_login l
+                     WHERE l.login = p_login AND l.person_id IN (SELECT person_id FROM known)), true)
+$$;
+REVOKE ALL ON FUNCTION directory.recused_login, published.known_matters, published.kept_from, published.may_know,
+    published.may_agree FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION published.known_matters, published.kept_from TO wardlog_gateway, wardlog_reviewers;
+GRANT EXECUTE ON FUNCTION published.may_know, published.may_agree TO wardlog_directory, wardlog_filtering;
 GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.dsl_gap,
     directory.identity_reading, directory.recusal, directory.substitutes TO wardlog_gateway;
 GRANT SELECT ON directory.person, directory.person_login, directory.appointment, directory.identity_reading, directory.recusal,
@@ -280,5 +338,4 @@ GRANT SELECT ON published.person_v1, published.person_login_v1, published.appoin
     published.recusal_v1, published.substitutes_v1 TO wardlog_reviewers;
 GRANT SELECT ON published.held_role_v1, published.person_v1, published.person_login_v1, published.appointment_v1, published.dsl_gap_v1, published.identity_reading_v1,
     published.recusal_v1, published.substitutes_v1 TO wardlog_gateway;
-GRANT SELECT ON published.known_login_v1 TO wardlog_directory, wardlog_filtering;
 RESET ROLE;

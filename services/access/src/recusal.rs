@@ -1,13 +1,7 @@
 //! Recusal: whether somebody may know of a matter (R130).
 
-use std::collections::BTreeMap;
-
-use eventlog::{Owner, StreamError};
-use schema::{
-    MatterId,
-    people::{LoginLinked, PersonEvent, person_stream},
-    recusal::{MatterEvent, PersonRecused},
-};
+use eventlog::Owner;
+use schema::MatterId;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -25,42 +19,25 @@ pub fn matter_stream(matter: MatterId) -> String {
 /// matter did. Recusal is asked of the log and not of a view: whoever is recused is so at once, by whichever login, and whatever
 /// role is given to them later. Whether anybody is known by the name, a view tells: until it does, nobody is. It tells too who
 /// is recused because they were let in by somebody who is, or come back as another record of the same account.
-pub async fn may_know(pool: &PgPool, owner: Owner, matter: MatterId, login: Subject) -> Result<bool, StreamError> {
+pub async fn may_know(pool: &PgPool, owner: Owner, matter: MatterId, login: Subject) -> Result<bool, sqlx::Error> {
     database::transact(pool, move |connection| {
-        Box::pin(async move { is_free(connection, owner, matter, login.as_str()).await })
+        Box::pin(async move { may_know_within(connection, owner, matter, login.as_str()).await })
     })
     .await
 }
 
 /// The same within a transaction.
-pub async fn is_free(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &str) -> Result<bool, StreamError> {
-    let events = eventlog::load::<MatterEvent>(&mut *c, owner, &matter_stream(matter)).await?;
-    let mut recused: BTreeMap<Owner, Vec<String>> = BTreeMap::new();
-    for stored in &events {
-        let MatterEvent::PersonRecused(PersonRecused { person, school, trust }) = &stored.event;
-        let of = school.map(Owner::School).or(trust.map(Owner::Trust)).unwrap_or(owner);
-        recused.entry(of).or_default().push(person_stream(*person));
-    }
-    let mut is_free = is_known(&mut *c, owner, matter, login).await? && !recused.is_empty();
-    for (of, streams) in recused {
-        let records = eventlog::load_each::<PersonEvent>(&mut *c, of, &streams).await?;
-        is_free &= !records.values().flatten().any(|event| links(event, login));
-    }
-    Ok(is_free)
-}
-
-/// Whether the view knows whose login it is, and not that they are recused.
-async fn is_known(c: &mut PgConnection, owner: Owner, matter: MatterId, login: &str) -> Result<bool, sqlx::Error> {
-    let known = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM published.known_login_v1 WHERE login = $3)
-                  AND NOT published.is_recused($1, $2, $3) AS "known!""#,
+pub async fn may_know_within(
+    connection: &mut PgConnection,
+    owner: Owner,
+    matter: MatterId,
+    login: &str,
+) -> Result<bool, sqlx::Error> {
+    let may_know = sqlx::query_scalar!(
+        r#"SELECT published.may_know($1, $2, $3) AS "may_know!""#,
         owner.id(),
         Uuid::from(matter),
         login,
     );
-    known.fetch_one(c).await
-}
-
-fn links(event: &PersonEvent, name: &str) -> bool {
-    matches!(event, PersonEvent::LoginLinked(LoginLinked { login }) if login.as_str() == name)
+    may_know.fetch_one(connection).await
 }

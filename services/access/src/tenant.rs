@@ -97,8 +97,7 @@ where
 async fn known_matters(connection: &mut PgConnection, asker: &LoginName) -> Result<Vec<MatterId>, sqlx::Error> {
     let known = sqlx::query!(
         r#"SELECT k.matters AS "matters!", set_config('wardlog.matters', array_to_string(k.matters, ','), true)
-           FROM published.known_matters(published.scope('schools') || published.scope('trusts') || published.scope('people'),
-                                        $1) k (matters)"#,
+           FROM published.known_matters($1) k (matters)"#,
         asker.as_str(),
     );
     Ok(known.fetch_one(connection).await?.matters.into_iter().map(MatterId::from).collect())

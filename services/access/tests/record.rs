@@ -13,7 +13,7 @@ use access::{
     exchange::GatewaySecret,
     recusal::{matter_stream, may_know},
 };
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use database::{Role, connect, scratch};
 use eventlog::{Append, Cause, Occurred, Owner, append, join};
 use schema::{
@@ -221,5 +221,163 @@ async fn whoever_is_recused_is_so_by_every_login_they_ever_had_and_nobody_knows_
     for n in [1, 5, 6] {
         assert!(!knows(at, absent, n).await, "there is no such matter");
         assert!(!knows(school(9), matter, n).await, "it is another school's");
+    }
+}
+
+/// What the view of people knows of who logs in as whom.
+struct People(PgConnection);
+
+impl People {
+    async fn open(database: &PgConnectOptions) -> Self {
+        Self(PgConnection::connect_with(database).await.unwrap())
+    }
+
+    /// A person of a school or trust, who may have left.
+    async fn person(&mut self, n: u128, of: Owner, left_on: Option<&str>) {
+        let (school, trust) = match of {
+            Owner::School(id) => (Some(Uuid::from(id)), None),
+            Owner::Trust(id) => (None, Some(Uuid::from(id))),
+        };
+        let recorded = sqlx::query!(
+            "INSERT INTO directory.person (person_id, school_id, trust_id, category, left_on)
+             VALUES ($1, $2, $3, 'employee', $4)",
+            Uuid::from_u128(n),
+            school,
+            trust,
+            left_on.map(day),
+        );
+        recorded.execute(&mut self.0).await.unwrap();
+    }
+
+    /// A login of a person, linked by somebody on a day of November.
+    async fn link(&mut self, n: u128, login: &str, by: &str, (from, to): (u32, Option<u32>)) {
+        let noon = |day: u32| DateTime::parse_from_rfc3339(&format!("2026-11-{day:02}T12:00:00Z")).unwrap();
+        let linked = sqlx::query!(
+            "INSERT INTO directory.known_login (person_id, login, linked_by, linked_at, unlinked_at) VALUES ($1, $2, $3, $4, $5)",
+            Uuid::from_u128(n),
+            login,
+            by,
+            noon(from).to_utc(),
+            to.map(|day| noon(day).to_utc()),
+        );
+        linked.execute(&mut self.0).await.unwrap();
+    }
+}
+
+/// R130: who is let in by the recused is recused too, and whoever shared a login with them by then; but nobody becomes recused
+/// because a recused person links the login by which somebody else goes in and out.
+#[tokio::test]
+async fn a_login_that_is_somebodys_is_not_recused_by_being_linked_to_somebody_else() {
+    let database = scratch::database().await;
+    let mut people = People::open(&database).await;
+    let (at, elsewhere) = (school(1), school(2));
+    for (n, of, left_on) in [
+        (1, at, None),
+        (2, elsewhere, None),
+        (3, elsewhere, None),
+        (4, at, None),
+        (5, at, None),
+        (6, elsewhere, None),
+        (7, at, None),
+        (8, elsewhere, None),
+        (9, at, None),
+        (10, elsewhere, Some("2026-11-14")),
+        (11, at, None),
+    ] {
+        people.person(n, of, left_on).await;
+    }
+    for (n, login, by, days) in [
+        (1, "recused", "dsl", (1, None)),
+        (2, "recused", "another-dsl", (5, None)),
+        (2, "shared-the-record", "another-dsl", (2, None)),
+        (3, "recused", "mallory", (20, None)),
+        (3, "mallory", "another-dsl", (3, None)),
+        (4, "let-in-before", "recused", (9, None)),
+        (4, "let-in", "recused", (11, None)),
+        (5, "let-in-by-whom-they-let-in", "let-in", (12, None)),
+        (6, "in-use", "another-dsl", (2, None)),
+        (7, "in-use", "recused", (15, None)),
+        (8, "out-of-use", "another-dsl", (2, Some(3))),
+        (9, "out-of-use", "recused", (15, None)),
+        (10, "of-a-leaver", "another-dsl", (2, None)),
+        (11, "of-a-leaver", "recused", (15, None)),
+    ] {
+        people.link(n, login, by, days).await;
+    }
+    sqlx::query!(
+        "INSERT INTO directory.recusal (matter_id, person_id, school_id, recused_at, recuser)
+         VALUES ($1, $2, $3, '2026-11-10T12:00:00Z', 'dsl')",
+        Uuid::from_u128(7),
+        Uuid::from_u128(1),
+        at.id(),
+    )
+    .execute(&mut people.0)
+    .await
+    .unwrap();
+    let recused = async |people: &mut People, owner: Owner| {
+        let logins = sqlx::query_scalar!(
+            r#"SELECT login AS "login!" FROM directory.recused_login($1) ORDER BY login"#,
+            owner.id()
+        );
+        logins.fetch_all(&mut people.0).await.unwrap()
+    };
+    let expected =
+        ["let-in", "let-in-by-whom-they-let-in", "of-a-leaver", "out-of-use", "recused", "shared-the-record"];
+    assert_eq!(recused(&mut people, at).await, expected);
+    assert!(recused(&mut people, elsewhere).await.is_empty());
+}
+
+/// R276: what is known of people elsewhere neither keeps anybody from agreeing nor tells of it.
+#[tokio::test]
+async fn two_may_agree_unless_they_may_be_one_at_the_school_or_at_its_trust() {
+    let database = scratch::database().await;
+    let mut people = People::open(&database).await;
+    let (at, trust, elsewhere) = (school(1), Owner::Trust(Uuid::from_u128(2).into()), school(3));
+    sqlx::query!(
+        "INSERT INTO directory.membership (school_id, trust_id, from_day) VALUES ($1, $2, '2026-09-01')",
+        at.id(),
+        trust.id(),
+    )
+    .execute(&mut people.0)
+    .await
+    .unwrap();
+    for (n, of) in [(1, at), (2, trust), (3, elsewhere), (4, at)] {
+        people.person(n, of, None).await;
+    }
+    for (n, login, by, days) in [
+        (1, "one", "dsl", (1, None)),
+        (1, "one-again", "dsl", (1, None)),
+        (2, "one", "lead", (1, None)),
+        (2, "of-the-trust", "lead", (1, None)),
+        (3, "one", "another-dsl", (1, None)),
+        (3, "elsewhere-the-same", "another-dsl", (1, None)),
+        (3, "elsewhere-let-in", "one", (2, None)),
+        (3, "elsewhere-new", "another-dsl", (20, None)),
+        (4, "let-in", "one", (2, None)),
+        (4, "let-in-by-the-let-in", "let-in", (3, None)),
+        (4, "new", "dsl", (20, None)),
+        (4, "other", "dsl", (1, None)),
+    ] {
+        people.link(n, login, by, days).await;
+    }
+    for (login, may) in [
+        ("one", false),
+        ("one-again", false),
+        ("of-the-trust", false),
+        ("let-in", false),
+        ("let-in-by-the-let-in", false),
+        ("new", false),
+        ("other", true),
+        ("elsewhere-the-same", true),
+        ("elsewhere-let-in", true),
+        ("elsewhere-new", true),
+        ("nobodys", true),
+    ] {
+        let agree = sqlx::query_scalar!(
+            r#"SELECT published.may_agree($1, $2, 'one', '2026-11-10T12:00:00Z') AS "may!""#,
+            at.id(),
+            login,
+        );
+        assert_eq!(agree.fetch_one(&mut people.0).await.unwrap(), may, "{login}");
     }
 }

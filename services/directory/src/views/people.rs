@@ -72,7 +72,7 @@ async fn person(c: &mut PgConnection, at: At<'_>, event: PersonEvent) -> Result<
         PersonEvent::Provisioned(provisioned) => return Ok(recusals::account(c, person, provisioned.account).await?),
         PersonEvent::Deprovisioned(_) => return Ok(()),
         PersonEvent::LoginLinked(LoginLinked { login }) => {
-            recusals::login(&mut *c, at, person, login.as_str()).await?;
+            recusals::link(&mut *c, at, person, login.as_str()).await?;
             sqlx::query!(
                 "INSERT INTO person_login (person_id, login, school_id, trust_id) VALUES ($1, $2, $3, $4)",
                 person,
@@ -84,6 +84,7 @@ async fn person(c: &mut PgConnection, at: At<'_>, event: PersonEvent) -> Result<
             .await?
         }
         PersonEvent::LoginUnlinked(LoginUnlinked { login }) => {
+            recusals::unlink(&mut *c, at, person, login.as_str()).await?;
             sqlx::query!("DELETE FROM person_login WHERE person_id = $1 AND login = $2", person, login.as_str())
                 .execute(c)
                 .await?

@@ -36,12 +36,26 @@ pub(super) async fn apply(c: &mut PgConnection, at: At<'_>, person: Uuid) -> Res
 }
 
 /// A login that is a person's from now on is recused as the person is, and stays so.
-pub(super) async fn login(c: &mut PgConnection, at: At<'_>, person: Uuid, login: &str) -> Result<(), sqlx::Error> {
+pub(super) async fn link(c: &mut PgConnection, at: At<'_>, person: Uuid, login: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO known_login (person_id, login, linked_by, linked_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO known_login (person_id, login, linked_by, linked_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (person_id, login, linked_at) DO UPDATE SET unlinked_at = NULL",
         person,
         login,
         at.record.actor,
+        at.record.recorded_at,
+    )
+    .execute(c)
+    .await
+    .map(drop)
+}
+
+/// From now on it may be another's.
+pub(super) async fn unlink(c: &mut PgConnection, at: At<'_>, person: Uuid, login: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE known_login SET unlinked_at = $3 WHERE person_id = $1 AND login = $2 AND unlinked_at IS NULL",
+        person,
+        login,
         at.record.recorded_at,
     )
     .execute(c)
@@ -115,10 +129,10 @@ pub async fn of(
         limit,
     );
     let rows = rows.fetch_all(&mut *connection).await?;
-    let recused = recused(&mut *connection, rows.iter().map(|row| row.matter).collect()).await?;
+    let kept_from = kept_from(&mut *connection).await?;
     // Who was recused between the two is not shown it any more.
     let recusals = rows.into_iter().filter_map(|row| {
-        let takers = colleagues.takers(row.person.into(), recused.get(&row.matter)?, today);
+        let takers = colleagues.takers(row.person.into(), kept_from.get(&row.matter)?, today);
         Some(Recusal { matter: row.matter, person: row.person, at: row.at, recuser: row.recuser, takers })
     });
     Ok(recusals.collect())
@@ -128,17 +142,14 @@ pub(super) fn ids(matters: &[MatterId]) -> Vec<Uuid> {
     matters.iter().copied().map(Uuid::from).collect()
 }
 
-/// All who are recused from these matters.
-async fn recused(c: &mut PgConnection, matters: Vec<Uuid>) -> Result<HashMap<Uuid, BTreeSet<PersonId>>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"SELECT matter_id AS "matter!", person_id AS "person!" FROM published.recusal_v1 WHERE matter_id = ANY ($1)"#,
-        &matters,
-    );
-    let mut recused: HashMap<Uuid, BTreeSet<PersonId>> = HashMap::new();
+/// All who may not know of the matters that the transaction may.
+async fn kept_from(c: &mut PgConnection) -> Result<HashMap<Uuid, BTreeSet<PersonId>>, sqlx::Error> {
+    let rows = sqlx::query!(r#"SELECT matter_id AS "matter!", person_id AS "person!" FROM published.kept_from()"#);
+    let mut kept_from: HashMap<Uuid, BTreeSet<PersonId>> = HashMap::new();
     for row in rows.fetch_all(c).await? {
-        recused.entry(row.matter).or_default().insert(row.person.into());
+        kept_from.entry(row.matter).or_default().insert(row.person.into());
     }
-    Ok(recused)
+    Ok(kept_from)
 }
 
 async fn colleagues(c: &mut PgConnection, at: Workplace, today: NaiveDate) -> Result<Colleagues, sqlx::Error> {

@@ -71,7 +71,7 @@ pub async fn carry_out<C: Command>(
             Box::pin(async move {
                 // Whoever was recused since the sender was let through is recused.
                 if let Some(matter) = command.matter()
-                    && !recusal::is_free(&mut *connection, owner, matter, &given.actor).await?
+                    && !recusal::may_know_within(&mut *connection, owner, matter, &given.actor).await?
                 {
                     return Err(CommandError::Unknown);
                 }
