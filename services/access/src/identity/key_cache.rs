@@ -14,6 +14,7 @@ use tokio::{
     io::AsyncReadExt,
     sync::{Mutex, OwnedMutexGuard, Semaphore},
     task::JoinHandle,
+    time::Instant,
 };
 
 use super::{KeySource, SignatureAlgorithm, TokenError, keys::KeySet};
@@ -83,7 +84,7 @@ impl KeyCache {
                 && let Ok(begun) = Arc::clone(&self.begun).try_lock_owned()
                 && begun.is_none_or(|last| now - last >= REFETCH_INTERVAL)
             {
-                self.begin(begun, now);
+                self.begin(begun, now, now);
             }
             return Ok(key);
         }
@@ -105,35 +106,36 @@ impl KeyCache {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for a fetch that began no earlier than `now`: one under way, or one of its own once the interval is over.
-    async fn fetch(self: &Arc<Self>, mut now: DateTime<Utc>) {
+    /// Waits for a fetch that began no earlier than `asked`: one under way, or one of its own once the interval is over.
+    async fn fetch(self: &Arc<Self>, asked: DateTime<Utc>) {
+        let waits = Instant::now();
         let begun = Arc::clone(&self.begun).lock_owned().await;
+        let now = asked + TimeDelta::from_std(waits.elapsed()).unwrap_or_default();
         // A clock that was put back says nothing of what was first.
-        if let Some(last) = begun.filter(|last| (now - *last).abs() < REFETCH_INTERVAL) {
-            if last >= now {
-                return;
-            }
-            let ends = last + REFETCH_INTERVAL;
-            tokio::time::sleep((ends - now).to_std().unwrap_or_default()).await;
-            now = ends;
+        if begun.is_some_and(|last| (asked..now + REFETCH_INTERVAL).contains(&last)) {
+            return;
         }
-        if self.begin(begun, now).await.is_err() {
+        let last = begun.filter(|last| (now - *last).abs() < REFETCH_INTERVAL);
+        if self.begin(begun, last.map_or(now, |last| last + REFETCH_INTERVAL), now).await.is_err() {
             tracing::error!("fetching an issuer's keys ended abnormally");
         }
     }
 
-    /// The fetch runs on a task of its own: a caller that goes away must not be able to stop it for the others.
+    /// The fetch, at an instant that is now or later, runs on a task of its own: a caller that goes away must not be able to stop
+    /// it for the others.
     fn begin(
         self: &Arc<Self>,
         mut begun: OwnedMutexGuard<Option<DateTime<Utc>>>,
+        at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> JoinHandle<()> {
-        *begun = Some(now);
         let cache = Arc::clone(self);
         tokio::spawn(async move {
+            tokio::time::sleep((at - now).to_std().unwrap_or_default()).await;
+            *begun = Some(at);
             match cache.source.fetch(&cache.client).await {
                 Ok(keys) => {
-                    let fetched = Some(Arc::new(Fetched { keys, at: now }));
+                    let fetched = Some(Arc::new(Fetched { keys, at }));
                     *cache.current.write().unwrap_or_else(PoisonError::into_inner) = fetched;
                 }
                 Err(error) => tracing::warn!(%error, "keeping the issuer's keys as they are"),

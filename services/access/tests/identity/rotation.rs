@@ -281,6 +281,24 @@ async fn a_caller_that_goes_away_does_not_stop_the_fetch_for_the_others() {
     assert_eq!(issuer.asked(), 1);
 }
 
+/// Else whoever shows keys that nobody knows and hangs up would keep everybody else from theirs.
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_stop_the_wait_for_the_others() {
+    let (old, new) = (Key::ed(), Key::ed());
+    let issuer = Issuer::start(&[old.jwk("old")]);
+    let verifier = issuer.verifier();
+    assert!(verifier.verify(&old.mint("old", &lasting()), now()).await.is_ok());
+    let leaving = tokio::spawn({
+        let (verifier, token) = (verifier.clone(), new.mint("new", &lasting()));
+        async move { verifier.verify(&token, now() + one_second()).await }
+    });
+    // On the one thread that there is, it comes as far as its wait.
+    tokio::task::yield_now().await;
+    leaving.abort();
+    assert!(leaving.await.unwrap_err().is_cancelled());
+    issuer.asked.subscribe().wait_for(|times| *times == 2).await.unwrap();
+}
+
 fn one_second() -> chrono::TimeDelta {
     chrono::TimeDelta::seconds(1)
 }
