@@ -1,5 +1,6 @@
 //! Whoever provisions: a key, and the school or trust whose it is.
 
+use access::KeyHash;
 use chrono::{DateTime, NaiveDate, Utc};
 use eventlog::Aggregate;
 use schema::{KeyId, people::StaffingEvent};
@@ -16,6 +17,8 @@ use crate::{
 /// One request of a school's or trust's directory.
 pub(super) struct Caller<'a> {
     pub(super) scim: &'a Scim,
+    /// The key as it was shown.
+    pub(super) shown: KeyHash,
     pub(super) key: KeyId,
     /// Whose people it speaks of, and of nobody else's.
     pub(super) at: Workplace,
@@ -39,7 +42,9 @@ impl Caller<'_> {
         sent
     }
 
+    /// Carries out a command, unless the key has been revoked since the request came.
     pub(super) async fn tell<C: Command>(&self, command: C) -> Result<C::Answer, ScimError> {
+        self.scim.holder(self.shown).await?;
         let done = carry_out(&self.scim.means, self.at.owner(), command, self.sent(), self.now).await;
         self.scim.wake.all();
         Ok(done.map_err(ScimError::of_command)?.answer)

@@ -11,7 +11,7 @@ use std::{
 };
 
 use ::web::{clock, command::Means};
-use access::{KnownKeys, ScimKey};
+use access::{KeyHash, KnownKeys, ScimKey};
 use actix_web::{
     HttpRequest, Resource, Route,
     http::header::{AUTHORIZATION, CONTENT_TYPE},
@@ -57,13 +57,18 @@ impl Scim {
     async fn caller(&self, request: &HttpRequest) -> Result<Caller<'_>, ScimError> {
         let mut headers = request.headers().get_all(AUTHORIZATION);
         let shown = headers.next().filter(|_| headers.next().is_none()).and_then(|value| value.to_str().ok());
-        let key = shown.and_then(ScimKey::of_bearer).ok_or_else(ScimError::unauthenticated)?;
-        let look = async |hash| scim_key::holder(&mut *self.means.pool.acquire().await?, hash).await;
-        let holder: Result<_, sqlx::Error> = self.keys.owner(key.hash(), Instant::now(), look).await;
-        let (key, at) = holder?.ok_or_else(ScimError::unauthenticated)?;
+        let shown = shown.and_then(ScimKey::of_bearer).ok_or_else(ScimError::unauthenticated)?.hash();
+        let (key, at) = self.holder(shown).await?;
         let reached_at = request.connection_info();
         let base = format!("{}://{}{ROOT}", reached_at.scheme(), reached_at.host());
-        Ok(Caller { scim: self, key, at, now: clock::now(), correlation: clock::ordered_id(), base })
+        Ok(Caller { scim: self, shown, key, at, now: clock::now(), correlation: clock::ordered_id(), base })
+    }
+
+    /// Which key it is, and whose, unless it is revoked.
+    pub(super) async fn holder(&self, shown: KeyHash) -> Result<(KeyId, Workplace), ScimError> {
+        let look = async |hash| scim_key::holder(&mut *self.means.pool.acquire().await?, hash).await;
+        let holder: Result<_, sqlx::Error> = self.keys.owner(shown, Instant::now(), look).await;
+        holder?.ok_or_else(ScimError::unauthenticated)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use access::HeldRole;
 use directory::domain::workplace::Workplace;
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tokio::{
@@ -67,6 +68,18 @@ async fn nobody_logs_in(town: &Town) {
     sqlx::query!("DELETE FROM directory.person_login").execute(&mut owner).await.unwrap();
 }
 
+async fn something_waits_for_the_log(town: &Town) {
+    let mut observer = PgConnection::connect_with(&town.records.database).await.unwrap();
+    loop {
+        let waits = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'log.event'::regclass AND NOT granted) AS "waits!""#
+        );
+        if waits.fetch_one(&mut observer).await.unwrap() {
+            return;
+        }
+    }
+}
+
 /// A leaver is out everywhere within 5 s, with what they began before too.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_leaves_while_their_request_comes_is_answered_as_one_who_has_left() {
@@ -106,15 +119,7 @@ async fn whoever_leaves_while_their_document_is_at_work_tells_no_more() {
     let input = json!({ "at": { "schoolId": ash }, "category": "EMPLOYEE", "name": "A Friend" });
     let told = town.ask_as("zoe", RECORD, json!({ "input": input }), &Value::Null);
     let leaves = async {
-        let mut observer = PgConnection::connect_with(&town.records.database).await.unwrap();
-        loop {
-            let waits = sqlx::query_scalar!(
-                r#"SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'log.event'::regclass AND NOT granted) AS "waits!""#
-            );
-            if waits.fetch_one(&mut observer).await.unwrap() {
-                break;
-            }
-        }
+        something_waits_for_the_log(&town).await;
         nobody_logs_in(&town).await;
         until_out(&town, "zoe").await;
         waited_for.rollback().await.unwrap();
@@ -122,6 +127,39 @@ async fn whoever_leaves_while_their_document_is_at_work_tells_no_more() {
     let (told, ()) = tokio::join!(told, leaves);
     assert!(told["first"]["done"]["personId"].is_string(), "{told}");
     assert_eq!(told["second"]["refused"]["reason"], "NOT_FOUND", "{told}");
+}
+
+/// What a directory says of many is decided for each: the first of two waited until the key was revoked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_revoked_while_its_request_is_at_work_changes_no_more() {
+    let town = Town::start().await;
+    let ash = Workplace::School(town.records.school(100_001).await);
+    let (_, key) = town.records.scim_key(ash).await;
+    let ask = async |method: Method, path: &str, body: Value| {
+        let request = town.client.request(method, town.scim(path)).bearer_auth(&key);
+        request.header("Content-Type", "application/scim+json").body(body.to_string()).send().await.unwrap()
+    };
+    let mut members = Vec::new();
+    for name in ["zoe", "yan"] {
+        let user = json!({ "userName": format!("{name}@ash.example"), "active": true, "name": { "formatted": name } });
+        let made: Value = ask(Method::POST, "/Users", user).await.json().await.unwrap();
+        members.push(json!({ "value": made["id"] }));
+    }
+    let mut owner = PgConnection::connect_with(&town.records.database).await.unwrap();
+    let mut waited_for = owner.begin().await.unwrap();
+    sqlx::query!("LOCK TABLE log.event IN EXCLUSIVE MODE").execute(&mut *waited_for).await.unwrap();
+    let put = ask(Method::PUT, "/Groups/dpo", json!({ "displayName": "dpo", "members": members }));
+    let revoked = async {
+        something_waits_for_the_log(&town).await;
+        let mut other = PgConnection::connect_with(&town.records.database).await.unwrap();
+        sqlx::query!("UPDATE directory.scim_key SET revoked_at = now()").execute(&mut other).await.unwrap();
+        while ask(Method::GET, "/Schemas", Value::Null).await.status() != 401 {}
+        waited_for.rollback().await.unwrap();
+    };
+    let (put, ()) = tokio::join!(put, revoked);
+    assert_eq!(put.status(), 401);
+    let given = sqlx::query_scalar!(r#"SELECT count(*) AS "given!" FROM log.event WHERE type = 'role-given'"#);
+    assert_eq!(given.fetch_one(&mut owner).await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,7 +29,7 @@ pub async fn by_key(town: &Town, cast: &Cast, lines: &mut Vec<String>) {
         for (place, own_key) in cast.places.iter().zip(&own_keys) {
             for (method, path) in rules::door_routes().into_iter().chain(rules::scim_routes()) {
                 let (route, account) = (format!("{} {path}", method.to_uppercase()), account(town, own_key).await);
-                let opens = opens(town, &key, place, (&method, &path), &account).await;
+                let opens = opens(town, &key, (place, own_key), (&method, &path), &account).await;
                 lines.push(format!("{route} | {} | {} | {}", key.name, place.name, if opens { "yes" } else { "-" }));
                 if opens {
                     found.insert((route, place.name.to_owned(), key.name.to_owned()));
@@ -81,12 +81,12 @@ async fn account(town: &Town, own_key: &str) -> (String, String) {
     (made["id"].as_str().unwrap().to_owned(), name)
 }
 
-/// Whether a key opens a route to what is of a place: to an account there, to a list in which it is, or to a batch of the place's
-/// filter. What is sent goes to the key's own place: it opens to that which shows it.
+/// Whether a key opens a route to what is of a place: to an account there, to a list or group in which it is, or to a batch of the
+/// place's filter. What is sent goes to the key's own place: it opens to that which shows it, as its own key tells.
 async fn opens(
     town: &Town,
     key: &Key,
-    place: &Place,
+    (place, own_key): (&Place, &str),
     (method, path): (&str, &str),
     (account, name): &(String, String),
 ) -> bool {
@@ -121,16 +121,25 @@ async fn opens(
         (&Method::PUT | &Method::POST, false) => Some(json!({ "displayName": "dpo", "members": [member] })),
         _ => None,
     };
+    let is_in_group = async || {
+        let (_, group) = ask(town, own_key, Method::GET, &town.scim("/Groups/dpo"), None).await;
+        group.to_string().contains(account.as_str())
+    };
+    if matches!((&method, path), (&Method::GET, "/Groups" | "/Groups/{id}") | (&Method::DELETE, "/Groups/{id}")) {
+        let add = json!({ "Operations": [{ "op": "add", "path": "members", "value": [{ "value": account }] }] });
+        ask(town, own_key, Method::PATCH, &town.scim("/Groups/dpo"), Some(add)).await;
+        assert!(is_in_group().await, "{}", place.name);
+    }
     let (status, shown) = ask(town, &key.key, method.clone(), &url, body).await;
     match (method, path) {
-        // What is new is of the key's place, whichever that is.
-        (Method::POST, "/Users") => status == StatusCode::CREATED && is_own,
-        // A role is there already, to whoever may say so.
-        (Method::POST, _) | (Method::DELETE, "/Groups/{id}") => status != StatusCode::UNAUTHORIZED && is_own,
-        (Method::GET, "/Users" | "/Groups" | "/Groups/{id}") => {
-            let listed = path == "/Users" && shown.to_string().contains(account.as_str());
-            listed || path != "/Users" && status == StatusCode::OK && is_own
+        (Method::POST, "/Users") => {
+            let made = shown["id"].as_str().unwrap_or("nobody");
+            ask(town, own_key, Method::GET, &town.scim(&format!("/Users/{made}")), None).await.0 == StatusCode::OK
         }
+        // A role is there already, to whoever may say so.
+        (Method::POST, _) => status == StatusCode::CONFLICT && is_own,
+        (Method::DELETE, "/Groups/{id}") => !is_in_group().await,
+        (Method::GET, "/Users" | "/Groups" | "/Groups/{id}") => shown.to_string().contains(account.as_str()),
         // They say what the door can, and nothing of anybody.
         (Method::GET, "/Schemas" | "/ResourceTypes" | "/ServiceProviderConfig") => status == StatusCode::OK && is_own,
         _ => status.is_success(),
