@@ -41,15 +41,18 @@ CREATE TABLE keys.data_key (
 -- The versions under which an owner's keys are.
 CREATE INDEX ON keys.data_key (context, owner_id, version) WHERE wrapped IS NOT NULL;
 
--- Keys that are lost for good: an operator says so, and nobody waits for a dump any more that has them.
+-- Keys that are lost for good, and who said so: each has the row of one that was destroyed, so that nobody waits for a dump any
+-- more that has it.
 CREATE TABLE keys.given_up (
     context      text NOT NULL,
     owner_id     uuid NOT NULL,
     key_id       uuid NOT NULL,
     given_up_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    given_up_by  text NOT NULL,
+    reason       text NOT NULL,
     PRIMARY KEY (context, owner_id, key_id)
 );
-GRANT SELECT, INSERT ON keys.given_up TO wardlog_directory, wardlog_filtering;
+GRANT INSERT ON keys.given_up TO wardlog_directory, wardlog_filtering;
 
 -- The newest versions that are known of an owner's wrapping key: `announced` before it is made, `used` when it wraps a key.
 -- By them a store is told that is older than the wrapping keys, or wrapping keys that are older than the store.

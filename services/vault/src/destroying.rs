@@ -5,9 +5,8 @@
 //! wrapped under it, and once that is committed the old ones are destroyed. Cut short anywhere, it is finished by asking
 //! again.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use database::transact;
 use schema::DataKeyId;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -15,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     Vault, VaultError,
     holder::{Holder, Versions},
-    lacking::{ids, lacking},
+    lacking::{ids, must_have},
     own_wrapping::tell_changes,
     store::{Store, columns},
     wrapping::{WrappedKey, Wrapping, ended},
@@ -24,31 +23,31 @@ use crate::{
 impl Vault {
     /// Destroys the keys of the ids `gone`, for ever and wherever they were copied to. How many there were to destroy.
     ///
-    /// The others are wrapped anew, and what wrapped them is destroyed: a store that lacks one of `kept`, which the records
-    /// name, is not the newest, and nothing is destroyed. Whoever asked may go meanwhile; what a crash cut short is finished by
-    /// asking again.
-    pub async fn destroy(&self, owner: Uuid, gone: &[DataKeyId], kept: &[DataKeyId]) -> Result<u64, VaultError> {
+    /// The others are wrapped anew, and what wrapped them is destroyed: a store that lacks another of those that are `named` by
+    /// the records is not the newest, and nothing is destroyed. Whoever asked may go meanwhile; what a crash cut short is
+    /// finished by asking again.
+    pub async fn destroy(&self, owner: Uuid, gone: &[DataKeyId], named: &[DataKeyId]) -> Result<u64, VaultError> {
         let store = Arc::clone(self.store()?);
         let of = Holder { context: store.context, owner };
-        let asked = Asked { gone: ids(gone), kept: ids(kept) };
+        let asked = Asked { gone: ids(gone), named: ids(named) };
         ended(tokio::spawn(async move { store.destroy(of, asked).await }).await)
     }
 
     /// Whether destroying the keys of these ids would find anything to do. It keeps nobody waiting.
     pub async fn has_left(&self, owner: Uuid, gone: &[DataKeyId]) -> Result<bool, VaultError> {
-        let store = Arc::clone(self.store()?);
+        let store = self.store()?;
         let (of, gone, wrapping) = (Holder { context: store.context, owner }, ids(gone), store.wrapping.clone());
-        let _turn = store.turns.take(owner).await;
-        transact(&store.pool, move |connection| {
-            Box::pin(async move {
-                of.lock_shared(connection).await?;
-                let Wrapped { newest_to_go, oldest_to_stay, .. } = wrapped(connection, of, &gone).await?;
-                let versions = of.wrapping_key(connection, &wrapping).await?.versions;
-                let needs = |versions: Versions| oldest_to_stay.unwrap_or(versions.newest);
-                Ok(newest_to_go.is_some() || versions.is_some_and(|versions| needs(versions) > versions.oldest))
+        store
+            .in_turn(owner, move |connection| {
+                Box::pin(async move {
+                    of.lock_shared(connection).await?;
+                    let Wrapped { newest_to_go, oldest_to_stay, .. } = wrapped(connection, of, &gone).await?;
+                    let versions = of.wrapping_key(connection, &wrapping).await?.versions;
+                    let needs = |versions: Versions| oldest_to_stay.unwrap_or(versions.newest);
+                    Ok(newest_to_go.is_some() || versions.is_some_and(|versions| needs(versions) > versions.oldest))
+                })
             })
-        })
-        .await
+            .await
     }
 }
 
@@ -56,7 +55,7 @@ impl Vault {
 #[derive(Debug, Clone)]
 struct Asked {
     gone: Vec<Uuid>,
-    kept: Vec<Uuid>,
+    named: Vec<Uuid>,
 }
 
 /// What destroying came to in the store.
@@ -69,10 +68,9 @@ struct Destroyed {
 
 impl Store {
     async fn destroy(&self, of: Holder, asked: Asked) -> Result<u64, VaultError> {
-        let _turn = self.turns.take(of.owner).await;
         let Destroyed { number, needed_from } = loop {
             let (asked, wrapping) = (asked.clone(), self.wrapping.clone());
-            let destroyed = transact(&self.pool, move |connection| {
+            let destroyed = self.in_turn(of.owner, move |connection| {
                 Box::pin(async move { wrap_anew_without(connection, &wrapping, of, &asked).await })
             });
             match destroyed.await? {
@@ -82,7 +80,7 @@ impl Store {
         };
         if let Some(version) = needed_from {
             let wrapping = self.wrapping.clone();
-            let destroyed = transact(&self.pool, move |connection| {
+            let destroyed = self.in_turn(of.owner, move |connection| {
                 Box::pin(async move { destroy_before(connection, &wrapping, of, version).await })
             });
             destroyed.await?;
@@ -106,7 +104,7 @@ async fn wrap_anew_without(
     connection: &mut PgConnection,
     wrapping: &Wrapping,
     of: Holder,
-    Asked { gone, kept: named }: &Asked,
+    Asked { gone, named }: &Asked,
 ) -> Result<Option<Destroyed>, VaultError> {
     of.lock(connection).await?;
     let key = of.wrapping_key(connection, wrapping).await?;
@@ -118,10 +116,9 @@ async fn wrap_anew_without(
         return Ok(Some(Destroyed { number, needed_from: Some(needed_from).filter(|from| *from > versions.oldest) }));
     }
     key.must_wrap_all(oldest_to_stay)?;
-    let lacking = lacking(connection, of, named).await?;
-    if !lacking.is_empty() {
-        return Err(VaultError::Lacking(i64::try_from(lacking.len()).unwrap_or(i64::MAX)));
-    }
+    let gone_too: HashSet<&Uuid> = gone.iter().collect();
+    let to_stay: Vec<Uuid> = named.iter().filter(|key| !gone_too.contains(key)).copied().collect();
+    must_have(connection, of, &to_stay).await?;
     let next = match () {
         // It was made when this was cut short, and wraps nothing.
         () if !key.is_newest_used && newest < Some(versions.newest) => versions.newest,
@@ -132,9 +129,10 @@ async fn wrap_anew_without(
     wrapping.add(of, next).await?;
     let kept = wrapping.wrap(of, next, kept).await?;
     of.tell_used(connection, next).await?;
-    tell_changes(&mut *connection, of.context, wrapping).await?;
     let number = destroy(connection, of, gone).await?;
     write(connection, of, kept, next).await?;
+    // Last, for all other owners wait for it.
+    tell_changes(connection, of.context, wrapping).await?;
     Ok(Some(Destroyed { number, needed_from: Some(next) }))
 }
 

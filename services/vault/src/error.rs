@@ -22,7 +22,7 @@ pub enum VaultError {
         "the key store lacks {0} keys that the records name: restore its newest dump, until then no key of this school or \
          trust is destroyed; where they are lost for good, `wardlog give-up-keys` says so"
     )]
-    Lacking(i64),
+    Lacking(usize),
     /// The store's keys of this context are under other wrapping keys.
     #[error(
         "the wrapping keys are not those of the key store: bring those here that it was filled with; where they are lost for \
@@ -58,6 +58,9 @@ pub enum VaultError {
     /// The key store refused or could not be reached.
     #[error("the key store: {0}")]
     Database(sqlx::Error),
+    /// Others wait for keys of the same school or trust, and have for long.
+    #[error("too many wait for keys of this school or trust: try again in a while")]
+    Busy,
     /// The cipher refused.
     #[error("the cipher refused to work")]
     Cipher,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     TransitError, Vault, VaultError,
     holder::Holder,
-    lacking::{ids, lacking},
+    lacking::{ids, must_have},
     wrapping::Wrapping,
 };
 
@@ -51,10 +51,7 @@ impl Vault {
                     of.lock_shared(connection).await?;
                     let key = of.wrapping_key(connection, &wrapping).await?;
                     key.must_wrap_all(of.oldest_wrapped(connection).await?)?;
-                    match lacking(connection, of, &named).await? {
-                        lacking if lacking.is_empty() => Ok(()),
-                        lacking => Err(VaultError::Lacking(i64::try_from(lacking.len()).unwrap_or(i64::MAX))),
-                    }
+                    must_have(connection, of, &named).await
                 })
             });
             match examined.await {

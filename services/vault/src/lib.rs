@@ -23,6 +23,7 @@ pub use data_key::{DataKey, Place, Unopened};
 pub use error::VaultError;
 pub use examining::Examined;
 pub use key_file::{KeyFile, KeyFileError};
+pub use lacking::GivenUp;
 pub use secret::{HashKey, Secret};
 pub use store::{Found, Vault};
 pub use transit::{Transit, TransitError, TransitSettings};

@@ -7,6 +7,7 @@ use std::{
 
 use aws_lc_rs::rand;
 use database::transact;
+use futures_util::future::BoxFuture;
 use schema::DataKeyId;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     DataKey, VaultError,
     holder::Holder,
+    lacking::{ids, must_have},
     own_wrapping::{self, tell_changes},
     turns::Turns,
     wrapping::{KeyBytes, WrappedKey, Wrapping},
@@ -88,19 +90,20 @@ impl Vault {
         self.store()?.keys(owner, ids, false).await
     }
 
-    /// Whether keys of an owner can be made and destroyed at the moment, or why not.
-    pub async fn check(&self, owner: Uuid) -> Result<(), VaultError> {
-        let store = Arc::clone(self.store()?);
-        let (of, wrapping) = (Holder { context: store.context, owner }, store.wrapping.clone());
-        let _turn = store.turns.take(owner).await;
-        transact(&store.pool, move |connection| {
-            Box::pin(async move {
-                of.lock_shared(connection).await?;
-                let key = of.wrapping_key(connection, &wrapping).await?;
-                key.must_wrap_all(of.oldest_wrapped(connection).await?)
+    /// Whether keys of an owner can be made and destroyed at the moment, or why not; `named` are those that the records name.
+    pub async fn check(&self, owner: Uuid, named: &[DataKeyId]) -> Result<(), VaultError> {
+        let store = self.store()?;
+        let (of, named, wrapping) = (Holder { context: store.context, owner }, ids(named), store.wrapping.clone());
+        store
+            .in_turn(owner, move |connection| {
+                Box::pin(async move {
+                    of.lock_shared(connection).await?;
+                    let key = of.wrapping_key(connection, &wrapping).await?;
+                    key.must_wrap_all(of.oldest_wrapped(connection).await?)?;
+                    must_have(connection, of, &named).await
+                })
             })
-        })
-        .await
+            .await
     }
 
     pub(crate) fn store(&self) -> Result<&Arc<Store>, VaultError> {
@@ -116,14 +119,13 @@ impl Store {
         may_make: bool,
     ) -> Result<HashMap<DataKeyId, Found>, VaultError> {
         let of = Holder { context: self.context, owner };
-        let _turn = self.turns.take(owner).await;
         // In one order, so that two who make the same keys do not wait for one another in a circle.
         let mut ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
         ids.sort_unstable();
         ids.dedup();
         let keys = loop {
             let (ids, wrapping) = (ids.clone(), self.wrapping.clone());
-            let keys = transact(&self.pool, move |connection| {
+            let keys = self.in_turn(owner, move |connection| {
                 Box::pin(async move { keys(connection, &wrapping, of, &ids, may_make).await })
             });
             match keys.await? {
@@ -141,7 +143,24 @@ impl Store {
     /// Tells the store of the next version of a wrapping key, which may then be made.
     pub(crate) async fn announce(&self, of: Holder) -> Result<(), VaultError> {
         let wrapping = self.wrapping.clone();
-        transact(&self.pool, move |connection| Box::pin(async move { of.announce(connection, &wrapping).await })).await
+        self.in_turn(of.owner, move |c| Box::pin(async move { of.announce(c, &wrapping).await })).await
+    }
+
+    /// A transaction in an owner's turn, which is over when the work is, though whoever asked may have gone before.
+    pub(crate) async fn in_turn<T: Send + 'static>(
+        &self,
+        owner: Uuid,
+        work: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, VaultError>> + Send + 'static,
+    ) -> Result<T, VaultError> {
+        let turn = self.turns.take(owner).await?;
+        transact(&self.pool, move |connection| {
+            let work = work(connection);
+            Box::pin(async move {
+                let _turn = turn;
+                work.await
+            })
+        })
+        .await
     }
 }
 

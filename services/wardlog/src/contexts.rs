@@ -31,6 +31,9 @@ pub type Chore = fn(Means) -> BoxFuture<'static, Result<()>>;
 /// The keys that a context's records name, by owner; asked as the context's role.
 pub type Keys = for<'c> fn(&'c mut PgConnection) -> BoxFuture<'c, Result<BTreeMap<Uuid, Vec<DataKeyId>>, sqlx::Error>>;
 
+/// What a context does before keys of an owner are given up; asked as the context's role.
+pub type GiveUp = for<'a> fn(&'a PgPool, Uuid, &'a [DataKeyId]) -> BoxFuture<'a, Result<(), sqlx::Error>>;
+
 /// A context, as the binary runs it.
 #[derive(Debug)]
 pub struct Context {
@@ -46,6 +49,8 @@ pub struct Context {
     pub chore: Option<Chore>,
     /// The keys that its records name, by owner.
     pub keys: Keys,
+    /// What it does before some of them are given up; none if there is nothing.
+    pub give_up: Option<GiveUp>,
     /// Its views.
     pub views: &'static [View],
 }
@@ -67,6 +72,7 @@ pub const CONTEXTS: &[Context] = &[
             })
         }),
         keys: |connection| Box::pin(directory::keys::named(connection)),
+        give_up: None,
         views: &[
             View::of::<DirectoryView>(Wakes::domain),
             View::of::<PeopleView>(Wakes::domain),
@@ -88,6 +94,7 @@ pub const CONTEXTS: &[Context] = &[
             })
         }),
         keys: |connection| Box::pin(filtering::keys::named(connection)),
+        give_up: Some(|pool, school, lost| Box::pin(filtering::commands::give_up(pool, school, lost))),
         views: &[View::of::<Counts>(Wakes::telemetry), View::of::<Decisions>(Wakes::domain)],
     },
 ];

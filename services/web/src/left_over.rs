@@ -19,8 +19,20 @@ pub async fn destroy(
     (owner, gone): (Uuid, &[DataKeyId]),
     named: &impl Named,
 ) -> Result<u64, VaultError> {
-    let kept = named.of(pool, owner).await?;
-    vault.destroy(owner, gone, &kept).await
+    let named = named.of(pool, owner).await?;
+    vault.destroy(owner, gone, &named).await
+}
+
+/// Whether the key `gone` of an owner could be destroyed at the moment, or why not.
+pub async fn check(
+    pool: &PgPool,
+    vault: &Vault,
+    (owner, gone): (Uuid, DataKeyId),
+    named: &impl Named,
+) -> Result<(), VaultError> {
+    let mut to_stay = named.of(pool, owner).await?;
+    to_stay.retain(|key| *key != gone);
+    vault.check(owner, &to_stay).await
 }
 
 /// The same of many owners, those of whom nothing is left passed by; the owners of whom it was done, and how many keys there were.

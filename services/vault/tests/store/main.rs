@@ -17,7 +17,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, postgres::
 use tokio::task::JoinSet;
 use uuid::Uuid;
 use vault::{
-    DataKey, Found, KeyFile, Place, Transit, TransitSettings, Unopened, Vault, VaultError, Wrapping, scratch::Server,
+    DataKey, Found, GivenUp, KeyFile, Place, Transit, TransitSettings, Unopened, Vault, VaultError, Wrapping,
+    scratch::Server,
 };
 
 const SCHOOL: Uuid = Uuid::from_u128(0xb001);
@@ -324,11 +325,47 @@ async fn nothing_is_destroyed_in_a_store_that_lacks_a_key_of_the_records_until_s
         assert!(examined().await.is_empty());
         // Where the newest is lost: whoever says so loses that key, and goes on.
         home.restore("older").await;
-        assert_eq!(Vault::give_up("directory", &home.pool, SCHOOL, &named).await.unwrap(), 1);
-        assert_eq!(Vault::give_up("directory", &home.pool, SCHOOL, &named).await.unwrap(), 0);
+        assert_eq!(home.vault.lacking(SCHOOL, &named).await.unwrap(), [later]);
+        let said = || GivenUp { by: "an operator".to_owned(), reason: "the newest dump is lost".to_owned() };
+        assert_eq!(home.vault.give_up(SCHOOL, &named, said()).await.unwrap(), 1);
+        assert_eq!(home.vault.give_up(SCHOOL, &named, said()).await.unwrap(), 0);
         assert!(examined().await.is_empty());
+        assert!(home.vault.lacking(SCHOOL, &named).await.unwrap().is_empty());
+        assert!(matches!(home.find(later).await, Found::Destroyed), "nobody waits for it");
+        let mut owner = home.owner().await;
+        let kept =
+            sqlx::query!("SELECT key_id, given_up_by, reason FROM keys.given_up").fetch_all(&mut owner).await.unwrap();
+        assert_eq!(kept.len(), 1);
+        assert_eq!((kept[0].key_id, kept[0].given_up_by.as_str()), (later.into(), "an operator"));
+        assert_eq!(kept[0].reason, "the newest dump is lost");
         assert_eq!(home.vault.destroy(SCHOOL, &[gone], &named).await.unwrap(), 1);
         assert!(matches!(home.find(stays).await, Found::Key(_)));
+    }
+}
+
+/// What the store lacks may be in its newest dump, and which that is the wrapping keys tell first.
+#[tokio::test]
+async fn nothing_is_given_up_in_a_store_that_is_older_than_its_wrapping_keys() {
+    for home in Home::all().await {
+        let (gone, stays, later) = (DataKeyId::from(id()), DataKeyId::from(id()), DataKeyId::from(id()));
+        home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
+        home.dump("older").await;
+        home.vault.destroy(SCHOOL, &[gone], &[stays]).await.unwrap();
+        home.vault.make(SCHOOL, later).await.unwrap();
+        home.restore("older").await;
+        let said = GivenUp { by: "an operator".to_owned(), reason: "in haste".to_owned() };
+        assert!(matches!(home.vault.give_up(SCHOOL, &[later], said).await, Err(VaultError::OlderStore)));
+    }
+}
+
+/// A key that the store lacks and that is to be destroyed keeps nobody from being forgotten.
+#[tokio::test]
+async fn what_is_to_be_destroyed_need_not_be_there() {
+    for home in Home::all().await {
+        let [gone, stays, never] = [id(), id(), id()].map(DataKeyId::from);
+        home.vault.make_all(SCHOOL, &[gone, stays]).await.unwrap();
+        assert_eq!(home.vault.destroy(SCHOOL, &[gone, never], &[gone, stays, never]).await.unwrap(), 1);
+        assert!(matches!(home.vault.destroy(SCHOOL, &[stays], &[never]).await, Err(VaultError::Lacking(1))));
     }
 }
 
@@ -337,15 +374,16 @@ async fn nothing_is_destroyed_in_a_store_that_lacks_a_key_of_the_records_until_s
 async fn whether_keys_can_be_destroyed_is_told_before() {
     for home in Home::all().await {
         let (key, stays) = (DataKeyId::from(id()), DataKeyId::from(id()));
-        home.vault.check(SCHOOL).await.unwrap();
-        home.vault.make_all(SCHOOL, &[key, stays]).await.unwrap();
+        let named = [key, stays];
+        assert!(matches!(home.vault.check(SCHOOL, &named).await, Err(VaultError::Lacking(2))));
+        home.vault.make_all(SCHOOL, &named).await.unwrap();
         home.dump("older").await;
         assert!(home.vault.has_left(SCHOOL, &[key]).await.unwrap());
         home.vault.destroy(SCHOOL, &[key], &[]).await.unwrap();
         assert!(!home.vault.has_left(SCHOOL, &[key]).await.unwrap());
-        home.vault.check(SCHOOL).await.unwrap();
+        home.vault.check(SCHOOL, &named).await.unwrap();
         home.restore("older").await;
-        assert!(matches!(home.vault.check(SCHOOL).await, Err(VaultError::OlderStore)));
+        assert!(matches!(home.vault.check(SCHOOL, &named).await, Err(VaultError::OlderStore)));
     }
 }
 

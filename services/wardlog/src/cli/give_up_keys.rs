@@ -1,13 +1,16 @@
 //! `wardlog give-up-keys`.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use database::Logins;
 use uuid::Uuid;
-use vault::Vault;
+use vault::GivenUp;
 
 use super::{Database, Place};
-use crate::{contexts::CONTEXTS, home, serve};
+use crate::{
+    contexts::{CONTEXTS, Context},
+    home,
+    serve::KeyStore,
+};
 
 /// Says that the keys which the records of a school or trust name and the key store lacks are lost for good.
 #[derive(Debug, Args)]
@@ -17,6 +20,12 @@ pub(super) struct GiveUpKeys {
     /// Nobody has a dump of the key store any more that has them: what they sealed is never read again
     #[arg(long)]
     lost_for_good: bool,
+    /// Who decides it; kept in the key store
+    #[arg(long)]
+    by: String,
+    /// Why; kept in the key store
+    #[arg(long)]
+    reason: String,
 }
 
 impl GiveUpKeys {
@@ -27,8 +36,8 @@ impl GiveUpKeys {
              newest dump, and say --lost-for-good where there is none"
         );
         let database = place.database().await?;
-        let (logins, server) = place.key_database(Some(&database)).await?.context("give VAULT_DATABASE_URL")?;
-        let outcome = self.give_up(&database, &logins).await;
+        let (key_store, server) = place.key_store(Some(&database)).await?.context("give VAULT_DATABASE_URL")?;
+        let outcome = self.give_up(&database, &key_store).await;
         if let Some(server) = server {
             home::stop_if_unused(&server).await?;
         }
@@ -36,14 +45,28 @@ impl GiveUpKeys {
         outcome
     }
 
-    async fn give_up(self, database: &Database, logins: &Logins) -> Result<()> {
+    async fn give_up(self, database: &Database, key_store: &KeyStore) -> Result<()> {
         for context in CONTEXTS {
-            let named = database.keys_of(context).await?.remove(&self.owner).unwrap_or_default();
-            let pool = serve::key_store_pool(logins, context).await?;
-            let given_up = Vault::give_up(context.name, &pool, self.owner, &named).await;
-            pool.close().await;
-            println!("{}: {} keys of {} are given up", context.name, given_up?, self.owner);
+            let given_up = self.give_up_of(context, database, key_store).await?;
+            println!("{}: {given_up} keys of {} are given up", context.name, self.owner);
         }
         Ok(())
+    }
+
+    async fn give_up_of(&self, context: &Context, database: &Database, key_store: &KeyStore) -> Result<u64> {
+        let named = database.keys_of(context).await?.remove(&self.owner).unwrap_or_default();
+        let vault = key_store.vault(context).await?;
+        let lost = vault.lacking(self.owner, &named).await?;
+        // What is not done now is done when it is said again: then the records name fewer.
+        if let Some(give_up) = context.give_up
+            && !lost.is_empty()
+        {
+            let pool = database::connect(&database.options, context.database, 1).await?;
+            let done = give_up(&pool, self.owner, &lost).await;
+            pool.close().await;
+            done?;
+        }
+        let said = GivenUp { by: self.by.clone(), reason: self.reason.clone() };
+        Ok(vault.give_up(self.owner, &lost, said).await?)
     }
 }
