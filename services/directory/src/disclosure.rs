@@ -225,6 +225,12 @@ pub(crate) fn is_for_a_matter(record: &EventRecord) -> Result<bool, DecodeError>
     Ok(reading.or(opening).is_some() || record.decode::<MatterEvent>()?.is_some())
 }
 
+/// Whether an event is a hold of somebody's own record: that there is an inquiry, they may not have to know yet.
+pub(crate) fn is_hold_of(record: &EventRecord, stream: &str) -> Result<bool, DecodeError> {
+    let is_hold = |event| matches!(event, PersonEvent::HoldPlaced(_) | PersonEvent::HoldLifted(_));
+    Ok(record.stream == stream && record.decode()?.is_some_and(is_hold))
+}
+
 fn of_record(event: PersonEvent, opening: &Opening<'_>) -> Result<Vec<Detail>, Unreadable> {
     Ok(match event {
         PersonEvent::Recorded(recorded) => who(recorded.category, opening.open("identity", &recorded.identity)?),

@@ -1,16 +1,25 @@
 //! What is held of whoever has a name that a filter sends, as it is given to them (UK GDPR Art. 15).
 
-use chrono::{DateTime, Utc};
-use schema::{Action, Category, PseudonymId, SourceId, UserGroup};
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use schema::{Action, Category, PseudonymId, SourceId, UserGroup, people::StaffRole};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     fold::Categories,
     record::{Record, Whose},
+    views::flagged::{EARLY, LATE},
 };
 
-/// How many requests one disclosure lists.
+/// How many requests one disclosure lists,
 pub const MOST: usize = 20_000;
+
+/// and how many bytes of hosts and of what is sealed.
+pub(crate) const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// How many events of a school are looked through at most.
+pub(crate) const MOST_EVENTS: i64 = 20_000_000;
 
 /// All that is held of whoever has a name, of what they asked for in some time.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +32,7 @@ pub struct Disclosure {
     pub made_at: DateTime<Utc>,
     /// What they asked for, the earliest first.
     pub requests: Vec<Request>,
-    /// When they asked for the first of those that are not listed, for there are too many; none if all are.
+    /// From when on there may be more that is not listed, for it is too much; none if all is.
     pub continues_at: Option<DateTime<Utc>>,
     /// What was decided about the name, and who was shown what of it, the earliest first.
     pub decisions: Vec<Decision>,
@@ -40,6 +49,10 @@ pub struct Request {
     pub action: Action,
     /// The canonical category.
     pub category: Category,
+    /// The labels of the category, as the filter has them.
+    pub labels: Vec<String>,
+    /// The filter's policy that decided it, if it said so.
+    pub policy: Option<String>,
     /// The group of users.
     pub group: UserGroup,
     /// The host that was asked for.
@@ -63,6 +76,8 @@ pub struct Decision {
     pub event: String,
     /// Why: a word of the vocabulary that its kind has; none where there is none.
     pub why: Option<String>,
+    /// In which roles whoever was shown it was; of what was decided, none.
+    pub roles: Vec<StaffRole>,
 }
 
 /// Of whom requests are looked for, and of which time.
@@ -80,6 +95,8 @@ pub(crate) struct Found {
     pub(crate) source: SourceId,
     pub(crate) action: Action,
     pub(crate) category: Category,
+    pub(crate) labels: Vec<String>,
+    pub(crate) policy: Option<String>,
     pub(crate) group: UserGroup,
     pub(crate) host: String,
     pub(crate) people: [Option<PseudonymId>; 3],
@@ -90,14 +107,49 @@ pub(crate) struct Found {
 #[derive(Debug)]
 pub(crate) struct Earliest {
     wanted: Wanted,
-    most: usize,
+    most: Most,
     found: Vec<Found>,
+    /// Those that had an id: one that was sent twice is one.
+    seen: HashSet<(SourceId, i64)>,
     continues_at: Option<DateTime<Utc>>,
 }
 
+/// How many requests are listed, and how many bytes of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    pub(crate) requests: usize,
+    pub(crate) bytes: usize,
+}
+
+/// The UTC days on which what was asked for in some time may have been received, both included.
+pub(crate) fn received(from: DateTime<Utc>, to: DateTime<Utc>) -> (NaiveDate, NaiveDate) {
+    let early = from.date_naive().checked_sub_days(EARLY).unwrap_or(NaiveDate::MIN);
+    let late = to.date_naive().checked_add_days(LATE).unwrap_or(NaiveDate::MAX);
+    (early, late)
+}
+
+/// Up to when what was asked for from an instant on can be looked through, of a school that sent as many events on each day: to
+/// the end, or to a midnight before it. None if not even a day's can; of no time at all, its end.
+pub(crate) fn reach(
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    sent: &BTreeMap<NaiveDate, i64>,
+    most: i64,
+) -> Option<DateTime<Utc>> {
+    if from >= to {
+        return Some(to);
+    }
+    let fits = |to: &DateTime<Utc>| {
+        let (early, late) = received(from, *to);
+        sent.range(early..=late).map(|(_, events)| events).sum::<i64>() <= most
+    };
+    let midnights =
+        std::iter::successors(to.date_naive().and_hms_opt(0, 0, 0), |day| day.checked_sub_days(Days::new(1)));
+    std::iter::once(to).chain(midnights.map(|day| day.and_utc())).take_while(|to| *to > from).find(fits)
+}
+
 impl Earliest {
-    pub(crate) fn new(wanted: Wanted, most: usize) -> Self {
-        Self { wanted, most, found: Vec::new(), continues_at: None }
+    pub(crate) fn new(wanted: Wanted, most: Most) -> Self {
+        Self { wanted, most, found: Vec::new(), seen: HashSet::new(), continues_at: None }
     }
 
     /// Looks through a slice. What a device or an address asked for is its own only where the filter knew no user.
@@ -106,7 +158,8 @@ impl Earliest {
         let categories = Categories::of(record);
         for event in record.events().filter(|event| (from..to).contains(&event.time)) {
             let people = record.pseudonyms(event.number);
-            if Whose::of(people) != Whose::Pseudonym(name) {
+            if Whose::of(people) != Whose::Pseudonym(name) || event.id.is_some_and(|id| !self.seen.insert((source, id)))
+            {
                 continue;
             }
             self.found.push(Found {
@@ -114,13 +167,15 @@ impl Earliest {
                 source,
                 action: event.action,
                 category: categories.of_labels(event.labels).unwrap_or(Category::Uncategorised),
+                labels: event.labels.iter().map(|&label| record.texts[label as usize].clone()).collect(),
+                policy: record.policies[event.number].map(|policy| record.texts[policy as usize].clone()),
                 group: event.group,
                 host: record.host(event.number).to_owned(),
                 people,
                 sealed: record.sealed[event.number].clone(),
             });
         }
-        if self.found.len() > 2 * self.most {
+        if self.found.len() > 2 * self.most.requests || self.bytes() > 2 * self.most.bytes {
             self.cut();
         }
     }
@@ -137,7 +192,7 @@ impl Earliest {
             self.found.retain(|found| found.at < end);
         }
         self.found.sort_by_key(|found| found.at);
-        let Some(over) = self.found.get(self.most).map(|found| found.at) else { return };
+        let Some(over) = self.found.get(self.fitting()).map(|found| found.at) else { return };
         let keep = match self.found.partition_point(|found| found.at < over) {
             0 => self.found.partition_point(|found| found.at == over),
             before => before,
@@ -146,6 +201,25 @@ impl Earliest {
             self.continues_at = Some(left_out.at);
             self.found.truncate(keep);
         }
+    }
+
+    /// How many of the first are within both bounds.
+    fn fitting(&self) -> usize {
+        let within = self.found.iter().scan(0, |bytes, found| {
+            *bytes += found.bytes();
+            Some(*bytes)
+        });
+        within.take(self.most.requests).take_while(|bytes| *bytes <= self.most.bytes).count()
+    }
+
+    fn bytes(&self) -> usize {
+        self.found.iter().map(Found::bytes).sum()
+    }
+}
+
+impl Found {
+    fn bytes(&self) -> usize {
+        self.host.len() + self.sealed.as_ref().map_or(0, Vec::len)
     }
 }
 
@@ -181,6 +255,7 @@ mod tests {
     }
 
     fn earliest(most: usize, name: i64, records: &[Record]) -> (Vec<i64>, Option<DateTime<Utc>>) {
+        let most = Most { requests: most, bytes: 1_000 };
         let mut earliest = Earliest::new(Wanted { name: name.into(), from: at(0), to: at(100) }, most);
         for record in records {
             earliest.add(Uuid::nil().into(), record);
@@ -206,6 +281,44 @@ mod tests {
         assert_eq!(earliest(20, 1, &records), ((0..20).collect(), None));
         assert_eq!(earliest(7, 1, &records), ((0..7).collect(), Some(at(7))));
         assert_eq!(earliest(1, 1, &records), (vec![0], Some(at(1))));
+    }
+
+    #[test]
+    fn what_is_too_large_is_as_what_is_too_many() {
+        let large = |first| {
+            let mut record = record(&[USER, USER], first, 1);
+            record.sealed = vec![Some(vec![0; 400]), None];
+            record
+        };
+        let records: Vec<Record> = (0..4).map(|n| large(n * 2)).collect();
+        assert_eq!(earliest(9, 1, &records), (vec![0, 1, 2, 3], Some(at(4))));
+    }
+
+    #[test]
+    fn what_was_sent_twice_is_listed_once_and_what_has_no_id_as_often_as_it_was_sent() {
+        let mut sent = record(&[USER, USER], 1, 1);
+        sent.ids = vec![Some([1; 8]), None];
+        let again = [sent.clone(), sent.clone()];
+        assert_eq!(earliest(9, 1, &again).0, [1, 2, 2]);
+        let mut earliest =
+            Earliest::new(Wanted { name: 1.into(), from: at(0), to: at(100) }, Most { requests: 9, bytes: 1_000 });
+        for source in [1, 2].map(|source| Uuid::from_u128(source).into()) {
+            earliest.add(source, &sent);
+        }
+        assert_eq!(earliest.finish().0.len(), 4, "the ids are each source's own");
+    }
+
+    #[test]
+    fn of_a_school_that_sends_very_much_fewer_days_are_looked_through() {
+        let day = |day: i64| DateTime::UNIX_EPOCH + TimeDelta::days(day);
+        let (noon, end) = (day(100) + TimeDelta::hours(12), day(130));
+        let sent: BTreeMap<_, _> = (90..150).map(|n| (day(n).date_naive(), 10)).collect();
+        let reach = |most| reach((noon, end), &sent, most);
+        // Received from a day before to 9 days after.
+        assert_eq!(reach(410), Some(end));
+        assert_eq!(reach(409), Some(day(129)));
+        assert_eq!(reach(120), Some(day(101)));
+        assert_eq!(reach(119), None, "not even what is left of the first day");
     }
 
     #[test]

@@ -8,12 +8,11 @@ use schema::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use vault::VaultError;
 use web::command::{Command, Given, Refusal, Rule, unsealed};
 
 use super::{
     lock,
-    people::{identity, key, seal},
+    people::{identity, key, new_key, seal},
     person_stream,
 };
 use crate::{
@@ -111,10 +110,7 @@ impl Command for Provision {
         let forgotten = || CommandError::Refused(AccountRefusal::Forgotten);
         let key = match self.person {
             Some(person) => key(given, person).await?.ok_or_else(forgotten)?,
-            None => given.means.vault.make(given.owner.id(), person.into()).await.map_err(|error| match error {
-                VaultError::Destroyed => forgotten(),
-                error => unsealed(error),
-            })?,
+            None => new_key(given, person, forgotten).await?,
         };
         let identity = seal(given.owner, person, &key, &identity(&self.name, self.email.as_ref()))?;
         let (account, before) = self.account.unwrap_or_else(|| (given.id.into(), 0));

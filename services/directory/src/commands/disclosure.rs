@@ -15,7 +15,7 @@ use web::command::{Command, Given, unsealed};
 
 use super::{ReadingRefusal, person_stream};
 use crate::{
-    disclosure::{Disclosure, Login, Opening, Subject, Unreadable, is_for_a_matter},
+    disclosure::{Disclosure, Login, Opening, Subject, Unreadable, is_for_a_matter, is_hold_of},
     domain::{
         person::Person,
         reading::{Reading, is_the_same},
@@ -104,7 +104,9 @@ impl DiscloseRecord {
             let named = DomainLog::concerning(c, &all, &subject.stream, &[], &subject.names()).await?;
             let mut records = BTreeMap::new();
             for record in acts.into_iter().filter(|record| subject.did(record)).chain(named) {
-                if !is_for_a_matter(&record).map_err(unreadable)? {
+                let is_left_out = is_for_a_matter(&record).map_err(unreadable)?
+                    || is_hold_of(&record, &subject.stream).map_err(unreadable)?;
+                if !is_left_out {
                     records.insert((record.recorded_at, record.partition, record.offset), record);
                 }
             }

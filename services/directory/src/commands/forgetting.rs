@@ -122,7 +122,8 @@ impl Command for ConfirmForgetting {
 
     async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
         // Without a key store, or in an older one, nothing would be destroyed: it is asked before anything is decided.
-        given.means.vault.check(given.owner.id()).await.map_err(unsealed)?;
+        let (pool, vault, gone) = (&given.means.pool, &given.means.vault, self.person.into());
+        left_over::check(pool, vault, (given.owner.id(), gone), &OfPeople).await.map_err(unsealed)?;
         Ok(step(given, ForgettingStep::Confirm))
     }
 
@@ -133,7 +134,8 @@ impl Command for ConfirmForgetting {
         let Some(proposed) = known.forgetting.proposed else { return Ok(()) };
         let is_it = |stored: &&Stored<PersonEvent>| matches!(stored.event, PersonEvent::ForgettingProposed(_));
         let proposed_at = events.iter().rev().find(is_it).map_or(given.at, |stored| stored.recorded_at);
-        let may_agree = second::may_agree(&mut *connection, &given.actor, (&proposed.by, proposed_at)).await?;
+        let may_agree =
+            second::may_agree(&mut *connection, given.owner, &given.actor, (&proposed.by, proposed_at)).await?;
         if !may_agree || self.are_one(given, connection, &proposed.by).await? {
             return Err(CommandError::Refused(PersonError::OneAlone.into()));
         }

@@ -130,10 +130,7 @@ impl Command for RecordPerson {
 
     async fn ask(&self, given: &Given) -> Result<PersonCommand, Error> {
         let person = PersonId::from(given.id);
-        let key = given.means.vault.make(given.owner.id(), person.into()).await.map_err(|error| match error {
-            VaultError::Destroyed => CommandError::Refused(PersonRefusal::Forgotten),
-            error => unsealed(error),
-        })?;
+        let key = new_key(given, person, || CommandError::Refused(PersonRefusal::Forgotten)).await?;
         let identity = seal(given.owner, person, &key, &identity(&self.name, self.email.as_ref()))?;
         Ok(PersonCommand::Record(PersonRecorded { person, category: self.category, identity }))
     }
@@ -286,6 +283,21 @@ pub(super) fn open_identity<R: Refusal>(
     let stream = person_stream(person);
     let opened = key.open(Place { owner: owner.id(), stream: &stream, field: "identity" }, identity);
     opened.map_err(|unopened| CommandError::Unprepared(Box::new(unopened)))
+}
+
+/// The key of somebody who is to be recorded: made, unless they are recorded by now.
+pub(super) async fn new_key<R: Refusal>(
+    given: &Given,
+    person: PersonId,
+    forgotten: impl FnOnce() -> CommandError<R> + Send,
+) -> Result<DataKey, CommandError<R>> {
+    if let Some(key) = key(given, person).await? {
+        return Ok(key);
+    }
+    given.means.vault.make(given.owner.id(), person.into()).await.map_err(|error| match error {
+        VaultError::Destroyed => forgotten(),
+        error => unsealed(error),
+    })
 }
 
 /// A person's key; none if there is no such person, or one who is forgotten. One that is recorded has one, and if it is not there

@@ -1,5 +1,7 @@
 //! Following the telemetry log.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use futures_util::{Stream, TryStreamExt};
 use schema::{SchoolId, SourceId};
@@ -86,20 +88,20 @@ pub fn slices(
     .map_ok(|row| Slice { source: row.source_id.into(), data: row.data })
 }
 
-/// How many events a school's filters sent that were received on UTC days from one to another, both included.
+/// How many events a school's filters sent that were received on each of the UTC days from one to another, both included.
 pub async fn events_of(
     connection: &mut PgConnection,
     school: SchoolId,
     (from, to): (NaiveDate, NaiveDate),
-) -> Result<i64, sqlx::Error> {
-    let events = sqlx::query_scalar!(
-        r#"SELECT coalesce(sum(accepted), 0)::bigint AS "events!" FROM telemetry.batch
-           WHERE school_id = $1 AND day BETWEEN $2 AND $3"#,
+) -> Result<BTreeMap<NaiveDate, i64>, sqlx::Error> {
+    let events = sqlx::query!(
+        r#"SELECT day, sum(accepted)::bigint AS "events!" FROM telemetry.batch
+           WHERE school_id = $1 AND day BETWEEN $2 AND $3 GROUP BY day"#,
         Uuid::from(school),
         from,
         to,
     );
-    events.fetch_one(connection).await
+    Ok(events.fetch_all(connection).await?.into_iter().map(|row| (row.day, row.events)).collect())
 }
 
 impl Log for TelemetryLog {

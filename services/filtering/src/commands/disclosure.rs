@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use eventlog::{CommandError, Done, Owner, telemetry};
 use futures_util::TryStreamExt;
 use schema::{
@@ -15,17 +15,16 @@ use web::command::{Command, Given, Refusal, Rule};
 
 use super::SERVICE;
 use crate::{
-    disclosure::{Decision, Disclosure, Earliest, Found, MOST, Request, Wanted},
+    disclosure::{
+        Decision, Disclosure, Earliest, Found, MOST, MOST_BYTES, MOST_EVENTS, Most, Request, Wanted, reach, received,
+    },
     domain::opening::{Opening, OpeningError, is_the_same},
     opener::{Opener, Unshown},
     pseudonym::{self, Kind},
     record::{Record, RecordError, Whose},
     secret,
-    views::{decisions, flagged},
+    views::decisions,
 };
-
-/// How many events of a school are looked through at most.
-const MOST_EVENTS: i64 = 20_000_000;
 
 /// Puts together all that is held of whoever has a name that a school's filters send: the name, what they asked for in some
 /// time, what was decided about it, and who was shown what of it.
@@ -71,8 +70,8 @@ pub enum DisclosureRefusal {
     /// The school's filters sent no such name, or it is forgotten.
     #[error("the school's filters sent no such name, or it is forgotten")]
     Unknown,
-    /// It would take too long.
-    #[error("the school's filters sent more events around this time than can be looked through: ask for a shorter one")]
+    /// It would take too long, even of a day.
+    #[error("the school's filters sent more events around this day than can be looked through")]
     TooManyEvents,
 }
 
@@ -109,8 +108,7 @@ impl Command for DiscloseName {
     }
 
     async fn check(&self, _: &Given, connection: &mut PgConnection) -> Result<(), Error> {
-        let events = telemetry::events_of(connection, self.school, self.days()).await?;
-        if events <= MOST_EVENTS { Ok(()) } else { Err(CommandError::Refused(DisclosureRefusal::TooManyEvents)) }
+        self.reach(connection).await.map(drop)
     }
 
     async fn answer(&self, given: &Given, done: &Done<OpeningEvent>) -> Result<Disclosure, Error> {
@@ -130,30 +128,38 @@ impl DiscloseName {
         OpeningEvent::Disclosed(NameDisclosed { name, from, to, roles })
     }
 
-    /// The UTC days on which what was asked for in this time may have come.
-    fn days(&self) -> (NaiveDate, NaiveDate) {
-        let early = self.from.date_naive().checked_sub_days(flagged::EARLY).unwrap_or(NaiveDate::MIN);
-        let late = self.to.date_naive().checked_add_days(flagged::LATE).unwrap_or(NaiveDate::MAX);
-        (early, late)
+    /// Up to when it can be looked through.
+    async fn reach(&self, connection: &mut PgConnection) -> Result<DateTime<Utc>, Error> {
+        let sent = telemetry::events_of(connection, self.school, received(self.from, self.to)).await?;
+        let reach = reach((self.from, self.to), &sent, MOST_EVENTS);
+        reach.ok_or(CommandError::Refused(DisclosureRefusal::TooManyEvents))
     }
 
+    /// Whose it is; nobody's from when it is decided that they are forgotten.
     async fn pseudonym(&self, given: &Given) -> Result<PseudonymId, Error> {
         let mut connection = given.means.pool.acquire().await?;
+        let name = self.known(given, &mut connection).await?;
+        let forgotten =
+            pseudonym::forgotten(&mut connection, self.school, name).await.map_err(CommandError::Unreadable)?;
+        let name = name.filter(|name| !forgotten.contains(name));
+        name.ok_or(CommandError::Refused(DisclosureRefusal::Unknown))
+    }
+
+    async fn known(&self, given: &Given, connection: &mut PgConnection) -> Result<Option<PseudonymId>, Error> {
         let (kind, name) = match &self.of {
             Called::User(name) => (Kind::User, name),
             Called::Device(name) => (Kind::Device, name),
             Called::Address(name) => (Kind::Address, name),
             Called::Pseudonym(pseudonym) => {
-                let is_known = pseudonym::is_known(&mut connection, self.school, *pseudonym).await?;
-                return if is_known { Ok(*pseudonym) } else { Err(CommandError::Refused(DisclosureRefusal::Unknown)) };
+                let is_known = pseudonym::is_known(connection, self.school, *pseudonym).await?;
+                return Ok(Some(*pseudonym).filter(|_| is_known));
             }
         };
         let Some(secret) = &given.means.secret else {
             return Err(CommandError::Unprepared("the secret under which names are hashed is not here".into()));
         };
         let key = secret::of_names(secret, self.school);
-        let found = pseudonym::find(&mut connection, self.school, &key, (kind, name)).await?;
-        found.ok_or(CommandError::Refused(DisclosureRefusal::Unknown))
+        Ok(pseudonym::find(connection, self.school, &key, (kind, name)).await?)
     }
 
     async fn disclose(&self, name: PseudonymId, given: &Given) -> Result<Disclosure, Error> {
@@ -177,14 +183,17 @@ impl DiscloseName {
         connection: &mut PgConnection,
     ) -> Result<(Vec<Found>, Option<DateTime<Utc>>), Error> {
         let unreadable = |error: RecordError| CommandError::Unprepared(Box::new(error));
-        let mut earliest = Earliest::new(Wanted { name, from: self.from, to: self.to }, MOST);
-        let mut slices = std::pin::pin!(telemetry::slices(connection, self.school, self.days()));
+        let (from, to) = (self.from, self.reach(connection).await?);
+        let most = Most { requests: MOST, bytes: MOST_BYTES };
+        let mut earliest = Earliest::new(Wanted { name, from, to }, most);
+        let mut slices = std::pin::pin!(telemetry::slices(connection, self.school, received(from, to)));
         while let Some(slice) = slices.try_next().await? {
             if let Some(record) = Record::decode_if_of(&slice.data, name).map_err(unreadable)? {
                 earliest.add(slice.source, &record);
             }
         }
-        Ok(earliest.finish())
+        let (found, continues_at) = earliest.finish();
+        Ok((found, continues_at.or(Some(to).filter(|to| *to < self.to))))
     }
 
     async fn decisions(
@@ -195,7 +204,7 @@ impl DiscloseName {
     ) -> Result<Vec<Decision>, Error> {
         let decided = eventlog::load::<PseudonymEvent>(&mut *connection, given.owner, &pseudonym::stream(name)).await;
         let decided = decided.map_err(CommandError::Unreadable)?.into_iter();
-        let decided = decided.map(|stored| decision(stored.recorded_at, &stored.event));
+        let decided = decided.filter_map(|stored| decision(stored.recorded_at, &stored.event));
         let shown = decisions::shown_of(connection, self.school, name).await?;
         let mut decisions: Vec<Decision> = decided.chain(shown).collect();
         decisions.sort_by_key(|decision| decision.at);
@@ -216,6 +225,8 @@ fn request(found: Found, opener: &Opener) -> Result<Request, Unshown> {
         source: found.source,
         action: found.action,
         category: found.category,
+        labels: found.labels,
+        policy: found.policy,
         group: found.group,
         host: found.host,
         url: url.map(Into::into),
@@ -225,13 +236,14 @@ fn request(found: Found, opener: &Opener) -> Result<Request, Unshown> {
     })
 }
 
-fn decision(at: DateTime<Utc>, event: &PseudonymEvent) -> Decision {
+/// None of a hold: that there is an inquiry, whoever it is about may not have to know yet.
+fn decision(at: DateTime<Utc>, event: &PseudonymEvent) -> Option<Decision> {
     // Who proposed it is somebody else.
     let why = match event {
         PseudonymEvent::ForgettingProposed(proposed) => Some(proposed.ground.as_str()),
-        PseudonymEvent::HoldPlaced(placed) => Some(placed.reason.as_str()),
         PseudonymEvent::Forgotten(forgotten) => Some(forgotten.ground.as_str()),
-        PseudonymEvent::ForgettingWithdrawn(_) | PseudonymEvent::HoldLifted(_) => None,
+        PseudonymEvent::ForgettingWithdrawn(_) => None,
+        PseudonymEvent::HoldPlaced(_) | PseudonymEvent::HoldLifted(_) => return None,
     };
-    Decision { at, event: event.name().to_owned(), why: why.map(str::to_owned) }
+    Some(Decision { at, event: event.name().to_owned(), why: why.map(str::to_owned), roles: vec![] })
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use web::{
     command::{Outcome, mutate},
-    graphql::COMMAND,
+    graphql::{COMMAND, StaffRole},
 };
 
 use super::pseudonym;
@@ -23,8 +23,9 @@ pub struct NameDisclosureMutations;
 #[Object]
 impl NameDisclosureMutations {
     /// Puts together all that is held of whoever has a name that the school's filters send, such as a pupil, to be given to them
-    /// (UK GDPR Art. 15), and records that it was. Nobody else's name is in it. Of what they asked for it is that of at most 31
-    /// days at a time; it is kept for 90.
+    /// (UK GDPR Art. 15), and records that it was. Nobody else's name is in it; but a device or an address may be used by several,
+    /// and what is listed of one is for the school to look through before it gives it to anybody. Of what they asked for it is
+    /// that of at most 31 days at a time; it is kept for 90 days, as is who was shown what of it.
     #[graphql(complexity = "COMMAND + child_complexity")]
     async fn disclose_name(
         &self,
@@ -83,18 +84,32 @@ pub struct DisclosedName {
     name: Option<String>,
     /// When it was put together.
     made_at: DateTime<Utc>,
-    /// What they asked for, the earliest first.
+    #[graphql(skip)]
     requests: Vec<DisclosedRequest>,
-    /// When the first of those requests was made that are not listed, for 20,000 are the most: ask again from then on. Null if all
-    /// are.
+    /// From when on there may be more requests than are listed, for 20,000, or 16 MiB, are the most: ask again from then on. Null
+    /// if all are.
     continues_at: Option<DateTime<Utc>>,
-    /// What was decided about the name, and who was shown what of it, the earliest first.
+    #[graphql(skip)]
     decisions: Vec<NameDecision>,
 }
 
 #[ComplexObject]
 impl DisclosedName {
+    /// What they asked for, the earliest first.
+    #[graphql(complexity = "100 * child_complexity")]
+    async fn requests(&self) -> &[DisclosedRequest] {
+        &self.requests
+    }
+
+    /// What was decided about the name, and when somebody was shown what of it, the earliest first. Whether it is on hold, and for
+    /// what, is not said.
+    #[graphql(complexity = "100 * child_complexity")]
+    async fn decisions(&self) -> &[NameDecision] {
+        &self.decisions
+    }
+
     /// The same to read: an HTML page in itself, that loads nothing.
+    #[graphql(complexity = "1_000")]
     async fn page(&self) -> String {
         page::page(self)
     }
@@ -111,6 +126,10 @@ pub struct DisclosedRequest {
     action: String,
     /// The canonical category.
     category: String,
+    /// The labels of the category, as the filter has them.
+    labels: Vec<String>,
+    /// The filter's policy that decided it; null if it did not say so.
+    policy: Option<String>,
     /// The group of users: learner, staff, guest or unknown.
     group: String,
     /// The host that was asked for.
@@ -134,6 +153,8 @@ pub struct NameDecision {
     event: String,
     /// Why, such as `safeguarding`; null where nothing is said.
     why: Option<String>,
+    /// In which roles whoever was shown it was; of what was decided, none.
+    roles: Vec<StaffRole>,
 }
 
 impl From<disclosure::Disclosure> for DisclosedName {
@@ -143,6 +164,8 @@ impl From<disclosure::Disclosure> for DisclosedName {
             source_id: request.source.into(),
             action: request.action.as_str().to_owned(),
             category: request.category.as_str().to_owned(),
+            labels: request.labels,
+            policy: request.policy,
             group: request.group.as_str().to_owned(),
             host: request.host,
             url: request.url,
@@ -150,7 +173,12 @@ impl From<disclosure::Disclosure> for DisclosedName {
             device: request.device,
             address: request.address,
         };
-        let decision = |disclosure::Decision { at, event, why }| NameDecision { at, event, why };
+        let decision = |disclosure::Decision { at, event, why, roles }| NameDecision {
+            at,
+            event,
+            why,
+            roles: roles.into_iter().map(Into::into).collect(),
+        };
         Self {
             pseudonym: disclosed.pseudonym.to_string(),
             name: disclosed.name,

@@ -52,13 +52,20 @@ pub struct DisclosedRecord {
     person_id: Uuid,
     /// When it was put together.
     made_at: DateTime<Utc>,
-    /// Each event that has to do with the person, the oldest first.
+    #[graphql(skip)]
     entries: Vec<DisclosedEntry>,
 }
 
 #[ComplexObject]
 impl DisclosedRecord {
+    /// Each event that has to do with the person, the oldest first. Whether the record is on hold, and for what, is not said.
+    #[graphql(complexity = "100 * child_complexity")]
+    async fn entries(&self) -> &[DisclosedEntry] {
+        &self.entries
+    }
+
     /// The same to read: an HTML page in itself, that loads nothing.
+    #[graphql(complexity = "1_000")]
     async fn page(&self) -> String {
         page::page(self)
     }

@@ -1,7 +1,7 @@
 //! What is held of whoever has a name, for them to read.
 
 use maud::{Markup, html};
-use web::page::rights;
+use web::page::{Particulars, rights};
 
 use super::{DisclosedName, DisclosedRequest, NameDecision};
 
@@ -11,7 +11,8 @@ pub(super) fn page(disclosed: &DisclosedName) -> String {
         p {
             "Put together on " (disclosed.made_at.format("%-d %B %Y at %H:%M UTC")) " for whoever the school's filter knows as "
             (called) ". The filter sees every page that is asked for on the school's network; beside a page it lists the pictures, \
-            scripts and advertisements that belong to it, which nobody asked for by hand."
+            scripts and advertisements that belong to it, which nobody asked for by hand. Where it knows a device or an address \
+            alone, others who used that may have asked."
         }
         h2 { "What was asked for" }
         @if disclosed.requests.is_empty() { p { "Nothing is held of this time." } } @else { (requests(&disclosed.requests)) }
@@ -23,10 +24,17 @@ pub(super) fn page(disclosed: &DisclosedName) -> String {
             (decisions(&disclosed.decisions))
         }
         p {
-            "What was done for a matter that is kept from some is never listed here, whether or not there is one: ask for it, and \
-             somebody decides."
+            "What was done for a matter that is kept from some is never listed here, nor whether what is held must be kept for an \
+             inquiry or a claim, whether or not it is so: ask for it, and somebody decides."
         }
-        (rights("What was asked for is kept for 90 days, and after that as numbers alone, in which nobody is known."))
+        (rights(&Particulars {
+            purpose: "to keep children safe online, as the law asks of every school, and to see that the filter works",
+            source: "the school's filter, which sees what is asked for on its network and devices",
+            recipients: "those of the school's staff whose work it is to look, each time with a reason that is recorded; to anybody \
+                         else numbers alone, in which nobody is known",
+            kept: "what was asked for, and who was shown it, for 90 days, and after that as numbers alone; the name until it is \
+                   forgotten",
+        }))
     };
     web::page::page("What is held about you", &body)
 }
@@ -43,7 +51,11 @@ fn requests(requests: &[DisclosedRequest]) -> Markup {
                             div { (request.url.as_ref().unwrap_or(&request.host)) }
                             @if let Some(search) = &request.search { div { "searched for: " (search) } }
                         }
-                        td { (request.action.replace('_', " ")) ": " (request.category) }
+                        td {
+                            (request.action.replace('_', " ")) ": " (request.category)
+                            @if !request.labels.is_empty() { div { "as the filter says: " (request.labels.join(", ")) } }
+                            @if let Some(policy) = &request.policy { div { "by its policy: " (policy) } }
+                        }
                         td { @for from in [&request.device, &request.address].into_iter().flatten() { div { (from) } } }
                     }
                 }
@@ -55,13 +67,14 @@ fn requests(requests: &[DisclosedRequest]) -> Markup {
 fn decisions(decisions: &[NameDecision]) -> Markup {
     html! {
         table {
-            thead { tr { th { "When (UTC)" } th { "What" } th { "Why" } } }
+            thead { tr { th { "When (UTC)" } th { "What" } th { "Why" } th { "To whom" } } }
             tbody {
                 @for decision in decisions {
                     tr {
                         td { (decision.at.format("%Y-%m-%d %H:%M:%S")) }
                         td { (decision.event.replace('-', " ")) }
                         td { @if let Some(why) = &decision.why { (why.replace('-', " ")) } }
+                        td { @for role in &decision.roles { div { (schema::people::StaffRole::from(*role).as_str().replace('-', " ")) } } }
                     }
                 }
             }
@@ -73,6 +86,7 @@ fn decisions(decisions: &[NameDecision]) -> Markup {
 mod tests {
     use chrono::DateTime;
     use uuid::Uuid;
+    use web::graphql::StaffRole;
 
     use super::*;
 
@@ -84,6 +98,8 @@ mod tests {
             source_id: Uuid::nil(),
             action: "auth_challenge".to_owned(),
             category: "search".to_owned(),
+            labels: vec!["Search <Engines>".to_owned()],
+            policy: Some("year 9 & 10".to_owned()),
             group: "learner".to_owned(),
             host: "a.example".to_owned(),
             url: Some("https://a.example/?q=<b>".to_owned()),
@@ -91,8 +107,12 @@ mod tests {
             device: Some("LT-204".to_owned()),
             address: None,
         };
-        let decision =
-            NameDecision { at, event: "flagged-events-opened".to_owned(), why: Some("filter-review".to_owned()) };
+        let decision = NameDecision {
+            at,
+            event: "flagged-events-opened".to_owned(),
+            why: Some("filter-review".to_owned()),
+            roles: vec![StaffRole::Dsl],
+        };
         let disclosed = DisclosedName {
             pseudonym: "0".repeat(16),
             name: Some("<i>".to_owned()),
@@ -111,6 +131,10 @@ mod tests {
             "There is more",
             "flagged events opened",
             "filter review",
+            "<div>dsl</div>",
+            "as the filter says: Search &lt;Engines&gt;",
+            "by its policy: year 9 &amp; 10",
+            "kept: what was asked for",
         ] {
             assert!(page.contains(part), "{part} in {page}");
         }

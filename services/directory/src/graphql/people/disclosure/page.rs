@@ -1,7 +1,7 @@
 //! What is held about somebody, for them to read.
 
 use maud::{Markup, html};
-use web::page::rights;
+use web::page::{Particulars, rights};
 
 use super::{Concern, DisclosedDetail, DisclosedEntry, DisclosedRecord};
 
@@ -27,9 +27,16 @@ pub(super) fn page(record: &DisclosedRecord) -> String {
         }
         p {
             "What was done for a matter that is kept from some, such as a concern about a member of staff, is never listed \
-             here, whether or not there is one: ask for it, and somebody decides."
+             here, nor whether your record must be kept for an inquiry or a claim, whether or not it is so: ask for it, and \
+             somebody decides."
         }
-        (rights("Your record is kept until six years after you leave, and longer only while there is a reason in law."))
+        (rights(&Particulars {
+            purpose: "to know who may see and do what, and who answers for the safety of children online",
+            source: "you, the school or trust, and its directory of staff",
+            recipients: "those of the staff who answer for safeguarding and for data protection there, each time with a reason that is \
+                         recorded",
+            kept: "until six years after you leave, and longer only while there is a reason in law",
+        }))
     };
     web::page::page("What is held about you", &body)
 }
