@@ -122,6 +122,16 @@ impl From<PseudonymId> for DataKeyId {
     }
 }
 
+impl DataKeyId {
+    /// The pseudonym whose key it is; none if it is no pseudonym's.
+    pub fn pseudonym(self) -> Option<PseudonymId> {
+        match self.0.as_u64_pair() {
+            (0, number) => Some(PseudonymId(number.cast_signed())),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for PseudonymId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

@@ -10,7 +10,7 @@ use actix_web::web::{Data, ServiceConfig};
 pub use disclosure::{Called, DiscloseName, DisclosureRefusal};
 pub use forgetting::{
     ConfirmForgetting, ForgettingRefusal, LiftHold, Named, PlaceHold, ProposeForgetting, WithdrawForgetting,
-    destroy_left_over,
+    destroy_left_over, give_up,
 };
 pub use opening::{OpenFlaggedEvents, Opened, OpeningRefusal};
 

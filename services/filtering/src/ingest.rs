@@ -113,7 +113,7 @@ impl Pipeline {
     /// Hashes with `secret`, keeps pseudonyms by a pool of the role `Filtering`, seals with the keys of `vault`, and stores in
     /// `sink`.
     pub fn new(secret: Secret, pool: PgPool, vault: Vault, sink: Sink) -> Self {
-        let sealing = Arc::new(Sealing::new(vault));
+        let sealing = Arc::new(Sealing::new(pool.clone(), vault));
         Self { secret, pseudonyms: Arc::new(Pseudonyms::new(pool, Arc::clone(&sealing))), sealing, sink }
     }
 

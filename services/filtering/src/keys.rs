@@ -27,13 +27,19 @@ async fn of_names(
     connection: &mut PgConnection,
     school: Option<Uuid>,
 ) -> Result<BTreeMap<Uuid, Vec<DataKeyId>>, sqlx::Error> {
-    let sealed = sqlx::query!(
-        "SELECT school_id, pseudonym FROM filtering.pseudonym
-         WHERE sealed IS NOT NULL AND ($1::uuid IS NULL OR school_id = $1)",
+    let pseudonyms = sqlx::query!(
+        r#"SELECT school_id AS "school_id!", pseudonym AS "pseudonym!" FROM filtering.pseudonym
+           WHERE sealed IS NOT NULL AND ($1::uuid IS NULL OR school_id = $1)
+           UNION
+           SELECT e.school_id, p.pseudonym
+           FROM (SELECT DISTINCT school_id, coalesce(user_is, device_is, address_is) AS whose FROM filtering.flagged_event
+                 WHERE is_sealed AND ($1::uuid IS NULL OR school_id = $1)) e
+           -- Of whoever is forgotten there is no row.
+           JOIN filtering.pseudonym p ON p.school_id = e.school_id AND p.pseudonym = e.whose"#,
         school,
     );
-    let sealed = sealed.fetch_all(&mut *connection).await?.into_iter();
-    let sealed = sealed.map(|row| (row.school_id, PseudonymId::from(row.pseudonym).into()));
+    let pseudonyms = pseudonyms.fetch_all(&mut *connection).await?.into_iter();
+    let pseudonyms = pseudonyms.map(|row| (row.school_id, PseudonymId::from(row.pseudonym).into()));
     let sources = sqlx::query!(
         r#"SELECT DISTINCT school_id AS "school_id!", source_id AS "source_id!" FROM filtering.flagged_event
            WHERE is_sealed AND num_nonnulls(user_is, device_is, address_is) = 0 AND ($1::uuid IS NULL OR school_id = $1)"#,
@@ -41,7 +47,7 @@ async fn of_names(
     );
     let sources = sources.fetch_all(connection).await?.into_iter();
     let mut named: BTreeMap<Uuid, Vec<DataKeyId>> = BTreeMap::new();
-    for (school, key) in sealed.chain(sources.map(|row| (row.school_id, DataKeyId::from(row.source_id)))) {
+    for (school, key) in pseudonyms.chain(sources.map(|row| (row.school_id, DataKeyId::from(row.source_id)))) {
         named.entry(school).or_default().push(key);
     }
     Ok(named)

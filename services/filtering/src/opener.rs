@@ -1,18 +1,18 @@
 //! Opening what the door sealed, for a command that may.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     fmt,
 };
 
 use chrono::{DateTime, Utc};
-use eventlog::CommandError;
+use eventlog::{CommandError, StreamError};
 use schema::{DataKeyId, PseudonymId, SchoolId, SourceId};
 use vault::{DataKey, Found, Unopened, VaultError};
 use web::command::Means;
 
 use crate::{
-    pseudonym::sealed_names,
+    pseudonym::{forgotten, sealed_names},
     record::Whose,
     sealing::{Asked, key_of, open_asked, open_name},
 };
@@ -22,6 +22,7 @@ pub(crate) struct Opener {
     school: SchoolId,
     keys: HashMap<DataKeyId, Found>,
     names: HashMap<PseudonymId, Vec<u8>>,
+    forgotten: HashSet<PseudonymId>,
 }
 
 /// Why something sealed is not shown.
@@ -30,6 +31,9 @@ pub(crate) enum Unshown {
     /// The database refused or could not be reached.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+    /// What was decided about its name cannot be read.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// Its key cannot be had.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -42,6 +46,7 @@ impl<R: fmt::Debug + fmt::Display> From<Unshown> for CommandError<R> {
     fn from(error: Unshown) -> Self {
         match error {
             Unshown::Database(error) => Self::Database(error),
+            Unshown::Stream(error) => Self::Unreadable(error),
             Unshown::Vault(_) | Unshown::Sealed(_) => Self::Unprepared(Box::new(error)),
         }
     }
@@ -57,18 +62,25 @@ impl Opener {
     ) -> Result<Self, Unshown> {
         let others = others.into_iter().map(|(whose, source)| key_of(whose, source));
         let ids: Vec<DataKeyId> = names.iter().copied().map(DataKeyId::from).chain(others).collect();
-        let names = sealed_names(&mut *means.pool.acquire().await?, school, names.iter().copied()).await?;
+        let (sealed, forgotten) = {
+            let mut connection = means.pool.acquire().await?;
+            let sealed = sealed_names(&mut connection, school, names.iter().copied()).await?;
+            (sealed, forgotten(&mut connection, school, names.iter().copied()).await?)
+        };
         let keys = means.vault.find(school.into(), &ids).await?;
-        Ok(Self { school, keys, names })
+        Ok(Self { school, keys, names: sealed, forgotten })
     }
 
-    /// Whether whoever has a name is forgotten.
+    /// Whether whoever has a name is forgotten: decided, though its key may be there still.
     pub(crate) fn is_forgotten(&self, pseudonym: PseudonymId) -> bool {
-        matches!(self.keys.get(&pseudonym.into()), Some(Found::Destroyed))
+        self.forgotten.contains(&pseudonym)
     }
 
     /// A name; none if it was never kept, or is forgotten.
     pub(crate) fn name(&self, pseudonym: PseudonymId) -> Result<Option<String>, Unshown> {
+        if self.is_forgotten(pseudonym) {
+            return Ok(None);
+        }
         let Some(sealed) = self.names.get(&pseudonym) else { return Ok(None) };
         let Some(key) = self.key(pseudonym.into())? else { return Ok(None) };
         Ok(Some(open_name(self.school, pseudonym, key, sealed)?))
@@ -82,6 +94,9 @@ impl Opener {
         at: DateTime<Utc>,
         sealed: &[u8],
     ) -> Result<Option<Asked<'static>>, Unshown> {
+        if matches!(whose, Whose::Pseudonym(name) if self.is_forgotten(name)) {
+            return Ok(None);
+        }
         let Some(key) = self.key(key_of(whose, source))? else { return Ok(None) };
         Ok(Some(open_asked(self.school, source, at.timestamp_millis(), key, sealed)?))
     }

@@ -1,15 +1,22 @@
 //! Pseudonyms at the door: who somebody is gets further than this only sealed.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
+use eventlog::{Aggregate, Owner, StreamError};
 use quick_cache::sync::Cache;
-use schema::{DataKeyId, PseudonymId, SchoolId};
+use schema::{DataKeyId, PseudonymId, SchoolId, filtering::PseudonymEvent};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 use vault::{HashKey, VaultError};
 
-use crate::sealing::{BELIEVED, Sealing, seal_name};
+use crate::{
+    domain::pseudonym::Pseudonym,
+    sealing::{BELIEVED, Sealing, seal_name},
+};
 
 /// The stream of what is decided about a name, by its pseudonym; what is sealed of the name is bound to it.
 pub(crate) fn stream(pseudonym: PseudonymId) -> String {
@@ -114,7 +121,7 @@ impl Pseudonyms {
         let mut sealed = vec![None; names.len()];
         if self.sealing.can_seal() {
             let ids: Vec<DataKeyId> = pseudonyms.iter().copied().map(DataKeyId::from).collect();
-            let keys = self.sealing.keys(school, &ids, now).await?;
+            let keys = self.sealing.new_keys(school, &ids, now).await?;
             for (((name, pseudonym), id), sealed) in names.iter().zip(&pseudonyms).zip(&ids).zip(&mut sealed) {
                 let key = keys.get(id).ok_or(VaultError::Lost)?;
                 *sealed = Some(seal_name(school, *pseudonym, key, &name.name)?);
@@ -221,19 +228,42 @@ pub(crate) async fn sealed_names(
     Ok(rows.into_iter().map(|row| (row.pseudonym.into(), row.sealed)).collect())
 }
 
+/// Those of these pseudonyms that names have which a school's filters sent.
+pub(crate) async fn known(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    pseudonyms: &[PseudonymId],
+) -> Result<Vec<PseudonymId>, sqlx::Error> {
+    let pseudonyms: Vec<i64> = pseudonyms.iter().copied().map(i64::from).collect();
+    let known = sqlx::query_scalar!(
+        "SELECT pseudonym FROM filtering.pseudonym WHERE school_id = $1 AND pseudonym = ANY ($2)",
+        Uuid::from(school),
+        &pseudonyms,
+    );
+    Ok(known.fetch_all(connection).await?.into_iter().map(PseudonymId::from).collect())
+}
+
 /// Whether a school's filters sent a name that has this pseudonym.
 pub(crate) async fn is_known(
     connection: &mut PgConnection,
     school: SchoolId,
     pseudonym: PseudonymId,
 ) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM filtering.pseudonym WHERE school_id = $1 AND pseudonym = $2) AS "known!""#,
-        Uuid::from(school),
-        i64::from(pseudonym),
-    )
-    .fetch_one(connection)
-    .await
+    Ok(!known(connection, school, &[pseudonym]).await?.is_empty())
+}
+
+/// Those of these pseudonyms that are forgotten, as the log has it.
+pub(crate) async fn forgotten(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    pseudonyms: impl IntoIterator<Item = PseudonymId>,
+) -> Result<HashSet<PseudonymId>, StreamError> {
+    let streams: HashMap<String, PseudonymId> = pseudonyms.into_iter().map(|name| (stream(name), name)).collect();
+    let names: Vec<String> = streams.keys().cloned().collect();
+    let decided = eventlog::load_each::<PseudonymEvent>(connection, Owner::School(school), &names).await?;
+    let is_forgotten = |events: &[PseudonymEvent]| Pseudonym::after(events) == Pseudonym::Forgotten;
+    let forgotten = decided.iter().filter(|(_, events)| is_forgotten(events));
+    Ok(forgotten.filter_map(|(stream, _)| streams.get(stream).copied()).collect())
 }
 
 /// Forgets which names these are the pseudonyms of.

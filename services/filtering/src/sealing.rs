@@ -1,16 +1,22 @@
 //! What is sealed before anything is stored: names, and what was asked for beyond a host. Each is under the key of whoever
 //! it is of, so that to forget them is to destroy that key.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 use schema::{DataKeyId, PseudonymId, SchoolId, SourceId};
 use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
 use uuid::Uuid;
 use vault::{DataKey, Found, Place, Unopened, Vault, VaultError};
+use web::left_over::Named;
 
-use crate::{pseudonym::stream, record::Whose};
+use crate::{keys::OfNames, pseudonym::stream, record::Whose};
 
 /// How many keys are kept in memory.
 const CACHED: usize = 20_000;
@@ -30,6 +36,7 @@ pub struct Asked<'a> {
 /// The keys of every school's pupils, staff and guests, cached in front of the key store.
 #[derive(Debug)]
 pub struct Sealing {
+    pool: PgPool,
     vault: Vault,
     cache: Cache<(SchoolId, DataKeyId), Known>,
 }
@@ -44,9 +51,10 @@ struct Known {
 }
 
 impl Sealing {
-    /// With the keys of the context `filtering`. Where there are none, nothing is kept that would have to be sealed.
-    pub fn new(vault: Vault) -> Self {
-        Self { vault, cache: Cache::new(CACHED) }
+    /// With the keys of the context `filtering`, and its records, over a pool of the role `Filtering`. Where there are no keys,
+    /// nothing is kept that would have to be sealed.
+    pub fn new(pool: PgPool, vault: Vault) -> Self {
+        Self { pool, vault, cache: Cache::new(CACHED) }
     }
 
     /// Whether there are keys.
@@ -54,7 +62,22 @@ impl Sealing {
         self.vault.has_keys()
     }
 
-    /// The keys of these ids, made where there are none; none of those that were destroyed.
+    /// The keys of names that are met for the first time.
+    pub(crate) async fn new_keys(
+        &self,
+        school: SchoolId,
+        ids: &[DataKeyId],
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<DataKeyId, Arc<DataKey>>, VaultError> {
+        let made = self.vault.make_all(school.into(), ids).await?;
+        Ok(made.into_iter().filter_map(|(id, found)| Some((id, self.learn(school, id, found, now)?))).collect())
+    }
+
+    /// The keys of these ids, made where nothing was ever sealed under one; none of those that were destroyed.
+    ///
+    /// # Errors
+    /// [`VaultError::Lost`] if something was sealed under a key that is not there: one made in its place would have it taken for
+    /// the key that it is not, and the newest key store, which has that, for one that is lost.
     pub(crate) async fn keys(
         &self,
         school: SchoolId,
@@ -68,16 +91,45 @@ impl Sealing {
         let mut keys: HashMap<DataKeyId, Option<Arc<DataKey>>> = ids.iter().filter_map(cached).collect();
         let unseen: Vec<DataKeyId> = ids.iter().copied().filter(|id| !keys.contains_key(id)).collect();
         if !unseen.is_empty() {
-            for (id, found) in self.vault.make_all(school.into(), &unseen).await? {
-                let key = match found {
-                    Found::Key(key) => Some(Arc::new(key)),
-                    Found::Destroyed => None,
-                };
-                self.cache.insert((school, id), Known { key: key.clone(), at: now });
-                keys.insert(id, key);
+            for (id, found) in self.found_or_made(school, &unseen).await? {
+                keys.insert(id, self.learn(school, id, found, now));
             }
         }
         Ok(keys.into_iter().filter_map(|(id, key)| Some((id, key?))).collect())
+    }
+
+    async fn found_or_made(
+        &self,
+        school: SchoolId,
+        ids: &[DataKeyId],
+    ) -> Result<HashMap<DataKeyId, Found>, VaultError> {
+        let owner = Uuid::from(school);
+        let mut found = self.vault.find(owner, ids).await?;
+        let absent = |found: &HashMap<DataKeyId, Found>| {
+            ids.iter().copied().filter(|id| !found.contains_key(id)).collect::<BTreeSet<_>>()
+        };
+        if absent(&found).is_empty() {
+            return Ok(found);
+        }
+        let named = OfNames.of(&self.pool, owner).await?;
+        // What is named by now has been made by now.
+        found.extend(self.vault.find(owner, &absent(&found).into_iter().collect::<Vec<_>>()).await?);
+        let absent = absent(&found);
+        if named.iter().any(|key| absent.contains(key)) {
+            return Err(VaultError::Lost);
+        }
+        found.extend(self.vault.make_all(owner, &absent.into_iter().collect::<Vec<_>>()).await?);
+        Ok(found)
+    }
+
+    /// None of a key that was destroyed.
+    fn learn(&self, school: SchoolId, id: DataKeyId, found: Found, now: DateTime<Utc>) -> Option<Arc<DataKey>> {
+        let key = match found {
+            Found::Key(key) => Some(Arc::new(key)),
+            Found::Destroyed => None,
+        };
+        self.cache.insert((school, id), Known { key: key.clone(), at: now });
+        key
     }
 }
 
@@ -131,20 +183,4 @@ fn of_name(school: SchoolId, stream: &str) -> Place<'_> {
 
 fn of_event(school: SchoolId, stream: &str) -> Place<'_> {
     Place { owner: school.into(), stream, field: "asked" }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn without_keys_there_is_nothing_to_seal_with() {
-        let sealing = Sealing::new(Vault::none());
-        assert!(!sealing.can_seal());
-        let school = Uuid::from_u128(1).into();
-        assert!(matches!(
-            sealing.keys(school, &[PseudonymId::from(1).into()], DateTime::UNIX_EPOCH).await,
-            Err(VaultError::NoKeyStore)
-        ));
-    }
 }

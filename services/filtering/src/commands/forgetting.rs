@@ -165,7 +165,8 @@ impl Command for ConfirmForgetting {
 
     async fn ask(&self, given: &Given) -> Result<PseudonymCommand, Error> {
         // Without a key store, or in an older one, nothing would be destroyed: it is asked before anything is decided.
-        given.means.vault.check(given.owner.id()).await.map_err(unsealed)?;
+        let (pool, vault, gone) = (&given.means.pool, &given.means.vault, self.of.pseudonym.into());
+        left_over::check(pool, vault, (given.owner.id(), gone), &OfNames).await.map_err(unsealed)?;
         Ok(step(given, Step::Confirm))
     }
 
@@ -174,7 +175,7 @@ impl Command for ConfirmForgetting {
         let events = eventlog::load::<PseudonymEvent>(&mut *connection, owner, &stream).await?;
         let state = Pseudonym::after(events.iter().map(|stored| &stored.event));
         if let (Pseudonym::Known(Some(proposed)), Some(last)) = (state, events.last())
-            && !second::may_agree(connection, &given.actor, (&proposed.by, last.recorded_at)).await?
+            && !second::may_agree(connection, given.owner, &given.actor, (&proposed.by, last.recorded_at)).await?
         {
             return Err(CommandError::Refused(PseudonymError::OneAlone.into()));
         }
@@ -292,9 +293,23 @@ pub async fn destroy_left_over(pool: &PgPool, vault: &Vault) -> Result<u64, sqlx
     };
     let (done, destroyed) = left_over::destroy_all(pool, vault, forgotten.iter().map(of_keys), &OfNames).await;
     for school in done.into_iter().map(SchoolId::from) {
-        pseudonym::delete(pool, school, &forgotten[&school]).await?;
+        if let Err(error) = delete_left_over(pool, school, &forgotten[&school]).await {
+            tracing::error!(%school, %error, "names that are forgotten are left; it is tried again in a minute");
+        }
     }
     Ok(destroyed)
+}
+
+/// Nothing is written where nothing is left.
+async fn delete_left_over(pool: &PgPool, school: SchoolId, forgotten: &[PseudonymId]) -> Result<(), sqlx::Error> {
+    let left = pseudonym::known(&mut *pool.acquire().await?, school, forgotten).await?;
+    if left.is_empty() { Ok(()) } else { pseudonym::delete(pool, school, &left).await }
+}
+
+/// Forgets which names had these keys, which are lost: each is met anew when it is sent again.
+pub async fn give_up(pool: &PgPool, school: Uuid, lost: &[DataKeyId]) -> Result<(), sqlx::Error> {
+    let lost: Vec<PseudonymId> = lost.iter().filter_map(|key| key.pseudonym()).collect();
+    pseudonym::delete(pool, school.into(), &lost).await
 }
 
 /// The key first: a row without a key tells nothing, and a key without its row would never be looked for again.

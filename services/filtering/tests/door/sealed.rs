@@ -1,13 +1,17 @@
 //! What is personal of an event: sealed before it is stored, and opened by command alone.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use eventlog::{CommandError, Origin, Owner, Stream, catch_up, execute};
 use filtering::{
     Shape,
     commands::{
         ForgettingRefusal, Named, OpenFlaggedEvents, Opened, OpeningRefusal, ProposeForgetting, destroy_left_over,
+        give_up,
     },
     domain::pseudonym::{Pseudonym, PseudonymCommand, Step},
+    keys::named,
     record::Record,
     sealing::{Asked, open_asked, open_name, seal_asked, seal_name},
     views::{
@@ -18,7 +22,7 @@ use filtering::{
 use schema::{PseudonymId, SchoolId, SourceId, filtering::OpeningPurpose, london_day, people::ForgettingGround};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
-use vault::Vault;
+use vault::{GivenUp, Vault};
 use web::command::{Means, Sent, carry_out};
 
 use crate::{
@@ -230,6 +234,44 @@ async fn a_key_that_is_lost_is_not_taken_for_one_that_was_destroyed() {
     sqlx::query!("DELETE FROM keys.data_key").execute(&mut owner).await.unwrap();
     let lost = try_to_open(&house, house.vault.clone(), filter.sender.school, &events).await;
     assert!(matches!(lost, Err(CommandError::Unprepared(_))), "{:?}", lost.map(|opened| opened.len()));
+}
+
+/// A key store that lacks what the records name is not the newest; a key made in place of another would have it taken for that,
+/// and the newest for one that is lost. Once somebody says that it is, the name is met anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_key_is_made_in_place_of_one_that_the_records_name() {
+    let house = House::build().await;
+    let filter = house.filter().await;
+    let school = filter.sender.school;
+    let nobodys = json!({ "time": now().to_rfc3339(), "action": "blocked", "url": "https://a.example/1" });
+    send(&house, &filter, &house.open(), "b-1", &[event(), nobodys.clone()]).await;
+    let users = async || flagged(&house, school).await.iter().filter_map(|event| event.user_is).collect::<Vec<_>>();
+    let before = users().await;
+    let mut owner = PgConnection::connect_with(&house.database).await.unwrap();
+    sqlx::query!("DELETE FROM keys.data_key").execute(&mut owner).await.unwrap();
+
+    let take = async |batch: &str, event: &Value| {
+        let url = format!("{}/v1/filter-events", house.open());
+        post(url, &filter.key, batch, "application/x-ndjson", event.to_string()).await.0.as_u16()
+    };
+    assert_eq!((take("b-2", &event()).await, take("b-3", &nobodys).await), (503, 503));
+    let mut others = nobodys.clone();
+    others["user"] = json!("somebody else");
+    assert_eq!(take("b-4", &others).await, 202, "a name that is new");
+    let named = named(&mut house.filtering.acquire().await.unwrap()).await.unwrap().remove(&school.into()).unwrap();
+    let lost = house.vault.lacking(school.into(), &named).await.unwrap();
+    assert_eq!(lost.len(), 4, "of the user, the device, the address, and the source");
+
+    give_up(&house.filtering, school.into(), &lost).await.unwrap();
+    let said = GivenUp { by: "an operator".to_owned(), reason: "a test".to_owned() };
+    assert_eq!(house.vault.give_up(school.into(), &lost, said).await.unwrap(), 4);
+    assert_eq!((take("b-2", &event()).await, take("b-3", &nobodys).await), (202, 202));
+    house.count().await;
+    assert!(!before.contains(&users().await[0]));
+    let opened = open(&house, house.vault.clone(), school, &flagged(&house, school).await).await;
+    let shown = opened.iter().filter_map(|opened| Some((opened.user.as_deref()?, opened.url.as_deref()?)));
+    let (again, other) = (("jsmith", "https://casino.example/a"), ("somebody else", "https://a.example/1"));
+    assert_eq!(shown.collect::<BTreeSet<_>>(), BTreeSet::from([again, other]), "and nothing of what is lost");
 }
 
 /// A tunnel's event says no more than where it led.

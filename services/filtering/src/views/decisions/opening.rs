@@ -140,18 +140,19 @@ pub(crate) async fn shown_of(
     name: PseudonymId,
 ) -> Result<Vec<Decision>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT opened_at AS "opened_at!", purpose AS "purpose!", name FROM filtering.opening o
+        r#"SELECT opened_at AS "opened_at!", purpose AS "purpose!", roles AS "roles!", name FROM filtering.opening o
            WHERE school_id = $1 AND matter_id IS NULL
              AND (name = $2
                   OR events && ARRAY(SELECT event_id FROM filtering.flagged_event
-                                     WHERE school_id = $1 AND $2 IN (user_is, device_is, address_is)))
+                                     WHERE school_id = $1 AND coalesce(user_is, device_is, address_is) = $2))
            ORDER BY opened_at"#,
         Uuid::from(school),
         i64::from(name),
     );
     let shown = rows.fetch_all(connection).await?.into_iter().map(|row| {
         let event = if row.name.is_some() { "name-disclosed" } else { "flagged-events-opened" };
-        Decision { at: row.opened_at, event: event.to_owned(), why: Some(row.purpose) }
+        let roles = row.roles.iter().map(|role| word(role)).collect::<Result<_, _>>()?;
+        Ok(Decision { at: row.opened_at, event: event.to_owned(), why: Some(row.purpose), roles })
     });
-    Ok(shown.collect())
+    shown.collect()
 }
