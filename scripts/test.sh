@@ -14,7 +14,7 @@ scripts/vault-server/build.sh
 step "tests"
 target/debug/with-postgres cargo test --locked --workspace
 step "the stories again, each role in a process of its own"
-WARDLOG_STORIES=apart target/debug/with-postgres cargo test --locked --package wardlog --test stories -- commands comparison disclosure flagged forgetting matrix operator people scim tenancy
+WARDLOG_STORIES=apart target/debug/with-postgres cargo test --locked --package wardlog --test stories -- commands comparison disclosure flagged forgetting matrix operator parked people recusal scim tenancy
 step "lints, and SQL against the migrations"
 target/debug/with-postgres scripts/sqlx.sh check
 printf '\nall passed in %ss\n' "$SECONDS"

@@ -86,6 +86,13 @@ impl Concern {
         self.town.ask_as(who, SEEN, json!({ "id": self.school }), after).await["school"].clone()
     }
 
+    /// The same of somebody who has just been given a role: it is in force everywhere within 5 seconds.
+    async fn seen_by_new(&self, who: &str, after: &Value) -> Value {
+        let in_force = async { while self.seen(who, &Value::Null).await.is_null() {} };
+        tokio::time::timeout(std::time::Duration::from_secs(5), in_force).await.expect("in force within 5 s");
+        self.seen(who, after).await
+    }
+
     fn at(&self) -> Value {
         json!({ "schoolId": self.school })
     }
@@ -149,7 +156,7 @@ async fn whoever_is_recused_is_shown_nothing_of_a_matter_by_any_login_and_in_no_
         let people = seen["people"].as_array().unwrap().clone();
         people.into_iter().find(|person| person["id"] == concern.head).unwrap()["logins"].clone()
     };
-    let seen = concern.seen("head-again", &given["token"]).await;
+    let seen = concern.seen_by_new("head-again", &given["token"]).await;
     assert_eq!((&seen["recusals"], &seen["flaggedEventOpenings"]), (&json!([]), &json!([])));
     assert_eq!(seen["identityReadings"], before["identityReadings"]);
     refused_alike("head-again").await;
@@ -284,7 +291,7 @@ async fn whoever_is_let_in_by_somebody_recused_is_recused_too() {
         let role = json!({ "at": at, "personId": person, "role": "DEPUTY_DSL", "from": "2026-09-01" });
         let given = concern.told(by, GIVE, &format!("{subject}-3"), role).await;
         assert!(given["done"]["roleId"].is_string(), "{given}");
-        concern.seen(subject, &given["token"]).await;
+        concern.seen_by_new(subject, &given["token"]).await;
     };
     lets_in("head", "assistant").await;
     let recused = concern.recuse("deputy", "r-1", &concern.head, &Value::Null).await;
@@ -329,7 +336,7 @@ async fn whoever_comes_back_by_the_same_account_is_recused_as_before() {
         let role = json!({ "at": at, "personId": person, "role": "DEPUTY_DSL", "from": "2026-09-01" });
         let given = concern.told("deputy", GIVE, &format!("{subject}-2"), role).await;
         assert!(given["done"]["roleId"].is_string(), "{given}");
-        concern.seen(subject, &given["token"]).await
+        concern.seen_by_new(subject, &given["token"]).await
     };
     let before = made["id"].clone();
     comes_in(&before, "zoe").await;
