@@ -19,7 +19,7 @@ where
 }
 
 /// The same in a read-only transaction in which these settings hold, and in no later one of the connection. They go with BEGIN,
-/// so they cost no round trip of their own.
+/// so they cost no round trip of their own. All of it reads one snapshot: what is told of whoever asks, and what they are shown.
 pub async fn read_with<T, E>(
     pool: &PgPool,
     settings: &[(&'static str, &str)],
@@ -31,7 +31,8 @@ where
 {
     let settings = settings.iter().map(|(name, value)| format!("set_config('{name}', {}, true)", literal(value)));
     // After a query, as this is one, nobody can make the transaction a writing one.
-    let begin = format!("BEGIN READ ONLY; SELECT {}", settings.collect::<Vec<_>>().join(", "));
+    let begin =
+        format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT {}", settings.collect::<Vec<_>>().join(", "));
     committed(pool, AssertSqlSafe(begin).into_sql_str(), work).await
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use database::{Role, connect, rehearse, scratch, transact};
+use database::{Role, connect, read_with, rehearse, scratch, transact};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use tokio::sync::oneshot;
 
@@ -97,4 +97,23 @@ async fn what_is_read_after_a_lock_and_what_is_durable_no_default_of_the_server_
         let found = sqlx::query_scalar!("SELECT current_setting($1)", setting).fetch_one(&pool).await.unwrap();
         assert_eq!(found.as_deref(), Some(expected), "{setting}");
     }
+}
+
+/// What somebody may know of and what they are shown are asked one after the other.
+#[tokio::test]
+async fn what_is_read_is_of_one_snapshot() {
+    let pool = connect(&scratch::database().await, Role::Directory, 2).await.unwrap();
+    let writer = pool.clone();
+    let homes = read_with::<_, sqlx::Error>(&pool, &[("wardlog.probe", "set")], move |connection| {
+        Box::pin(async move {
+            let before = homes(&mut *connection).await?;
+            sqlx::query_scalar!("SELECT log.join('00000000-0000-0000-0000-000000000001')").fetch_one(&writer).await?;
+            Ok((before, homes(connection).await?, homes(&mut *writer.acquire().await?).await?))
+        })
+    });
+    assert_eq!(homes.await.unwrap(), (0, 0, 1));
+}
+
+async fn homes(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM log.home"#).fetch_one(connection).await
 }
