@@ -77,15 +77,10 @@ where
     }
     let (began, lists) = (Instant::now(), ListsOfMatters::default());
     request = request.data(lists.clone());
-    let response = match size::check(&mut request).and_then(|()| variables::complete(&mut request)) {
-        Ok(()) => {
-            let shape = Shape::of(&types, &mut request);
-            let response = schema.execute(request).await;
-            match shape {
-                Some(shape) => shape.give(response),
-                None => response,
-            }
-        }
+    let checked = size::check(&mut request).and_then(|()| variables::complete(&mut request));
+    let response = match checked.and_then(|()| Shape::of(&types, &mut request)) {
+        Ok(Some(shape)) => shape.give(schema.execute(request).await),
+        Ok(None) => schema.execute(request).await,
         Err(error) => Response::from_errors(vec![error]),
     };
     steps::whole(began, lists.number()).await;

@@ -11,6 +11,7 @@ use ::web::{
     clock,
     command::Client,
     graphql::{StaffRole, bad_input, internal},
+    steps,
 };
 use access::{
     Caller, Facts, Scopes,
@@ -30,6 +31,7 @@ use directory::{
 use eventlog::{Owner, Projection};
 use schema::{MatterId, Month, SchoolId, TrustId, people::LoginName};
 use sqlx::PgPool;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::after::After;
@@ -321,7 +323,7 @@ impl ListsOfMatters {
 }
 
 /// The same of what was done for matters: of those that the caller may know of, which `work` is told. How many others there are
-/// to pass over, the time that the answer takes does not tell ([`ListsOfMatters`]).
+/// to pass over, neither the time that it takes tells nor that of the whole answer ([`ListsOfMatters`]), whatever else is in that.
 async fn read_of_matters<T: Send + 'static>(
     context: &Context<'_>,
     views: &[&'static str],
@@ -336,7 +338,10 @@ async fn read_of_matters<T: Send + 'static>(
     if let Some(lists) = context.data_opt::<ListsOfMatters>() {
         lists.0.fetch_add(1, Ordering::Relaxed);
     }
-    tenant::read_of_matters(pool, scopes, asker(context)?, work).await.map_err(|error| internal(&error))
+    let (began, asker) = (Instant::now(), asker(context)?);
+    let read = tenant::read_of_matters(pool, scopes, asker, work).await;
+    steps::whole(began, 1).await;
+    read.map_err(|error| internal(&error))
 }
 
 /// By what the caller reads, and what; once the views have come as far as the request's token.

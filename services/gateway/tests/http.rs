@@ -401,6 +401,8 @@ async fn what_is_skipped_is_left_out_and_leaves_an_object_behind() {
             "query($a: Boolean = false) { double(number: 1) @include(if: $a) again { __typename @skip(if: $a) } }",
             json!({ "again": { "__typename": "Query" } }),
         ),
+        ("{ perhaps { double(number: 1) @skip(if: true) } }", json!({ "perhaps": {} })),
+        ("{ again { later @skip(if: true) } again { double(number: 3) } }", json!({ "again": { "double": 6 } })),
         (
             "{ again { ...twice ...twice ... @skip(if: true) { later } } } fragment twice on Query { double(number: 1) }",
             json!({ "again": { "double": 2 } }),
@@ -411,31 +413,61 @@ async fn what_is_skipped_is_left_out_and_leaves_an_object_behind() {
     }
 }
 
-/// Each of these is small, and asks for more than there are atoms.
+/// Each of these is small, and some ask for more than there are atoms.
 #[tokio::test]
-async fn fragments_within_fragments_are_counted_before_they_are_looked_at() {
+async fn how_much_a_document_asks_for_is_counted_before_it_is_looked_at() {
     let edge = Edge::start();
     let nested = |most: usize, last: &str| {
         let each = (0..most).map(|n| format!("fragment f{n} on Query {{ ...f{0} ...f{0} }} ", n + 1));
-        format!("{{ ...f0 }} {} fragment f{most} on Query {{ {last} }}", each.collect::<Vec<_>>().join(" "))
+        let each = each.collect::<Vec<_>>().join(" ");
+        format!("{{ ...f0 }} {each} fragment f{most} on Query {{ {last} }}")
     };
+    // Nothing spreads the first of them.
     let chain = |long: usize| {
-        let each = (0..long).map(|n| format!("fragment f{n} on Query {{ ...f{} }} ", n + 1));
-        format!("{{ ...f0 }} {} fragment f{long} on Query {{ later }}", each.collect::<Vec<_>>().join(" "))
+        let each = (0..long).map(|n| format!("fragment f{n} on Query {{ ...f{} }} ", (n + 1) % long));
+        format!("{{ later }} {}", each.collect::<Vec<_>>().join(" "))
     };
     let wide =
         |many: usize| format!("{{ {} }}", (0..many).map(|n| format!("a{n}: __typename")).collect::<Vec<_>>().join(" "));
-    let refused = ["expected at most 5000 fields and fragments, those of a fragment counted wherever it is spread"];
-    for query in [nested(60, "later"), nested(30, "...f0"), nested(60, "__typename"), chain(5_000), wide(5_001)] {
+    let values = |many: usize| format!("{{ double(number: [{}]) }}", "1 ".repeat(many));
+    let too_much = "expected at most 1000 fields and fragments, those of a fragment counted wherever it is spread";
+    let too_long = "expected a document of at most 5000 tokens";
+    for (query, refused) in [
+        (nested(60, "later"), too_much),
+        (nested(30, "...f0"), too_much),
+        (nested(60, "__typename"), too_much),
+        (wide(1_001), too_much),
+        (chain(6_000), too_long),
+        (values(5_000), too_long),
+    ] {
         let (status, _, answer) = edge.query(NEWER, json!({ "query": query })).await;
         let messages: Vec<_> = answer["errors"].as_array().unwrap().iter().map(|error| &error["message"]).collect();
-        assert_eq!(
-            (status, messages),
-            (400, refused.iter().map(|message| json!(message)).collect::<Vec<_>>().iter().collect())
-        );
+        assert_eq!((status, messages), (400, vec![&json!(refused)]));
     }
-    let (status, _, answer) = edge.query(NEWER, json!({ "query": wide(5_000) })).await;
+    // As long as it may be, and refused for what it is.
+    let (status, _, answer) = edge.query(NEWER, json!({ "query": chain(620) })).await;
+    assert_eq!((status, &answer["data"]), (400, &Value::Null), "{answer}");
+    let (status, _, answer) = edge.query(NEWER, json!({ "query": wide(1_000) })).await;
     assert_eq!(status, 200, "{answer}");
+}
+
+/// GraphQL, section 5.3.2: else the answer would tell which of them was done first.
+#[tokio::test]
+async fn two_fields_of_one_key_are_the_same() {
+    let edge = Edge::start();
+    for query in [
+        "{ a: later a: double(number: 1) }",
+        "{ a: double(number: 1) a: double(number: 2) }",
+        "{ again { a: later } again { a: double(number: 1) } }",
+        "{ ...one ...other } fragment one on Query { again { a: later } } fragment other on Query { again { a: double(number: 1) } }",
+        "{ again { a: later } ... @include(if: false) { again { a: double(number: 1) } } }",
+    ] {
+        let (status, _, answer) = edge.query(NEWER, json!({ "query": query })).await;
+        assert_eq!((status, answer["errors"].as_array().unwrap().len()), (400, 1), "{query}: {answer}");
+    }
+    let query = "{ again { a: double(number: 1) later } again { a: double(number: 1) b: double(number: 2) } }";
+    let (_, _, answer) = edge.query(NEWER, json!({ "query": query })).await;
+    assert_eq!(answer, json!({ "data": { "again": { "a": 2, "later": 1, "b": 4 } } }));
 }
 
 #[tokio::test]

@@ -36,9 +36,7 @@ pub(super) fn reply(response: Response, media_type: MediaType) -> HttpResponse {
 /// Whether the document got as far as its fields: an error before that has no path, and then there is no `data` entry
 /// (GraphQL, section 7.1).
 pub(super) fn was_executed(response: &Response) -> bool {
-    response.data != Value::Null
-        || response.errors.is_empty()
-        || response.errors.iter().any(|error| !error.path.is_empty())
+    response.data != Value::Null || response.errors.iter().any(|error| !error.path.is_empty())
 }
 
 fn with_code(mut error: ServerError) -> ServerError {
