@@ -206,22 +206,30 @@ CREATE VIEW published.recusal_v1 WITH (security_invoker = true) AS
 CREATE VIEW published.substitutes_v1 WITH (security_invoker = true) AS
     SELECT school_id, trust_id, role, people FROM directory.substitutes;
 
--- Who let whom in: by linking a login that was nobody's by then, or that of somebody who had left. Whoever links another's that
--- they log in by lets nobody in, and does nothing to them.
-CREATE VIEW directory.letting_in AS
-    SELECT l.person_id, l.login, l.linked_by, l.linked_at
-    FROM directory.known_login l
-    WHERE NOT EXISTS (SELECT FROM directory.known_login held JOIN directory.person p ON p.person_id = held.person_id
-                      WHERE held.login = l.login AND held.linked_at < l.linked_at
-                        AND coalesce(held.unlinked_at > l.linked_at, true)
-                        AND coalesce(p.left_on > (l.linked_at AT TIME ZONE 'Europe/London')::date, true));
+-- The people of a school and of its trusts, or of a trust.
+CREATE FUNCTION directory.people_at(p_owner uuid) RETURNS TABLE (person_id uuid, left_on date) LANGUAGE sql STABLE AS $$
+    SELECT p.person_id, p.left_on FROM directory.person p WHERE p.school_id = p_owner
+    UNION ALL
+    SELECT p.person_id, p.left_on FROM directory.person p
+    WHERE p.trust_id IN (SELECT p_owner UNION SELECT m.trust_id FROM directory.membership m WHERE m.school_id = p_owner)
+$$;
 
--- Who may not know of which of an owner's matters (R130), by login: whoever was recused, by every login that ever was theirs, of
--- each record that their account ever had, or that had a login of theirs by then; and whoever was let in since by one of these,
--- for it may be they themselves. A login that somebody links to another's record does not make those two one.
-CREATE FUNCTION directory.recused_login(p_owner uuid) RETURNS TABLE (matter_id uuid, login text)
+-- Whether somebody there logged in by a login just before an instant. Whoever links such a one to another record lets nobody in,
+-- and does nothing to whose it is. What others record elsewhere says nothing here.
+CREATE FUNCTION directory.is_in_use(p_owner uuid, p_login text, p_at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM directory.known_login l JOIN directory.people_at(p_owner) p ON p.person_id = l.person_id
+                   WHERE l.login = p_login AND l.linked_at < p_at AND coalesce(l.unlinked_at >= p_at, true)
+                     AND coalesce(p.left_on > (p_at AT TIME ZONE 'Europe/London')::date, true))
+$$;
+
+-- Who may not know of which of an owner's matters (R130), by login and record: whoever was recused, by every login that ever was
+-- theirs, of each record that their account ever had, or that had a login of theirs there by then; and whoever was let in there
+-- since by one of these, for it may be they themselves, but by no login that was somebody's when they were recused.
+CREATE FUNCTION directory.recused_login(p_owner uuid) RETURNS TABLE (matter_id uuid, login text, person_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE record (matter_id, since, person_id) AS (
+    WITH RECURSIVE here AS MATERIALIZED (
+        SELECT p.person_id FROM directory.people_at(p_owner) p
+    ), record (matter_id, since, person_id) AS (
         SELECT r.matter_id, r.recused_at, r.person_id FROM directory.recusal r WHERE r.owner_id = p_owner
         UNION
         SELECT r.matter_id, r.since, o.person_id
@@ -232,17 +240,23 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
             WHERE one.person_id = r.person_id
             UNION ALL
             SELECT other.person_id
-            FROM directory.known_login one JOIN directory.known_login other ON other.login = one.login
+            FROM directory.known_login one
+            JOIN directory.known_login other ON other.login = one.login
+            JOIN here ON here.person_id = other.person_id
             WHERE one.person_id = r.person_id AND greatest(one.linked_at, other.linked_at) <= r.since
               AND one.login NOT IN (one.linked_by, other.linked_by)
         ) o
-    ), recused (matter_id, login, since) AS (
-        SELECT r.matter_id, l.login, r.since FROM record r JOIN directory.known_login l ON l.person_id = r.person_id
+    ), recused (matter_id, login, person_id, since) AS (
+        SELECT r.matter_id, l.login, r.person_id, r.since
+        FROM record r LEFT JOIN directory.known_login l ON l.person_id = r.person_id
         UNION
-        SELECT r.matter_id, l.login, r.since
-        FROM recused r JOIN directory.letting_in l ON l.linked_by = r.login AND l.linked_at > r.since
+        SELECT r.matter_id, l.login, l.person_id, r.since
+        FROM recused r
+        JOIN directory.known_login l ON l.linked_by = r.login AND l.linked_at > r.since
+        JOIN here ON here.person_id = l.person_id
+        WHERE NOT directory.is_in_use(p_owner, l.login, l.linked_at) AND NOT directory.is_in_use(p_owner, l.login, r.since)
     )
-    SELECT DISTINCT r.matter_id, r.login FROM recused r
+    SELECT DISTINCT r.matter_id, r.login, r.person_id FROM recused r
 $$;
 
 -- The matters that whoever has a login may know of, of the places that the session is told (a trust's lead's, of the trust
@@ -272,9 +286,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT matter.matter_id, matter.person_id FROM matter
     UNION
-    SELECT k.matter_id, l.person_id
+    SELECT k.matter_id, k.person_id
     FROM (SELECT DISTINCT matter.owner_id FROM matter) o CROSS JOIN LATERAL directory.recused_login(o.owner_id) k
-    JOIN directory.known_login l ON l.login = k.login
     WHERE k.matter_id IN (SELECT matter.matter_id FROM matter)
 $$;
 
@@ -305,18 +318,14 @@ $$;
 -- first linked to anybody there since, for it may have been for this. A school's people are its own, and its trusts'.
 CREATE FUNCTION published.may_agree(p_owner uuid, p_login text, p_proposer text, p_proposed_at timestamptz) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE place (id) AS (
-        SELECT p_owner UNION ALL SELECT m.trust_id FROM directory.membership m WHERE m.school_id = p_owner
-    ), known AS MATERIALIZED (
-        SELECT p.person_id FROM directory.person p WHERE p.school_id IN (SELECT id FROM place)
-        UNION ALL
-        SELECT p.person_id FROM directory.person p WHERE p.trust_id IN (SELECT id FROM place)
+    WITH RECURSIVE known AS MATERIALIZED (
+        SELECT p.person_id FROM directory.people_at(p_owner) p
     ), let_in (login, by) AS (
         VALUES (p_login, p_login), (p_proposer, p_proposer)
         UNION
         SELECT i.login, l.linked_by
-        FROM let_in i JOIN directory.letting_in l ON l.login = i.by
-        WHERE l.person_id IN (SELECT person_id FROM known)
+        FROM let_in i JOIN directory.known_login l ON l.login = i.by
+        WHERE l.person_id IN (SELECT person_id FROM known) AND NOT directory.is_in_use(p_owner, l.login, l.linked_at)
     )
     SELECT p_login <> p_proposer
        AND NOT EXISTS (SELECT FROM let_in i WHERE (i.login, i.by) IN ((p_login, p_proposer), (p_proposer, p_login)))
@@ -326,7 +335,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
        AND coalesce((SELECT min(l.linked_at) <= p_proposed_at FROM directory.known_login l
                      WHERE l.login = p_login AND l.person_id IN (SELECT person_id FROM known)), true)
 $$;
-REVOKE ALL ON FUNCTION directory.recused_login, published.known_matters, published.kept_from, published.may_know,
+REVOKE ALL ON FUNCTION directory.people_at, directory.is_in_use, directory.recused_login, published.known_matters, published.kept_from, published.may_know,
     published.may_agree FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION published.known_matters, published.kept_from TO wardlog_gateway, wardlog_reviewers;
 GRANT EXECUTE ON FUNCTION published.may_know, published.may_agree TO wardlog_directory, wardlog_filtering;

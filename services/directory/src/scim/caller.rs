@@ -42,7 +42,7 @@ impl Caller<'_> {
         sent
     }
 
-    /// Carries out a command, unless the key has been revoked since the request came.
+    /// Carries out a command, unless the key has been revoked meanwhile, more than some seconds ago.
     pub(super) async fn tell<C: Command>(&self, command: C) -> Result<C::Answer, ScimError> {
         self.scim.holder(self.shown).await?;
         let done = carry_out(&self.scim.means, self.at.owner(), command, self.sent(), self.now).await;

@@ -130,7 +130,7 @@ pub async fn of(
     );
     let rows = rows.fetch_all(&mut *connection).await?;
     let kept_from = kept_from(&mut *connection).await?;
-    // Who was recused between the two is not shown it any more.
+    // One snapshot: of each of them somebody is kept.
     let recusals = rows.into_iter().filter_map(|row| {
         let takers = colleagues.takers(row.person.into(), kept_from.get(&row.matter)?, today);
         Some(Recusal { matter: row.matter, person: row.person, at: row.at, recuser: row.recuser, takers })
