@@ -52,7 +52,7 @@ CREATE TABLE keys.given_up (
     reason       text NOT NULL,
     PRIMARY KEY (context, owner_id, key_id)
 );
-GRANT INSERT ON keys.given_up TO wardlog_directory, wardlog_filtering;
+GRANT SELECT, INSERT ON keys.given_up TO wardlog_directory, wardlog_filtering;
 
 -- The newest versions that are known of an owner's wrapping key: `announced` before it is made, `used` when it wraps a key.
 -- By them a store is told that is older than the wrapping keys, or wrapping keys that are older than the store.

@@ -16,30 +16,38 @@ pub struct GivenUp {
 }
 
 impl Vault {
-    /// Those of these keys, which the records name, that the store has never had.
-    pub async fn lacking(&self, owner: Uuid, named: &[DataKeyId]) -> Result<Vec<DataKeyId>, VaultError> {
+    /// All of an owner's keys that were ever given up.
+    pub async fn given_up(&self, owner: Uuid) -> Result<Vec<DataKeyId>, VaultError> {
         let store = self.store()?;
-        let (of, named) = (Holder { context: store.context, owner }, ids(named));
-        let lacking =
-            store.in_turn(owner, move |connection| Box::pin(async move { Ok(lacking(connection, of, &named).await?) }));
-        Ok(lacking.await?.into_iter().map(DataKeyId::from).collect())
+        let context = store.context;
+        let given_up = store.in_turn(owner, move |connection| {
+            Box::pin(async move {
+                let given_up = sqlx::query_scalar!(
+                    "SELECT key_id FROM keys.given_up WHERE context = $1 AND owner_id = $2",
+                    context,
+                    owner,
+                );
+                Ok(given_up.fetch_all(connection).await?)
+            })
+        });
+        Ok(given_up.await?.into_iter().map(DataKeyId::from).collect())
     }
 
-    /// Says of these keys that they are lost for good: from now on each is one that was destroyed, and nobody waits for a store
-    /// that has it. How many they are; those that the store has, or had, are passed by.
+    /// Says of those of these keys, which the records name, that the store has never had that they are lost for good: from now on
+    /// each is one that was destroyed, and nobody waits for a store that has it. How many they are.
     ///
     /// # Errors
     /// The store and the wrapping keys are not of one time, so that what the one lacks says nothing yet.
-    pub async fn give_up(&self, owner: Uuid, lost: &[DataKeyId], said: GivenUp) -> Result<u64, VaultError> {
+    pub async fn give_up(&self, owner: Uuid, named: &[DataKeyId], said: GivenUp) -> Result<u64, VaultError> {
         let store = self.store()?;
-        let (of, lost, wrapping) = (Holder { context: store.context, owner }, ids(lost), store.wrapping.clone());
+        let (of, named, wrapping) = (Holder { context: store.context, owner }, ids(named), store.wrapping.clone());
         store
             .in_turn(owner, move |connection| {
                 Box::pin(async move {
                     of.lock(connection).await?;
                     let key = of.wrapping_key(connection, &wrapping).await?;
                     key.must_wrap_all(of.oldest_wrapped(connection).await?)?;
-                    let lost = lacking(connection, of, &lost).await?;
+                    let lost = lacking(connection, of, &named).await?;
                     sqlx::query!(
                         "INSERT INTO keys.given_up (context, owner_id, key_id, given_up_by, reason)
                          SELECT $1, $2, k, $4, $5 FROM unnest($3::uuid[]) k",

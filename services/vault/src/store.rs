@@ -18,7 +18,7 @@ use crate::{
     lacking::{ids, must_have},
     own_wrapping::{self, tell_changes},
     turns::Turns,
-    wrapping::{KeyBytes, WrappedKey, Wrapping},
+    wrapping::{KeyBytes, WrappedKey, Wrapping, ended},
 };
 
 /// One context's keys; cheap to clone.
@@ -146,21 +146,19 @@ impl Store {
         self.in_turn(of.owner, move |c| Box::pin(async move { of.announce(c, &wrapping).await })).await
     }
 
-    /// A transaction in an owner's turn, which is over when the work is, though whoever asked may have gone before.
+    /// A transaction in an owner's turn, which is over when that is, though whoever asked may have gone before.
     pub(crate) async fn in_turn<T: Send + 'static>(
         &self,
         owner: Uuid,
         work: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, VaultError>> + Send + 'static,
     ) -> Result<T, VaultError> {
-        let turn = self.turns.take(owner).await?;
-        transact(&self.pool, move |connection| {
-            let work = work(connection);
-            Box::pin(async move {
-                let _turn = turn;
-                work.await
-            })
-        })
-        .await
+        let (turn, pool) = (self.turns.take(owner).await?, self.pool.clone());
+        let transaction = tokio::spawn(async move {
+            let done = transact(&pool, work).await;
+            drop(turn);
+            done
+        });
+        ended(transaction.await)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::VaultError;
 const AT_ONCE: usize = 2;
 
 /// For how long somebody waits for their turn.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The turns of each owner that ever took one.
 #[derive(Debug, Default)]

@@ -31,8 +31,8 @@ pub type Chore = fn(Means) -> BoxFuture<'static, Result<()>>;
 /// The keys that a context's records name, by owner; asked as the context's role.
 pub type Keys = for<'c> fn(&'c mut PgConnection) -> BoxFuture<'c, Result<BTreeMap<Uuid, Vec<DataKeyId>>, sqlx::Error>>;
 
-/// What a context does before keys of an owner are given up; asked as the context's role.
-pub type GiveUp = for<'a> fn(&'a PgPool, Uuid, &'a [DataKeyId]) -> BoxFuture<'a, Result<(), sqlx::Error>>;
+/// What a context does once keys of an owner are given up; asked as the context's role.
+pub type GiveUp = for<'a> fn(&'a PgPool, Uuid, &'a [DataKeyId]) -> BoxFuture<'a, Result<()>>;
 
 /// A context, as the binary runs it.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub struct Context {
     pub chore: Option<Chore>,
     /// The keys that its records name, by owner.
     pub keys: Keys,
-    /// What it does before some of them are given up; none if there is nothing.
+    /// What it does once some of them are given up; none if there is nothing.
     pub give_up: Option<GiveUp>,
     /// Its views.
     pub views: &'static [View],
@@ -94,7 +94,9 @@ pub const CONTEXTS: &[Context] = &[
             })
         }),
         keys: |connection| Box::pin(filtering::keys::named(connection)),
-        give_up: Some(|pool, school, lost| Box::pin(filtering::commands::give_up(pool, school, lost))),
+        give_up: Some(|pool, school, lost| {
+            Box::pin(async move { Ok(filtering::commands::give_up(pool, school, lost).await?) })
+        }),
         views: &[View::of::<Counts>(Wakes::telemetry), View::of::<Decisions>(Wakes::domain)],
     },
 ];
