@@ -1,6 +1,6 @@
 //! What is held of whoever has a name that a filter sends, as it is given to them (UK GDPR Art. 15).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use schema::{Action, Category, PseudonymId, SourceId, UserGroup, people::StaffRole};
@@ -93,6 +93,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Found {
     pub(crate) at: DateTime<Utc>,
     pub(crate) source: SourceId,
+    /// The keyed hash of the sender's id, if it sent one.
+    pub(crate) id: Option<i64>,
     pub(crate) action: Action,
     pub(crate) category: Category,
     pub(crate) labels: Vec<String>,
@@ -109,8 +111,7 @@ pub(crate) struct Earliest {
     wanted: Wanted,
     most: Most,
     found: Vec<Found>,
-    /// Those that had an id: one that was sent twice is one.
-    seen: HashSet<(SourceId, i64)>,
+    bytes: usize,
     continues_at: Option<DateTime<Utc>>,
 }
 
@@ -149,7 +150,7 @@ pub(crate) fn reach(
 
 impl Earliest {
     pub(crate) fn new(wanted: Wanted, most: Most) -> Self {
-        Self { wanted, most, found: Vec::new(), seen: HashSet::new(), continues_at: None }
+        Self { wanted, most, found: Vec::new(), bytes: 0, continues_at: None }
     }
 
     /// Looks through a slice. What a device or an address asked for is its own only where the filter knew no user.
@@ -158,13 +159,13 @@ impl Earliest {
         let categories = Categories::of(record);
         for event in record.events().filter(|event| (from..to).contains(&event.time)) {
             let people = record.pseudonyms(event.number);
-            if Whose::of(people) != Whose::Pseudonym(name) || event.id.is_some_and(|id| !self.seen.insert((source, id)))
-            {
+            if Whose::of(people) != Whose::Pseudonym(name) || self.continues_at.is_some_and(|end| event.time >= end) {
                 continue;
             }
-            self.found.push(Found {
+            let found = Found {
                 at: event.time,
                 source,
+                id: event.id,
                 action: event.action,
                 category: categories.of_labels(event.labels).unwrap_or(Category::Uncategorised),
                 labels: event.labels.iter().map(|&label| record.texts[label as usize].clone()).collect(),
@@ -173,9 +174,11 @@ impl Earliest {
                 host: record.host(event.number).to_owned(),
                 people,
                 sealed: record.sealed[event.number].clone(),
-            });
+            };
+            self.bytes += found.bytes();
+            self.found.push(found);
         }
-        if self.found.len() > 2 * self.most.requests || self.bytes() > 2 * self.most.bytes {
+        if self.found.len() > 2 * self.most.requests || self.bytes > 2 * self.most.bytes {
             self.cut();
         }
     }
@@ -191,7 +194,10 @@ impl Earliest {
         if let Some(end) = self.continues_at {
             self.found.retain(|found| found.at < end);
         }
-        self.found.sort_by_key(|found| found.at);
+        self.found.sort_by_key(|found| (found.at, found.source, found.id));
+        // What was sent twice is one.
+        self.found.dedup_by(|a, b| a.id.is_some() && (a.at, a.source, a.id) == (b.at, b.source, b.id));
+        self.bytes = self.found.iter().map(Found::bytes).sum();
         let Some(over) = self.found.get(self.fitting()).map(|found| found.at) else { return };
         let keep = match self.found.partition_point(|found| found.at < over) {
             0 => self.found.partition_point(|found| found.at == over),
@@ -200,6 +206,7 @@ impl Earliest {
         if let Some(left_out) = self.found.get(keep) {
             self.continues_at = Some(left_out.at);
             self.found.truncate(keep);
+            self.bytes = self.found.iter().map(Found::bytes).sum();
         }
     }
 
@@ -211,15 +218,12 @@ impl Earliest {
         });
         within.take(self.most.requests).take_while(|bytes| *bytes <= self.most.bytes).count()
     }
-
-    fn bytes(&self) -> usize {
-        self.found.iter().map(Found::bytes).sum()
-    }
 }
 
 impl Found {
     fn bytes(&self) -> usize {
-        self.host.len() + self.sealed.as_ref().map_or(0, Vec::len)
+        let texts = self.labels.iter().chain(&self.policy).chain([&self.host]);
+        texts.map(String::len).sum::<usize>() + self.sealed.as_ref().map_or(0, Vec::len)
     }
 }
 

@@ -1,8 +1,9 @@
-//! The keys that filtering's records name: of each name that is sealed, and of each filter that sent something of nobody's.
+//! The keys that filtering's records name: of each name that is sealed or of which something is, and of each filter that sent
+//! something of nobody's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use schema::{DataKeyId, PseudonymId};
+use schema::{DataKeyId, PseudonymId, SchoolId};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 use web::left_over::Named;
@@ -16,6 +17,36 @@ impl Named for OfNames {
         let named = of_names(&mut *pool.acquire().await?, Some(school)).await?;
         Ok(named.into_values().flatten().collect())
     }
+}
+
+/// Whether the records name any of these keys of a school: of a name that is sealed, or else of something that was asked for.
+pub(crate) async fn names_any(
+    pool: &PgPool,
+    school: SchoolId,
+    keys: &BTreeSet<DataKeyId>,
+) -> Result<bool, sqlx::Error> {
+    let pseudonyms: Vec<i64> = keys.iter().filter_map(|key| key.pseudonym()).map(i64::from).collect();
+    let ids: Vec<Uuid> = keys.iter().copied().map(Uuid::from).collect();
+    let mut connection = pool.acquire().await?;
+    let of_names = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM filtering.pseudonym
+                          WHERE school_id = $1 AND pseudonym = ANY ($2) AND sealed IS NOT NULL) AS "named!""#,
+        Uuid::from(school),
+        &pseudonyms,
+    );
+    if of_names.fetch_one(&mut *connection).await? {
+        return Ok(true);
+    }
+    let of_events = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM filtering.flagged_event
+                          WHERE school_id = $1 AND is_sealed
+                            AND (coalesce(user_is, device_is, address_is) = ANY ($2)
+                                 OR num_nonnulls(user_is, device_is, address_is) = 0 AND source_id = ANY ($3))) AS "named!""#,
+        Uuid::from(school),
+        &pseudonyms,
+        &ids,
+    );
+    of_events.fetch_one(&mut *connection).await
 }
 
 /// Those of all schools.

@@ -71,9 +71,10 @@ impl Opener {
         Ok(Self { school, keys, names: sealed, forgotten })
     }
 
-    /// Whether whoever has a name is forgotten: decided, though its key may be there still.
+    /// Whether whoever has a name is forgotten: decided, though its key may be there still; or destroyed, though a log from before
+    /// does not know.
     pub(crate) fn is_forgotten(&self, pseudonym: PseudonymId) -> bool {
-        self.forgotten.contains(&pseudonym)
+        self.forgotten.contains(&pseudonym) || matches!(self.keys.get(&pseudonym.into()), Some(Found::Destroyed))
     }
 
     /// A name; none if it was never kept, or is forgotten.

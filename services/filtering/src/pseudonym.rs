@@ -252,18 +252,27 @@ pub(crate) async fn is_known(
     Ok(!known(connection, school, &[pseudonym]).await?.is_empty())
 }
 
+/// What is decided about these pseudonyms, as the log has it; of most, nothing.
+pub(crate) async fn decided(
+    connection: &mut PgConnection,
+    school: SchoolId,
+    pseudonyms: impl IntoIterator<Item = PseudonymId>,
+) -> Result<HashMap<PseudonymId, Pseudonym>, StreamError> {
+    let streams: HashMap<String, PseudonymId> = pseudonyms.into_iter().map(|name| (stream(name), name)).collect();
+    let names: Vec<String> = streams.keys().cloned().collect();
+    let decided = eventlog::load_each::<PseudonymEvent>(connection, Owner::School(school), &names).await?;
+    let after = |(stream, events): (&String, &Vec<_>)| Some((*streams.get(stream)?, Pseudonym::after(events)));
+    Ok(decided.iter().filter_map(after).collect())
+}
+
 /// Those of these pseudonyms that are forgotten, as the log has it.
 pub(crate) async fn forgotten(
     connection: &mut PgConnection,
     school: SchoolId,
     pseudonyms: impl IntoIterator<Item = PseudonymId>,
 ) -> Result<HashSet<PseudonymId>, StreamError> {
-    let streams: HashMap<String, PseudonymId> = pseudonyms.into_iter().map(|name| (stream(name), name)).collect();
-    let names: Vec<String> = streams.keys().cloned().collect();
-    let decided = eventlog::load_each::<PseudonymEvent>(connection, Owner::School(school), &names).await?;
-    let is_forgotten = |events: &[PseudonymEvent]| Pseudonym::after(events) == Pseudonym::Forgotten;
-    let forgotten = decided.iter().filter(|(_, events)| is_forgotten(events));
-    Ok(forgotten.filter_map(|(stream, _)| streams.get(stream).copied()).collect())
+    let decided = decided(connection, school, pseudonyms).await?.into_iter();
+    Ok(decided.filter(|(_, decided)| *decided == Pseudonym::Forgotten).map(|(name, _)| name).collect())
 }
 
 /// Forgets which names these are the pseudonyms of.

@@ -159,13 +159,14 @@ impl Record {
         let whole =
             [record.ids.len(), record.actions.len(), record.groups.len(), record.hosts.len(), record.labels.len()]
                 .into_iter()
-                .chain([record.people.len(), record.sealed.len()])
+                .chain([record.policies.len(), record.people.len(), record.sealed.len()])
                 .all(|column| column == events)
                 && record
                     .labels
                     .iter()
                     .flatten()
                     .chain(&record.hosts)
+                    .chain(record.policies.iter().flatten())
                     .all(|&text| (text as usize) < record.texts.len())
                 && record.people.iter().flatten().flatten().all(|&name| (name as usize) < record.pseudonyms.len());
         if whole { Ok(record) } else { Err(RecordError::Shape) }

@@ -14,9 +14,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use uuid::Uuid;
 use vault::{DataKey, Found, Place, Unopened, Vault, VaultError};
-use web::left_over::Named;
 
-use crate::{keys::OfNames, pseudonym::stream, record::Whose};
+use crate::{keys::names_any, pseudonym::stream, record::Whose};
 
 /// How many keys are kept in memory.
 const CACHED: usize = 20_000;
@@ -108,17 +107,18 @@ impl Sealing {
         let absent = |found: &HashMap<DataKeyId, Found>| {
             ids.iter().copied().filter(|id| !found.contains_key(id)).collect::<BTreeSet<_>>()
         };
-        if absent(&found).is_empty() {
-            return Ok(found);
+        let mut to_make = absent(&found);
+        if !to_make.is_empty() && names_any(&self.pool, school, &to_make).await? {
+            // What is named has been made: by another door, since it was looked for.
+            found.extend(self.vault.find(owner, &to_make.into_iter().collect::<Vec<_>>()).await?);
+            to_make = absent(&found);
+            if !to_make.is_empty() && names_any(&self.pool, school, &to_make).await? {
+                return Err(VaultError::Lost);
+            }
         }
-        let named = OfNames.of(&self.pool, owner).await?;
-        // What is named by now has been made by now.
-        found.extend(self.vault.find(owner, &absent(&found).into_iter().collect::<Vec<_>>()).await?);
-        let absent = absent(&found);
-        if named.iter().any(|key| absent.contains(key)) {
-            return Err(VaultError::Lost);
+        if !to_make.is_empty() {
+            found.extend(self.vault.make_all(owner, &to_make.into_iter().collect::<Vec<_>>()).await?);
         }
-        found.extend(self.vault.make_all(owner, &absent.into_iter().collect::<Vec<_>>()).await?);
         Ok(found)
     }
 

@@ -33,8 +33,8 @@ pub struct Particulars {
     pub kept: &'static str,
 }
 
-/// What is to be said of what is on the page, and what the person may ask for. Whoever is not content complains to the controller
-/// first, who acknowledges it within 30 days (Data Protection Act 2018, section 164A).
+/// What is to be said of what is on the page, and what the person may ask for. Whoever is not content may complain to the controller
+/// too, who acknowledges it within 30 days (Data Protection Act 2018, section 164A).
 pub fn rights(of: &Particulars) -> Markup {
     html! {
         h2 { "What this is, and what you may ask for" }
@@ -43,7 +43,7 @@ pub fn rights(of: &Particulars) -> Markup {
             li { "Where it comes from: " (of.source) "." }
             li { "Who is shown it: " (of.recipients) "." }
             li { "For how long it is kept: " (of.kept) "." }
-            li { "No decision about you is made by a machine alone." }
+            li { "No decision that has legal or similar effects for you is made by a machine alone." }
         }
         p {
             "You may ask for what is wrong to be put right, for it to be erased or its use restricted, and you may object to its use \

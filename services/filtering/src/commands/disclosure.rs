@@ -196,6 +196,8 @@ impl DiscloseName {
         Ok((found, continues_at.or(Some(to).filter(|to| *to < self.to))))
     }
 
+    /// What was decided, and who was shown what; nothing of a hold: that there is an inquiry, whoever it is about may not have to
+    /// know yet.
     async fn decisions(
         &self,
         name: PseudonymId,
@@ -203,10 +205,19 @@ impl DiscloseName {
         connection: &mut PgConnection,
     ) -> Result<Vec<Decision>, Error> {
         let decided = eventlog::load::<PseudonymEvent>(&mut *connection, given.owner, &pseudonym::stream(name)).await;
-        let decided = decided.map_err(CommandError::Unreadable)?.into_iter();
-        let decided = decided.filter_map(|stored| decision(stored.recorded_at, &stored.event));
+        let mut listed: Vec<Decision> = Vec::new();
+        for stored in decided.map_err(CommandError::Unreadable)? {
+            match stored.event {
+                // What was proposed just before is proposed no more, which a hold alone would explain.
+                PseudonymEvent::HoldPlaced(_) => {
+                    drop(listed.pop_if(|last| last.event == "pseudonym-forgetting-proposed"));
+                }
+                PseudonymEvent::HoldLifted(_) => {}
+                event => listed.push(decision(stored.recorded_at, &event)),
+            }
+        }
         let shown = decisions::shown_of(connection, self.school, name).await?;
-        let mut decisions: Vec<Decision> = decided.chain(shown).collect();
+        let mut decisions: Vec<Decision> = listed.into_iter().chain(shown).collect();
         decisions.sort_by_key(|decision| decision.at);
         Ok(decisions)
     }
@@ -236,14 +247,12 @@ fn request(found: Found, opener: &Opener) -> Result<Request, Unshown> {
     })
 }
 
-/// None of a hold: that there is an inquiry, whoever it is about may not have to know yet.
-fn decision(at: DateTime<Utc>, event: &PseudonymEvent) -> Option<Decision> {
+fn decision(at: DateTime<Utc>, event: &PseudonymEvent) -> Decision {
     // Who proposed it is somebody else.
     let why = match event {
         PseudonymEvent::ForgettingProposed(proposed) => Some(proposed.ground.as_str()),
         PseudonymEvent::Forgotten(forgotten) => Some(forgotten.ground.as_str()),
-        PseudonymEvent::ForgettingWithdrawn(_) => None,
-        PseudonymEvent::HoldPlaced(_) | PseudonymEvent::HoldLifted(_) => return None,
+        PseudonymEvent::ForgettingWithdrawn(_) | PseudonymEvent::HoldPlaced(_) | PseudonymEvent::HoldLifted(_) => None,
     };
-    Some(Decision { at, event: event.name().to_owned(), why: why.map(str::to_owned), roles: vec![] })
+    Decision { at, event: event.name().to_owned(), why: why.map(str::to_owned), roles: vec![] }
 }

@@ -1,7 +1,7 @@
 //! Forgetting a name that a filter sends: two people decide it, of a name that is not on hold, and the key of it, and of all
 //! that was asked for under it, is destroyed for ever.
 
-use eventlog::{Aggregate, CommandError, Done, Owner};
+use eventlog::{Aggregate, CommandError, Done, Owner, StreamError};
 use schema::{
     DataKeyId, PseudonymId, SchoolId,
     filtering::PseudonymEvent,
@@ -306,10 +306,12 @@ async fn delete_left_over(pool: &PgPool, school: SchoolId, forgotten: &[Pseudony
     if left.is_empty() { Ok(()) } else { pseudonym::delete(pool, school, &left).await }
 }
 
-/// Forgets which names had these keys, which are lost: each is met anew when it is sent again.
-pub async fn give_up(pool: &PgPool, school: Uuid, lost: &[DataKeyId]) -> Result<(), sqlx::Error> {
-    let lost: Vec<PseudonymId> = lost.iter().filter_map(|key| key.pseudonym()).collect();
-    pseudonym::delete(pool, school.into(), &lost).await
+/// Forgets which names had these keys, which are lost: each is met anew when it is sent again. Not those that are on hold (R276).
+pub async fn give_up(pool: &PgPool, school: Uuid, lost: &[DataKeyId]) -> Result<(), StreamError> {
+    let (school, lost) = (school.into(), lost.iter().filter_map(|key| key.pseudonym()));
+    let mut decided = pseudonym::decided(&mut *pool.acquire().await?, school, lost.clone()).await?;
+    let free = lost.filter(|name| !matches!(decided.remove(name), Some(Pseudonym::Held(_))));
+    Ok(pseudonym::delete(pool, school, &free.collect::<Vec<_>>()).await?)
 }
 
 /// The key first: a row without a key tells nothing, and a key without its row would never be looked for again.

@@ -23,9 +23,9 @@ pub struct NameDisclosureMutations;
 #[Object]
 impl NameDisclosureMutations {
     /// Puts together all that is held of whoever has a name that the school's filters send, such as a pupil, to be given to them
-    /// (UK GDPR Art. 15), and records that it was. Nobody else's name is in it; but a device or an address may be used by several,
+    /// (UK GDPR Art. 15), and records that it was. No name that the filter sends of anybody else is in it; but a device or an address may be used by several,
     /// and what is listed of one is for the school to look through before it gives it to anybody. Of what they asked for it is
-    /// that of at most 31 days at a time; it is kept for 90 days, as is who was shown what of it.
+    /// that of at most 31 days at a time; it is kept for 90 days.
     #[graphql(complexity = "COMMAND + child_complexity")]
     async fn disclose_name(
         &self,

@@ -259,12 +259,11 @@ async fn no_key_is_made_in_place_of_one_that_the_records_name() {
     others["user"] = json!("somebody else");
     assert_eq!(take("b-4", &others).await, 202, "a name that is new");
     let named = named(&mut house.filtering.acquire().await.unwrap()).await.unwrap().remove(&school.into()).unwrap();
-    let lost = house.vault.lacking(school.into(), &named).await.unwrap();
-    assert_eq!(lost.len(), 4, "of the user, the device, the address, and the source");
-
-    give_up(&house.filtering, school.into(), &lost).await.unwrap();
-    let said = GivenUp { by: "an operator".to_owned(), reason: "a test".to_owned() };
-    assert_eq!(house.vault.give_up(school.into(), &lost, said).await.unwrap(), 4);
+    let said = || GivenUp { by: "an operator".to_owned(), reason: "a test".to_owned() };
+    let all = house.vault.give_up(school.into(), &named, said()).await.unwrap();
+    assert_eq!(all, 4, "of the user, the device, the address, and the source");
+    give_up(&house.filtering, school.into(), &house.vault.given_up(school.into()).await.unwrap()).await.unwrap();
+    assert_eq!(house.vault.give_up(school.into(), &named, said()).await.unwrap(), 0);
     assert_eq!((take("b-2", &event()).await, take("b-3", &nobodys).await), (202, 202));
     house.count().await;
     assert!(!before.contains(&users().await[0]));

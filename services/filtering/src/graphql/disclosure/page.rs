@@ -30,10 +30,11 @@ pub(super) fn page(disclosed: &DisclosedName) -> String {
         (rights(&Particulars {
             purpose: "to keep children safe online, as the law asks of every school, and to see that the filter works",
             source: "the school's filter, which sees what is asked for on its network and devices",
-            recipients: "those of the school's staff whose work it is to look, each time with a reason that is recorded; to anybody \
-                         else numbers alone, in which nobody is known",
-            kept: "what was asked for, and who was shown it, for 90 days, and after that as numbers alone; the name until it is \
-                   forgotten",
+            recipients: "those of the school's staff whose work it is to look: when, which host and what kind of page, without a name; \
+                         who it was and the rest of the address, each time with a reason that is recorded; to anybody else numbers \
+                         alone, in which nobody is known",
+            kept: "what was asked for, for 90 days, and after that as numbers alone, in which nobody is known; the name until it is \
+                   forgotten; that somebody was shown it, for as long as the school answers for who reads what",
         }))
     };
     web::page::page("What is held about you", &body)
@@ -134,7 +135,7 @@ mod tests {
             "<div>dsl</div>",
             "as the filter says: Search &lt;Engines&gt;",
             "by its policy: year 9 &amp; 10",
-            "kept: what was asked for",
+            "kept: what was asked for, for 90 days",
         ] {
             assert!(page.contains(part), "{part} in {page}");
         }
