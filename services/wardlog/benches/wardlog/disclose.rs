@@ -38,8 +38,7 @@ const PROMISE: f64 = 2_500_000.0;
 pub async fn measure(effort: Effort) -> Result<Measurement> {
     let place = Place::make().await?;
     let vault = place.vault("filtering", Role::Filtering).await?;
-    let door =
-        Door::open(&place.database, vault.clone(), |pool| Sink::Log(Writer::start(pool, 2, &Wake::default()))).await?;
+    let door = Door::open(&place.database, vault, |pool| Sink::Log(Writer::start(pool, 2, &Wake::default()))).await?;
     let load = Load::new(door.address, place.sources[..1].to_vec(), Arc::new(Body::make_all(clock::now())?));
     load.send(BATCHES).await?;
     door.close().await;
@@ -47,6 +46,8 @@ pub async fn measure(effort: Effort) -> Result<Measurement> {
 
     let (school, now) = (SchoolId::from(Uuid::from_u128(1)), clock::now());
     let pool = connect(&place.database, Role::Filtering, 2).await?;
+    // The door's own connections have gone with it.
+    let vault = place.vault("filtering", Role::Filtering).await?;
     let means = Means { pool: pool.clone(), vault, secret: Some(Secret::new([7; 32])) };
     let disclose = async || {
         let (from, to) = (now - TimeDelta::days(1), now + TimeDelta::hours(1));

@@ -7,6 +7,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use access::{
@@ -174,13 +175,13 @@ impl Town {
         let running = serve::start(settings, stop.clone()).await.unwrap();
         let address = running.address;
         let running = Running::Together { until_dropped: (running, stop.drop_guard()) };
-        Self { records, issuer, client: Client::new(), gateway: address, door: address, scim: address, running }
+        Self { records, issuer, client: client(), gateway: address, door: address, scim: address, running }
     }
 
     /// With each role in a process of its own, which somebody else has started.
     pub fn of(records: Records, issuer: DevIssuer, apart: Apart) -> Self {
         let (gateway, door, scim) = (apart.gateway, apart.door, apart.scim);
-        Self { records, issuer, client: Client::new(), gateway, door, scim, running: Running::Apart(apart) }
+        Self { records, issuer, client: client(), gateway, door, scim, running: Running::Apart(apart) }
     }
 
     /// Ends the processes in an orderly way; where they logged.
@@ -314,7 +315,7 @@ impl Town {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(30), counted).await.expect("counted within 30 s");
+        tokio::time::timeout(Duration::from_secs(30), counted).await.expect("counted within 30 s");
     }
 }
 
@@ -375,4 +376,9 @@ pub fn event(category: &str, action: &str) -> Value {
 /// The month that events of now lie in.
 pub fn this_month() -> String {
     schema::Month::of(schema::london_day(clock::now())).to_string()
+}
+
+/// A client that has given up a connection before the server does, so that no request meets one which is just being closed.
+fn client() -> Client {
+    Client::builder().pool_idle_timeout(Duration::from_secs(1)).build().unwrap()
 }
