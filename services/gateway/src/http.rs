@@ -77,7 +77,9 @@ where
     }
     let (began, lists) = (Instant::now(), ListsOfMatters::default());
     request = request.data(lists.clone());
-    let checked = size::check(&mut request).and_then(|()| variables::complete(&mut request));
+    let checked = size::check(&mut request)
+        .and_then(|()| variables::complete(&mut request))
+        .and_then(|()| size::check_variables(&request));
     let response = match checked.and_then(|()| Shape::of(&types, &mut request)) {
         Ok(Some(shape)) => shape.give(schema.execute(request).await),
         Ok(None) => schema.execute(request).await,

@@ -431,21 +431,33 @@ async fn how_much_a_document_asks_for_is_counted_before_it_is_looked_at() {
         |many: usize| format!("{{ {} }}", (0..many).map(|n| format!("a{n}: __typename")).collect::<Vec<_>>().join(" "));
     let values = |many: usize| format!("{{ double(number: [{}]) }}", "1 ".repeat(many));
     let too_much = "expected at most 1000 fields and fragments, those of a fragment counted wherever it is spread";
-    let too_long = "expected a document of at most 5000 tokens";
+    let too_long = "expected a document of at most 10000 words, digits and signs";
+    // The parser takes what is not closed for an empty text, and goes on.
+    let hidden = format!("query($x: [String] = [\"\"\"x\"]) {}", chain(6_000));
+    let within_itself = "{ again { ...f } } fragment f on Query { again { ...f } }".to_owned();
     for (query, refused) in [
         (nested(60, "later"), too_much),
         (nested(30, "...f0"), too_much),
         (nested(60, "__typename"), too_much),
         (wide(1_001), too_much),
         (chain(6_000), too_long),
-        (values(5_000), too_long),
+        (hidden, too_long),
+        (within_itself, too_much),
+        (values(10_000), too_long),
+        (format!("{{ double(number: [{}]) }}", "0".repeat(10_000)), too_long),
+        (format!("{{ double(number: [{}]) }}", "null".repeat(10_000)), too_long),
     ] {
         let (status, _, answer) = edge.query(NEWER, json!({ "query": query })).await;
         let messages: Vec<_> = answer["errors"].as_array().unwrap().iter().map(|error| &error["message"]).collect();
         assert_eq!((status, messages), (400, vec![&json!(refused)]));
     }
+    let copied = format!("query($a: [Int]) {{ double(number: [{}]) }}", "$a ".repeat(100));
+    let variables = json!({ "a": vec![0; 20_000] });
+    let (status, _, answer) = edge.query(NEWER, json!({ "query": copied, "variables": variables })).await;
+    let refused = "expected variables whose bytes, as often as the document names one, are at most 2000000";
+    assert_eq!((status, &answer["errors"][0]["message"]), (400, &json!(refused)));
     // As long as it may be, and refused for what it is.
-    let (status, _, answer) = edge.query(NEWER, json!({ "query": chain(620) })).await;
+    let (status, _, answer) = edge.query(NEWER, json!({ "query": chain(700) })).await;
     assert_eq!((status, &answer["data"]), (400, &Value::Null), "{answer}");
     let (status, _, answer) = edge.query(NEWER, json!({ "query": wide(1_000) })).await;
     assert_eq!(status, 200, "{answer}");

@@ -11,8 +11,11 @@ use async_graphql::{
     parser::types::{FragmentDefinition, Selection, SelectionSet},
 };
 
-/// How many tokens a document may have: names, numbers, texts and signs.
-const MOST_TOKENS: usize = 5_000;
+/// How many tokens a document may have: words of a few letters, digits and signs.
+const MOST_TOKENS: usize = 10_000;
+
+/// How many bytes all variables may come to, as often as the document names one: the library copies them each time.
+const MOST_COPIED: usize = 2_000_000;
 
 /// How many fields and fragments it may ask for; introspection asks for some two hundred.
 const MOST: usize = 1_000;
@@ -25,8 +28,8 @@ struct Sizes<'d> {
 
 /// The error, if the document is too long or asks for too much. One that does not parse is left to the execution to report.
 pub(super) fn check(request: &mut Request) -> Result<(), ServerError> {
-    if tokens(&request.query).nth(MOST_TOKENS).is_some() {
-        let message = format!("expected a document of at most {MOST_TOKENS} tokens");
+    if weight(&request.query) > MOST_TOKENS {
+        let message = format!("expected a document of at most {MOST_TOKENS} words, digits and signs");
         return Err(ServerError::new(message, None));
     }
     let Ok(document) = request.parsed_query() else { return Ok(()) };
@@ -38,6 +41,18 @@ pub(super) fn check(request: &mut Request) -> Result<(), ServerError> {
     }
     let message =
         format!("expected at most {MOST} fields and fragments, those of a fragment counted wherever it is spread");
+    Err(ServerError::new(message, None))
+}
+
+/// The error, if the variables, which have their defaults, are too large to be copied as often as the document names one.
+pub(super) fn check_variables(request: &Request) -> Result<(), ServerError> {
+    let named = request.query.matches('$').count();
+    let bytes = serde_json::to_string(&request.variables).map_or(usize::MAX, |text| text.len());
+    if named.saturating_mul(bytes) <= MOST_COPIED {
+        return Ok(());
+    }
+    let message =
+        format!("expected variables whose bytes, as often as the document names one, are at most {MOST_COPIED}");
     Err(ServerError::new(message, None))
 }
 
@@ -53,65 +68,35 @@ impl<'d> Sizes<'d> {
         })
     }
 
-    /// Of one that is within itself, or is not there, nothing: the validation refuses it.
+    /// Of one that is not there, nothing: the validation refuses it.
     fn of_fragment(&mut self, name: &'d Name) -> usize {
         if let Some(size) = self.known.get(name) {
             return *size;
         }
         let Some(fragment) = self.fragments.get(name) else { return 0 };
-        self.known.insert(name, 0);
+        // Until it is known: what is within itself has no end.
+        self.known.insert(name, usize::MAX);
         let size = self.of(&fragment.node.selection_set.node);
         self.known.insert(name, size);
         size
     }
 }
 
-/// The tokens of a document (GraphQL, section 2.1.6), each as it begins; what comes after a mistake may be cut in other places.
-fn tokens(document: &str) -> impl Iterator<Item = &str> {
-    let mut rest = document;
-    std::iter::from_fn(move || {
-        loop {
-            rest = rest.trim_start_matches(|char: char| char.is_whitespace() || matches!(char, ',' | '\u{feff}'));
-            match rest.strip_prefix('#') {
-                Some(comment) => rest = comment.split_once(['\n', '\r']).map_or("", |(_, after)| after),
-                None => break,
-            }
-        }
-        let (token, after) = rest.split_at(length(rest)?);
-        rest = after;
-        Some(token)
-    })
-}
-
-/// The length of the token at a beginning; none at the end.
-fn length(rest: &str) -> Option<usize> {
-    let first = rest.chars().next()?;
-    let is_of_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
-    Some(match first {
-        _ if is_of_word(first) => rest.find(|char| !is_of_word(char)).unwrap_or(rest.len()),
-        '"' => match rest.strip_prefix("\"\"\"") {
-            Some(block) => 3 + end_of(block, "\"\"\"", "\\\"\"\""),
-            None => 1 + end_of(&rest[1..], "\"", "\\\""),
-        },
-        _ => first.len_utf8(),
-    })
-}
-
-/// How far it is to behind the end of a text, which may stand in it where it is escaped.
-fn end_of(text: &str, end: &str, escaped: &str) -> usize {
-    let mut at = 0;
-    while let Some(found) = text[at..].find(['"', '\\']).map(|found| at + found) {
-        let here = &text[found..];
-        at = match () {
-            () if here.starts_with(end) => return found + end.len(),
-            () if here.starts_with(escaped) => found + escaped.len(),
-            () if end.len() == 1 && here.starts_with('\\') => {
-                found + 1 + here[1..].chars().next().map_or(0, char::len_utf8)
-            }
-            () => found + 1,
+/// At least as many as the parser finds tokens in a document, however it cuts them: it takes digits, and the words of four letters
+/// `true` and `null`, for values of their own though nothing stands between. What is in texts and comments counts like the rest.
+fn weight(document: &str) -> usize {
+    let (mut quarters, mut in_word) = (0, false);
+    for char in document.chars() {
+        let is_letter = char.is_ascii_alphabetic() || char == '_';
+        quarters += match char {
+            _ if is_letter && in_word => 1,
+            ',' | '\u{feff}' => 0,
+            _ if char.is_whitespace() => 0,
+            _ => 4,
         };
+        in_word = is_letter;
     }
-    text.len()
+    quarters / 4
 }
 
 #[cfg(test)]
@@ -119,21 +104,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_is_cut_into_its_tokens() {
+    fn a_document_weighs_as_much_as_it_may_have_tokens() {
         for (document, expected) in [
-            ("", vec![]),
-            ("{ a, b # c\n}", vec!["{", "a", "b", "}"]),
-            (
-                "query($a: [Int!]=[1 -2.5])",
-                vec!["query", "(", "$", "a", ":", "[", "Int", "!", "]", "=", "[", "1", "-", "2", ".", "5", "]", ")"],
-            ),
-            (r#"a "" b "c \" d \\" e"#, vec!["a", "\"\"", "b", r#""c \" d \\""#, "e"]),
-            (r#"a """b " \""" c "" """ d"#, vec!["a", r#""""b " \""" c "" """"#, "d"]),
-            (r#"""" \\""" a"#, vec![r#"""" \\""" a"#]),
-            ("\"open", vec!["\"open"]),
-            ("é", vec!["é"]),
+            ("", 0),
+            (" ,\n\u{feff}", 0),
+            ("{ a, b }", 4),
+            ("query($a: [Int!]=[1 -2])", 17),
+            ("nullnullnull", 3),
+            ("[true000]", 6),
+            ("\"\"\"x\") { viewer }", 9),
+            ("f12", 3),
         ] {
-            assert_eq!(tokens(document).collect::<Vec<_>>(), expected, "{document}");
+            assert!(weight(document) >= expected, "{document}: {}", weight(document));
         }
+        assert_eq!(weight("identityReadings"), 4);
     }
 }
