@@ -154,8 +154,14 @@ fn document(place: &Place, kind: &str, fields: &[(&str, &str)], selected: impl F
 /// What somebody reads at a place, by field: null of what they may not.
 pub async fn reads(town: &Town, subject: &str, place: &Place) -> Vec<(String, Value)> {
     let Document { query, variables, fields } = read(place);
-    let answer = town.ask_as(subject, &query, variables, &Value::Null).await;
-    let found = |field: &String| answer["place"][field.split_once('.').unwrap().1].clone();
+    let body = json!({ "query": query, "variables": variables });
+    let request = town.client.post(town.gateway("/graphql")).bearer_auth(town.staff_token(subject).await).json(&body);
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
+    // Policies that permit everything have whoever sees rounded figures alone ask for what their login has no grant to read.
+    let are_open = std::env::var("WARDLOG_POLICIES").is_ok_and(|state| state == "open");
+    let mut errors = answer["errors"].as_array().into_iter().flatten();
+    assert!(errors.all(|error| are_open && error["extensions"]["code"] == "UNAVAILABLE"), "{answer}");
+    let found = |field: &String| answer["data"]["place"][field.split_once('.').unwrap().1].clone();
     fields.iter().map(|field| (field.clone(), found(field))).collect()
 }
 
