@@ -9,8 +9,8 @@ use async_graphql::{
     parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition},
 };
 
-/// Gives the variables their defaults; the error, if the chosen operation lacks one that it requires. A document that does not parse, or an operation
-/// that cannot be chosen, is left to the execution to report.
+/// Gives the variables their defaults; the error, if the chosen operation lacks one that it requires. A document that does not
+/// parse, or an operation that cannot be chosen, is left to the execution to report.
 pub(super) fn complete(request: &mut Request) -> Result<(), ServerError> {
     let operation_name = request.operation_name.clone();
     let mut variables = request.variables.clone();
